@@ -1,0 +1,1 @@
+"""The steps that touch the world, one class per pattern, each with the ports it needs."""

@@ -1,0 +1,1 @@
+"""The embedded servers, `make up` and `make demo`."""

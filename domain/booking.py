@@ -1,0 +1,129 @@
+"""Saga: a trip is a flight, a car and a payment, booked together or not at all."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from domain.payload import Payload
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FlightRequest(Payload):
+    flight_id: Name
+    passenger_name: Name
+
+
+class CarRequest(Payload):
+    pickup_location: Name
+    rental_date: date
+
+
+class PaymentInfo(Payload):
+    """A card and what to charge it. Exchanged for a `Payment` before anything is stored."""
+
+    card_number: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{12,19}$"})]
+    amount: Annotated[int, Field(gt=0, le=100_000_000, description="In cents.")]
+
+
+class TripRequest(Payload):
+    """What a client sends."""
+
+    flights: FlightRequest
+    car: CarRequest
+    payment_info: PaymentInfo
+
+
+class CardToken(Payload):
+    """Stands for a card number, which stays with the card network."""
+
+    token: str
+    last4: str
+
+
+class Payment(Payload):
+    card: CardToken
+    amount_cents: int
+
+
+class Trip(Payload):
+    """What the saga works on: the request, its card number replaced by a token."""
+
+    flight: FlightRequest
+    car: CarRequest
+    payment: Payment
+
+
+class FlightReservation(Payload):
+    """Ask for a seat under `key`, which makes the call idempotent and names it for its undo."""
+
+    key: str
+    flight: FlightRequest
+
+
+class CarReservation(Payload):
+    """Ask for a car under `key`, which makes the call idempotent and names it for its undo."""
+
+    key: str
+    car: CarRequest
+
+
+class Charge(Payload):
+    """Ask for money under `key`, the payment ID, chosen before the charge."""
+
+    key: str
+    payment: Payment
+
+
+class TripConfirmation(Payload):
+    """A trip that is booked and paid."""
+
+    trip_id: str
+    flight_reservation_id: str
+    car_reservation_id: str
+    payment_id: str
+    amount_cents: int
+    card: str
+
+
+class TripStatus(StrEnum):
+    BOOKING = "BOOKING"
+    COMPENSATING = "COMPENSATING"
+    COMPENSATION_STUCK = "COMPENSATION_STUCK"
+    """An undo keeps failing and waits for an operator."""
+    BOOKED = "BOOKED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class UndoStatus(StrEnum):
+    REGISTERED = "REGISTERED"
+    RUNNING = "RUNNING"
+    STUCK = "STUCK"
+    DONE = "DONE"
+    RESOLVED = "RESOLVED"
+    """Done by hand, as an operator reported."""
+
+
+class Undo(Payload):
+    """One compensation and how far it is."""
+
+    name: str
+    status: UndoStatus
+    note: str = ""
+
+
+class TripState(Payload):
+    status: TripStatus
+    done: list[str]
+    compensations: list[Undo]
+
+
+class Resolution(Payload):
+    """An operator's answer to a stuck compensation: retry it, or say what was done by hand."""
+
+    compensation: Name
+    retry: bool = False
+    note: Annotated[str, Field(max_length=1000)] = ""

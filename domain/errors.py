@@ -1,0 +1,76 @@
+"""What can go wrong for a reason that a retry does not mend.
+
+    Refusal                  a rule said no
+    ├── InvalidKey           the key cannot name an execution
+    ├── InvalidDelay         the delay cannot be read, or is out of bounds
+    └── BusinessFailure      a downstream system said no; fails the step that asked
+        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled
+        ├── TripFailed       the saga's own: names the cause and what was undone
+        ├── TaskRejected     a task kind that does not exist, or input it cannot take
+        ├── SubtaskFailed    a fan-out job that was asked to stop at its first failure
+        └── PackageNotRegistered
+
+Temporal carries a `BusinessFailure` from an activity to its workflow, and from there to the client,
+under its class's name (`ApplicationError.type`).
+"""
+
+from typing import Any
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+
+class Refusal(Exception):
+    """A request that breaks a rule, with a message for whoever sent it."""
+
+
+class InvalidKey(Refusal):
+    """The key cannot name an execution."""
+
+
+class InvalidDelay(Refusal):
+    """The delay cannot be read, or is out of bounds."""
+
+
+class BusinessFailure(ApplicationError):
+    """A refusal by a downstream system or a business rule: final, expected, not a fault of ours."""
+
+    def __init__(self, message: str, *details: Any) -> None:
+        super().__init__(
+            message,
+            *details,
+            type=type(self).__name__,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,
+        )
+
+
+class FlightSoldOut(BusinessFailure):
+    """The airline has no seat left."""
+
+
+class CarUnavailable(BusinessFailure):
+    """The rental station has no car."""
+
+
+class ReservationCancelled(BusinessFailure):
+    """The reservation was cancelled before this call arrived; its key is spent."""
+
+
+class CardDeclined(BusinessFailure):
+    """The card network refused the charge."""
+
+
+class TripFailed(BusinessFailure):
+    """The trip could not be booked; everything that had been done for it is undone."""
+
+
+class TaskRejected(BusinessFailure):
+    """No such task kind, or a payload that the kind cannot take."""
+
+
+class SubtaskFailed(BusinessFailure):
+    """A subtask failed in a job that stops at its first failure."""
+
+
+class PackageNotRegistered(BusinessFailure):
+    """Nobody registered this package."""

@@ -1,0 +1,90 @@
+"""Parallelizing work: split a job, run its parts side by side, gather what they return in order."""
+
+import math
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from domain.payload import Payload
+
+MAX_SUBTASKS = 10_000
+MAX_BATCHES = 100
+"""Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
+
+
+class OnFailure(StrEnum):
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class Job(Payload):
+    """Subtasks, separated by commas."""
+
+    description: Annotated[str, Field(min_length=1, examples=["get out of bed,shower,make coffee"])]
+    on_failure: Annotated[
+        OnFailure,
+        Field(description="`continue` reports failed subtasks in the result, `stop` fails the job."),
+    ] = OnFailure.CONTINUE
+
+    @field_validator("description")
+    @classmethod
+    def _has_subtasks(cls, description: str) -> str:
+        parts = description.split(",")
+        if len(parts) > MAX_SUBTASKS:
+            raise ValueError(f"{len(parts)} subtasks; at most {MAX_SUBTASKS} are allowed")
+        for number, part in enumerate(parts, 1):
+            if not part.strip():
+                raise ValueError(f"subtask {number} of {len(parts)} is empty")
+        return description
+
+    def subtasks(self) -> list[str]:
+        return [part.strip() for part in self.description.split(",")]
+
+
+class JobResult(Payload):
+    """`a: DONE, b: DONE` in the order of the job's description."""
+
+    description: str
+
+
+class SubtaskBatch(Payload):
+    """Subtasks for one activity. `first` is the job-wide index of the first of them."""
+
+    job_id: str
+    first: int
+    subtasks: list[str]
+    on_failure: OnFailure
+
+
+class SubtaskOutcome(Payload):
+    index: int
+    result: str | None = None
+    error: str | None = None
+
+
+class Progress(Payload):
+    total: int
+    done: int
+    failed: int
+    running: int
+
+
+def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
+    """Share a job's subtasks out to at most `MAX_BATCHES` batches, in order."""
+    subtasks = job.subtasks()
+    size = math.ceil(len(subtasks) / MAX_BATCHES)
+    return [
+        SubtaskBatch(job_id=job_id, first=i, subtasks=subtasks[i : i + size], on_failure=job.on_failure)
+        for i in range(0, len(subtasks), size)
+    ]
+
+
+def aggregate(job: Job, outcomes: dict[int, SubtaskOutcome]) -> JobResult:
+    """Gather the outcomes in the order of the description."""
+    lines = [_line(text, outcomes[index]) for index, text in enumerate(job.subtasks())]
+    return JobResult(description=", ".join(lines))
+
+
+def _line(text: str, outcome: SubtaskOutcome) -> str:
+    return f"{text}: {outcome.result}" if outcome.error is None else f"{text}: FAILED ({outcome.error})"

@@ -1,0 +1,112 @@
+"""How an entity receives: each message once, whatever is redelivered.
+
+Messages reach an entity workflow in batches, from HTTP or from Kafka. A record from Kafka counts once by
+its position: the inbox remembers the highest offset of every source it has read. A message from HTTP counts
+once by its ID, and leaves a receipt in which its sender can look up what became of it.
+
+Offsets suffice because the ingress keeps at most one batch per key in flight, in offset order.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, Field, JsonValue
+
+from domain.payload import Payload
+
+RECEIPTS_KEPT = 500
+"""Finished receipts that an entity remembers; older ones are forgotten, and with them their message IDs."""
+
+Body = TypeVar("Body")
+
+
+class Message(Payload, Generic[Body]):
+    """One fact sent to an entity."""
+
+    id: str
+    body: Body
+    fingerprint: str = ""
+    """Of the body, from HTTP: the same ID with another fingerprint is a conflict."""
+    submission: str = ""
+    """Of the call, from HTTP: tells the call that brought the message from the calls that repeated it."""
+    offset: int | None = None
+    """Position in the batch's source, from Kafka."""
+
+
+class Batch(Payload, Generic[Body]):
+    """Messages for one entity, oldest first; the argument of every entity's signals."""
+
+    messages: list[Message[Body]]
+    source: str | None = None
+    """Where the offsets count: `cluster/topic/epoch/partition`. None for HTTP."""
+
+
+class ReceiptStatus(StrEnum):
+    QUEUED = "QUEUED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class Receipt(Payload):
+    """What became of a message."""
+
+    fingerprint: str
+    submission: str
+    handler: str
+    status: ReceiptStatus
+    received_at: datetime
+    finished_at: datetime | None = None
+    outcome: JsonValue = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+class Inbox(BaseModel):
+    """What an entity remembers of its messages. Travels with it through continue-as-new."""
+
+    watermarks: dict[str, int] = Field(default_factory=dict)
+    receipts: dict[str, Receipt] = Field(default_factory=dict)
+
+    def admit(self, handler: str, batch: Batch[Body], now: datetime) -> list[Message[Body]]:
+        """Return the messages of `batch` that were never seen, and remember them."""
+        return [m for m in batch.messages if self._is_new(handler, batch.source, m, now)]
+
+    def done(self, message_id: str, outcome: Payload, now: datetime) -> None:
+        """Write the outcome into the message's receipt, if it has one."""
+        self._finish(
+            message_id, now, status=ReceiptStatus.DONE, outcome=outcome.model_dump(mode="json", by_alias=True)
+        )
+
+    def failed(self, message_id: str, error_type: str, error: str, now: datetime) -> None:
+        """Write a failure into the message's receipt, if it has one."""
+        self._finish(message_id, now, status=ReceiptStatus.FAILED, error_type=error_type, error=error)
+
+    def _is_new(self, handler: str, source: str | None, message: Message[Body], now: datetime) -> bool:
+        if source is not None and message.offset is not None:
+            if message.offset <= self.watermarks.get(source, -1):
+                return False
+            self.watermarks[source] = message.offset
+            return True
+        if message.id in self.receipts:
+            return False
+        self.receipts[message.id] = Receipt(
+            fingerprint=message.fingerprint,
+            submission=message.submission,
+            handler=handler,
+            status=ReceiptStatus.QUEUED,
+            received_at=now,
+        )
+        return True
+
+    def _finish(self, message_id: str, now: datetime, **what: object) -> None:
+        receipt = self.receipts.pop(message_id, None)
+        if receipt is None:
+            return
+        self.receipts[message_id] = receipt.model_copy(update={"finished_at": now, **what})
+        self._forget_oldest_finished()
+
+    def _forget_oldest_finished(self) -> None:
+        finished = [i for i, r in self.receipts.items() if r.status is not ReceiptStatus.QUEUED]
+        for message_id in finished[: max(0, len(finished) - RECEIPTS_KEPT)]:
+            del self.receipts[message_id]

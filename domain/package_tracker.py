@@ -1,0 +1,86 @@
+"""Event enrichment and joins: a package's registration meets its locations, in either order."""
+
+import bisect
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, Field, field_validator
+
+from domain.payload import Payload
+
+LOCATIONS_KEPT = 1_000
+"""Locations that a package remembers: the latest by event time."""
+
+
+def event_time(timestamp: str) -> datetime:
+    """Read `2024-10-10 13:00` or ISO 8601; without a zone it is UTC. Raises `ValueError`."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        raise ValueError(f"cannot read {timestamp!r}: write 2024-10-10 13:00 or ISO 8601") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+class PackageRegistration(Payload):
+    final_destination: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class LocationUpdate(Payload):
+    """Where a package was, and when. The timestamp is kept as it was written."""
+
+    timestamp: Annotated[str, Field(min_length=1, max_length=40, examples=["2024-10-10 13:00"])]
+    location: Annotated[str, Field(min_length=1, max_length=500)]
+
+    @field_validator("timestamp")
+    @classmethod
+    def _is_a_time(cls, timestamp: str) -> str:
+        event_time(timestamp)
+        return timestamp
+
+
+class PackagePlan(Payload):
+    registration_ttl: timedelta = timedelta(days=7)
+    """How long locations wait for the registration of their package."""
+
+
+class PackageInfo(Payload):
+    final_destination: str
+    locations: list[LocationUpdate]
+
+
+class PackageState(Payload):
+    """What `GET /PackageTracker/{package}` shows."""
+
+    package_info: Annotated[PackageInfo, Field(alias="package-info")]
+
+
+class LocationReceipt(Payload):
+    """How much is known of a package after a message to it."""
+
+    registered: bool
+    locations: int
+
+
+class Package(BaseModel):
+    """One package: the join of its registration and its locations, which are in event-time order."""
+
+    final_destination: str | None = None
+    locations: list[LocationUpdate] = Field(default_factory=list)
+
+    def register(self, registration: PackageRegistration) -> None:
+        """Set the destination; what is known of the package stays."""
+        self.final_destination = registration.final_destination
+
+    def locate(self, update: LocationUpdate) -> None:
+        """Insert by event time; of equal times the later message comes later."""
+        bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
+        if len(self.locations) > LOCATIONS_KEPT:
+            self.locations.pop(0)
+
+    def info(self) -> PackageInfo | None:
+        if self.final_destination is None:
+            return None
+        return PackageInfo(final_destination=self.final_destination, locations=list(self.locations))
+
+    def receipt(self) -> LocationReceipt:
+        return LocationReceipt(registered=self.final_destination is not None, locations=len(self.locations))

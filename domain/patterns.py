@@ -1,0 +1,56 @@
+"""The six patterns by name: what each is called in URLs, in IDs and on its task queue."""
+
+from dataclasses import dataclass
+
+from domain.errors import InvalidKey
+
+MAX_KEY_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern. `name` is its word in every folder, `service` its name in URLs."""
+
+    name: str
+    service: str
+
+    @property
+    def task_queue(self) -> str:
+        return self.name.replace("_", "-")
+
+    def execution_id(self, key: str) -> str:
+        """The workflow or activity ID of `key`, such as `booking:trip12`."""
+        return f"{self.task_queue}:{valid_key(key)}"
+
+    def key_of(self, execution_id: str) -> str:
+        """The key inside an ID made by `execution_id`."""
+        return execution_id.removeprefix(f"{self.task_queue}:")
+
+
+def valid_key(key: str) -> str:
+    """Return `key` if it can name an execution.
+
+    Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
+    characters), hence: 1 to 200 printable characters, no slash, no space at either end.
+
+    Raises `InvalidKey`.
+    """
+    if not key.strip():
+        raise InvalidKey("The key is empty.")
+    if len(key) > MAX_KEY_LENGTH:
+        raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
+    if "/" in key:
+        raise InvalidKey("The key contains a slash, which separates path segments.")
+    if not key.isprintable() or key != key.strip():
+        raise InvalidKey("The key contains control characters, or spaces at its ends.")
+    return key
+
+
+MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
+BOOKING = Pattern("booking", "BookingWorkflow")
+PAYMENT_TRACKER = Pattern("payment_tracker", "PaymentTracker")
+FAN_OUT = Pattern("fan_out", "FanOutWorker")
+USER_FEED = Pattern("user_feed", "UserFeed")
+PACKAGE_TRACKER = Pattern("package_tracker", "PackageTracker")
+
+PATTERNS = (MESSAGE_QUEUE, BOOKING, PAYMENT_TRACKER, FAN_OUT, USER_FEED, PACKAGE_TRACKER)

@@ -1,0 +1,138 @@
+"""Scheduling tasks: when an invoice's payment fails, remind its customer, then escalate.
+
+The rules, apart from the workflow that keeps time for them:
+
+- the first failure is answered by a reminder at once, followed by one every `interval`;
+- after `reminders` reminders the next due action is the escalation to support;
+- a further failure makes the next action due now, it never starts a second chain;
+- a success ends it all, whatever comes later.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from domain.payload import Payload
+
+Identifier = Annotated[str, Field(min_length=1, max_length=255)]
+EVENTS_KEPT = 2_000
+"""Event IDs that a tracker remembers, newest first to be kept."""
+
+
+class PaymentEventData(Payload):
+    id: Identifier
+    customer: Identifier
+
+
+class PaymentEvent(Payload):
+    """A payment event as Stripe words it. `data.id` is the event's ID and counts once per handler."""
+
+    type: Identifier
+    created: Annotated[int, Field(ge=0, le=253_402_300_799, description="Seconds since 1970.")]
+    data: PaymentEventData
+
+
+class ReminderPlan(Payload):
+    interval: timedelta = timedelta(days=1)
+    reminders: Annotated[int, Field(ge=1, le=100)] = 3
+    settled_linger: timedelta = timedelta(days=30)
+    """How long a paid invoice stays queryable before its workflow completes."""
+
+
+class InvoiceStatus(StrEnum):
+    OPEN = "OPEN"
+    REMINDING = "REMINDING"
+    ESCALATED = "ESCALATED"
+    PAID = "PAID"
+
+
+class Reminder(Payload):
+    """Reminder `number` (from 1) about an invoice."""
+
+    invoice: str
+    number: int
+    customer: str
+    event_id: str
+
+
+class Ticket(Payload):
+    """A request to support to take an invoice over."""
+
+    invoice: str
+    customer: str
+    event_id: str
+
+
+class InvoiceState(Payload):
+    """What `GET /PaymentTracker/{invoice}` shows."""
+
+    status: InvoiceStatus
+    paid: bool
+    reminders_sent: int
+    next_action_at: datetime | None
+    last_event_id: str | None
+    customer: str | None
+
+
+class Invoice(BaseModel):
+    """An invoice's life as a state machine. Pure: it is told the time."""
+
+    status: InvoiceStatus = InvoiceStatus.OPEN
+    reminders_sent: int = 0
+    due_at: datetime | None = None
+    """When the next reminder, or the escalation, is due."""
+    last_failure: PaymentEvent | None = None
+    seen: dict[str, None] = Field(default_factory=dict)
+
+    def payment_failed(self, event: PaymentEvent, now: datetime) -> None:
+        """Open the chain of reminders, or bring its next action forward to `now`."""
+        if not self._count_once("failed", event) or self.status in (
+            InvoiceStatus.PAID,
+            InvoiceStatus.ESCALATED,
+        ):
+            return
+        self.status = InvoiceStatus.REMINDING
+        self.last_failure = event
+        self.due_at = now
+
+    def payment_succeeded(self, event: PaymentEvent) -> None:
+        """End the chain for good."""
+        if not self._count_once("succeeded", event):
+            return
+        self.settled()
+
+    def settled(self) -> None:
+        self.status = InvoiceStatus.PAID
+        self.due_at = None
+
+    def reminded(self, plan: ReminderPlan, now: datetime) -> None:
+        self.reminders_sent += 1
+        self.due_at = now + plan.interval
+
+    def escalated(self) -> None:
+        self.status = InvoiceStatus.ESCALATED
+        self.due_at = None
+
+    def reminders_are_used_up(self, plan: ReminderPlan) -> bool:
+        return self.reminders_sent >= plan.reminders
+
+    def state(self) -> InvoiceState:
+        return InvoiceState(
+            status=self.status,
+            paid=self.status is InvoiceStatus.PAID,
+            reminders_sent=self.reminders_sent,
+            next_action_at=self.due_at,
+            last_event_id=self.last_failure.data.id if self.last_failure else None,
+            customer=self.last_failure.data.customer if self.last_failure else None,
+        )
+
+    def _count_once(self, what: str, event: PaymentEvent) -> bool:
+        event_key = f"{what}:{event.data.id}"
+        if event_key in self.seen:
+            return False
+        self.seen[event_key] = None
+        while len(self.seen) > EVENTS_KEPT:
+            self.seen.pop(next(iter(self.seen)))
+        return True

@@ -1,0 +1,128 @@
+"""Kafka ingress: a subscription carries a topic's records to one handler of one service."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from domain.payload import Payload
+
+TASK_QUEUE = "kafka-ingress"
+_SOURCE = re.compile(r"kafka://([A-Za-z0-9._-]{1,100})/([A-Za-z0-9._-]{1,249})")
+_SINK = re.compile(r"service://([A-Za-z]\w{0,99})/([A-Za-z]\w{0,99})")
+
+
+class SubscriptionOptions(Payload):
+    """Restate's and librdkafka's names where they have one, dots included."""
+
+    auto_offset_reset: Annotated[
+        Literal["earliest", "latest"],
+        Field(alias="auto.offset.reset", description="Where a new group begins."),
+    ] = "earliest"
+    group_id: Annotated[str | None, Field(alias="group.id", min_length=1, max_length=200)] = None
+    consumers: Annotated[int, Field(ge=1, le=16, description="Consumers that share the partitions.")] = 1
+    max_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Keys served at the same time.")] = 64
+    max_batch: Annotated[int, Field(ge=1, le=500, description="Records of a key in one signal.")] = 100
+
+
+class SubscriptionRequest(Payload):
+    source: Annotated[str, Field(examples=["kafka://my-cluster/social-media-posts"])]
+    sink: Annotated[str, Field(examples=["service://UserFeed/processPost"])]
+    options: SubscriptionOptions = SubscriptionOptions()
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_source(cls, source: str) -> str:
+        if not _SOURCE.fullmatch(source):
+            raise ValueError("a source is written kafka://CLUSTER/TOPIC")
+        return source
+
+    @field_validator("sink")
+    @classmethod
+    def _is_a_sink(cls, sink: str) -> str:
+        if not _SINK.fullmatch(sink):
+            raise ValueError("a sink is written service://SERVICE/HANDLER")
+        return sink
+
+    def subscription(self) -> "Subscription":
+        cluster, topic = _SOURCE.fullmatch(self.source).groups()  # type: ignore[union-attr]
+        service, handler = _SINK.fullmatch(self.sink).groups()  # type: ignore[union-attr]
+        return Subscription(
+            cluster=cluster, topic=topic, service=service, handler=handler, options=self.options
+        )
+
+
+class Subscription(Payload):
+    """A topic, and the handler that receives its records by their keys."""
+
+    cluster: str
+    topic: str
+    service: str
+    handler: str
+    options: SubscriptionOptions
+
+    @property
+    def id(self) -> str:
+        """One subscription per topic and handler: subscribing again finds the first."""
+        return f"{self.cluster}.{self.topic}-{self.service}.{self.handler}"
+
+    @property
+    def group(self) -> str:
+        return self.options.group_id or self.id
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return f"{self.topic}.dead-letter"
+
+
+def workflow_id(subscription_id: str) -> str:
+    return f"subscription:{subscription_id}"
+
+
+class SubscriptionStatus(StrEnum):
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    FAILED = "FAILED"
+    """A configuration error stopped it: mend it, then resume."""
+    DELETED = "DELETED"
+
+
+class SubscriptionChange(Payload):
+    """Body of PATCH: pause or resume."""
+
+    status: Literal["RUNNING", "PAUSED"]
+
+
+class PartitionProgress(Payload):
+    """How far one partition is. Offsets are those of the next record."""
+
+    partition: int
+    committed: int
+    position: int
+    end: int
+    lag: int
+
+
+class ConsumerProgress(Payload):
+    """What a consumer reports with each heartbeat."""
+
+    partitions: list[PartitionProgress]
+    received: int
+    delivered: int
+    dead_lettered: int
+    in_flight: int
+    last_error: str | None = None
+
+
+class ConsumerTask(Payload):
+    """Consume `subscription` as member `member` of its group."""
+
+    subscription: Subscription
+    member: int
+
+
+class SubscriptionState(Payload):
+    status: SubscriptionStatus
+    subscription: Subscription
+    last_error: str | None

@@ -1,0 +1,1 @@
+"""The durable part: one deterministic workflow per pattern."""

@@ -1,0 +1,43 @@
+"""Timeouts and retries, each with its reason. Seconds are on purpose: nothing here is a default."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+
+class Policy(TypedDict):
+    """How one kind of activity is timed and retried."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+BOOKING_STEP = Policy(
+    # A forward step is bounded: after five minutes without an answer the traveller is better served by an undo.
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)),
+)
+
+UNDO = Policy(
+    # An undo is tried for an hour, far beyond a restart of anybody's system; then a person decides.
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=1),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
+)
+
+DATABASE = Policy(
+    # One idempotent write to our own database, which may be restarting: patient, but not for ever.
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)),
+)
+
+MAIL = Policy(
+    # A mail server may be away for a while; the tracker tries again at the next interval if it stays away.
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=1),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),
+)

@@ -3,10 +3,11 @@
     Refusal                  a rule said no
     ├── InvalidKey           the key cannot name an execution
     ├── InvalidDelay         the delay cannot be read, or is out of bounds
+    ├── UnknownTaskKind      no task kind has this name
     └── BusinessFailure      a downstream system said no; fails the step that asked
         ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled
         ├── TripFailed       the saga's own: names the cause and what was undone
-        ├── TaskRejected     a task kind that does not exist, or input it cannot take
+        ├── TaskRejected     a task that no further attempt can complete
         ├── SubtaskFailed    a fan-out job that was asked to stop at its first failure
         └── PackageNotRegistered
 
@@ -29,6 +30,10 @@ class InvalidKey(Refusal):
 
 class InvalidDelay(Refusal):
     """The delay cannot be read, or is out of bounds."""
+
+
+class UnknownTaskKind(Refusal):
+    """No task kind has this name."""
 
 
 class BusinessFailure(ApplicationError):
@@ -65,7 +70,7 @@ class TripFailed(BusinessFailure):
 
 
 class TaskRejected(BusinessFailure):
-    """No such task kind, or a payload that the kind cannot take."""
+    """A task that no further attempt can complete."""
 
 
 class SubtaskFailed(BusinessFailure):

@@ -74,9 +74,7 @@ class Inbox(BaseModel):
 
     def done(self, message_id: str, outcome: Payload, now: datetime) -> None:
         """Write the outcome into the message's receipt, if it has one."""
-        self._finish(
-            message_id, now, status=ReceiptStatus.DONE, outcome=outcome.model_dump(mode="json", by_alias=True)
-        )
+        self._finish(message_id, now, status=ReceiptStatus.DONE, outcome=outcome.model_dump(mode="json", by_alias=True))
 
     def failed(self, message_id: str, error_type: str, error: str, now: datetime) -> None:
         """Write a failure into the message's receipt, if it has one."""

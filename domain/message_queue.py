@@ -1,9 +1,10 @@
 """(Delayed) message queue: tasks that run once, now or later."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, HttpUrl, JsonValue, TypeAdapter
 
+from domain.errors import UnknownTaskKind
 from domain.payload import Payload
 
 DEFAULT_MAX_ATTEMPTS = 10
@@ -11,7 +12,7 @@ MAX_ATTEMPTS_LIMIT = 100
 
 
 class Task(Payload):
-    """Something to do: a kind from the registry and what that kind needs."""
+    """Something to do: a kind and what that kind needs."""
 
     kind: Annotated[str, Field(min_length=1, max_length=100, examples=["heavy_work"])]
     payload: JsonValue = None
@@ -19,6 +20,29 @@ class Task(Payload):
     max_attempts: Annotated[
         int, Field(ge=1, le=MAX_ATTEMPTS_LIMIT, description="Attempts before the task is a dead letter.")
     ] = DEFAULT_MAX_ATTEMPTS
+
+
+class WorkDone(Payload):
+    """What `heavy_work` returns."""
+
+    result: str
+    payload: JsonValue
+
+
+class HttpRequest(Payload):
+    """What `http_request` sends. The host must be on the allow-list, which is empty by default."""
+
+    url: HttpUrl
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: JsonValue = None
+
+
+class HttpResponse(Payload):
+    """The receiver's answer; `body` is cut off at 10,000 characters."""
+
+    status: int
+    body: str
 
 
 class DeadLetter(Payload):
@@ -31,3 +55,18 @@ class DeadLetter(Payload):
     attempts: int
     failed_at: str | None
     web_ui: str
+
+
+TASK_KINDS: dict[str, TypeAdapter[object]] = {
+    "heavy_work": TypeAdapter(JsonValue),
+    "http_request": TypeAdapter(HttpRequest),
+}
+"""What each kind takes. The kind's name is the name of its activity in `activities.message_queue`."""
+
+
+def check_task(task: Task) -> None:
+    """Refuse a task that no worker could run. Raises `UnknownTaskKind`, `ValidationError`."""
+    adapter = TASK_KINDS.get(task.kind)
+    if adapter is None:
+        raise UnknownTaskKind(f"Unknown task kind {task.kind!r}; known are: {', '.join(sorted(TASK_KINDS))}.")
+    adapter.validate_python(task.payload)

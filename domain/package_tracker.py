@@ -77,10 +77,13 @@ class Package(BaseModel):
         if len(self.locations) > LOCATIONS_KEPT:
             self.locations.pop(0)
 
+    def is_registered(self) -> bool:
+        return self.final_destination is not None
+
     def info(self) -> PackageInfo | None:
         if self.final_destination is None:
             return None
         return PackageInfo(final_destination=self.final_destination, locations=list(self.locations))
 
     def receipt(self) -> LocationReceipt:
-        return LocationReceipt(registered=self.final_destination is not None, locations=len(self.locations))
+        return LocationReceipt(registered=self.is_registered(), locations=len(self.locations))

@@ -14,9 +14,7 @@ from pydantic.alias_generators import to_camel
 class Payload(BaseModel):
     """A value that is sent: a request, a workflow's input, a signal, an outcome."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
 
 
 class Empty(Payload):

@@ -107,12 +107,27 @@ class Invoice(BaseModel):
         self.status = InvoiceStatus.PAID
         self.due_at = None
 
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at is not None and self.due_at <= now
+
+    def take_due(self) -> PaymentEvent:
+        """Begin the due action and return the failure it is about; a failure that comes meanwhile sets a new due time."""
+        assert self.last_failure is not None, "an action is due only after a failure"
+        self.due_at = None
+        return self.last_failure
+
     def reminded(self, plan: ReminderPlan, now: datetime) -> None:
         self.reminders_sent += 1
-        self.due_at = now + plan.interval
+        self.postponed(plan, now)
+
+    def postponed(self, plan: ReminderPlan, now: datetime) -> None:
+        """Wait for the interval, unless a failure or a success decided otherwise meanwhile."""
+        if self.status is InvoiceStatus.REMINDING and self.due_at is None:
+            self.due_at = now + plan.interval
 
     def escalated(self) -> None:
-        self.status = InvoiceStatus.ESCALATED
+        if self.status is not InvoiceStatus.PAID:
+            self.status = InvoiceStatus.ESCALATED
         self.due_at = None
 
     def reminders_are_used_up(self, plan: ReminderPlan) -> bool:

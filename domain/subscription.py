@@ -48,9 +48,7 @@ class SubscriptionRequest(Payload):
     def subscription(self) -> "Subscription":
         cluster, topic = _SOURCE.fullmatch(self.source).groups()  # type: ignore[union-attr]
         service, handler = _SINK.fullmatch(self.sink).groups()  # type: ignore[union-attr]
-        return Subscription(
-            cluster=cluster, topic=topic, service=service, handler=handler, options=self.options
-        )
+        return Subscription(cluster=cluster, topic=topic, service=service, handler=handler, options=self.options)
 
 
 class Subscription(Payload):

@@ -41,3 +41,21 @@ MAIL = Policy(
     schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),
 )
+
+
+class HeartbeatPolicy(Policy):
+    heartbeat_timeout: timedelta
+
+
+SUBTASKS = HeartbeatPolicy(
+    # A batch is up to 100 subtasks, 20 at a time; five attempts, each of which keeps what is done.
+    start_to_close_timeout=timedelta(minutes=30),
+    schedule_to_close_timeout=timedelta(hours=3),
+    # The longest that a subtask may go without finishing; a lost worker is noticed after this.
+    heartbeat_timeout=timedelta(seconds=60),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(milliseconds=500),
+        maximum_interval=timedelta(seconds=30),
+        maximum_attempts=5,
+    ),
+)

@@ -13,6 +13,4 @@ ALL = (PATTERN, KEY, STATUS)
 
 def attributes(pattern: Pattern, key: str) -> TypedSearchAttributes:
     """What an execution is started with; its workflow sets `STATUS` as it goes."""
-    return TypedSearchAttributes(
-        [SearchAttributePair(PATTERN, pattern.name), SearchAttributePair(KEY, key)]
-    )
+    return TypedSearchAttributes([SearchAttributePair(PATTERN, pattern.name), SearchAttributePair(KEY, key)])

@@ -1,0 +1,94 @@
+"""The steps of a trip, and their undos. Every call is idempotent by the key it is given."""
+
+from typing import Protocol
+
+from temporalio import activity
+
+from domain.booking import CarReservation, Charge, FlightReservation
+
+
+class Flights(Protocol):
+    """An airline's reservations."""
+
+    async def reserve(self, reservation: FlightReservation) -> str:
+        """Hold a seat and return the reservation ID. Raises `FlightSoldOut`, `ReservationCancelled`."""
+
+    async def confirm(self, key: str) -> None:
+        """Turn the hold into a booking. Raises `ReservationCancelled`."""
+
+    async def cancel(self, key: str) -> None:
+        """Give the seat back; if nothing was reserved, refuse whatever comes under `key` later."""
+
+
+class CarRentals(Protocol):
+    """A rental company's reservations."""
+
+    async def reserve(self, reservation: CarReservation) -> str:
+        """Hold a car and return the reservation ID. Raises `CarUnavailable`, `ReservationCancelled`."""
+
+    async def confirm(self, key: str) -> None:
+        """Turn the hold into a rental. Raises `ReservationCancelled`."""
+
+    async def cancel(self, key: str) -> None:
+        """Give the car back; if nothing was reserved, refuse whatever comes under `key` later."""
+
+
+class Payments(Protocol):
+    """A card network."""
+
+    async def charge(self, charge: Charge) -> None:
+        """Take the money once per key. Raises `CardDeclined`, `ReservationCancelled`."""
+
+    async def refund(self, key: str) -> None:
+        """Give the money back; if nothing was charged, refuse whatever comes under `key` later."""
+
+
+class BookingActivities:
+    """What the saga does to the outside."""
+
+    def __init__(self, flights: Flights, cars: CarRentals, payments: Payments) -> None:
+        self._flights = flights
+        self._cars = cars
+        self._payments = payments
+
+    @activity.defn
+    async def reserve_flight(self, reservation: FlightReservation) -> str:
+        reservation_id = await self._flights.reserve(reservation)
+        activity.logger.info("Flight reservation created with id: %s", reservation_id)
+        return reservation_id
+
+    @activity.defn
+    async def confirm_flight(self, key: str) -> None:
+        await self._flights.confirm(key)
+        activity.logger.info("Flight reservation confirmed: %s", key)
+
+    @activity.defn
+    async def cancel_flight(self, key: str) -> None:
+        await self._flights.cancel(key)
+        activity.logger.info("Flight reservation cancelled: %s", key)
+
+    @activity.defn
+    async def reserve_car(self, reservation: CarReservation) -> str:
+        reservation_id = await self._cars.reserve(reservation)
+        activity.logger.info("Car rental reservation created with id: %s", reservation_id)
+        return reservation_id
+
+    @activity.defn
+    async def confirm_car(self, key: str) -> None:
+        await self._cars.confirm(key)
+        activity.logger.info("Car rental reservation confirmed: %s", key)
+
+    @activity.defn
+    async def cancel_car(self, key: str) -> None:
+        await self._cars.cancel(key)
+        activity.logger.info("Car rental reservation cancelled: %s", key)
+
+    @activity.defn
+    async def charge(self, charge: Charge) -> None:
+        await self._payments.charge(charge)
+        activity.logger.info("Payment charged with id: %s", charge.key)
+
+    @activity.defn
+    async def refund(self, key: str) -> None:
+        await self._payments.refund(key)
+        activity.logger.info("Payment refunded with id: %s", key)

@@ -1,0 +1,69 @@
+"""Run a batch of subtasks side by side, and continue where an attempt before this one stopped."""
+
+import asyncio
+from typing import Protocol
+
+from temporalio import activity
+
+from domain.errors import SubtaskFailed
+from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
+
+SIDE_BY_SIDE = 20
+"""Subtasks that one batch runs at the same time."""
+
+
+class Subtasks(Protocol):
+    """What does the work."""
+
+    async def run(self, key: str, subtask: str) -> str:
+        """Do one subtask; idempotent by `key`. Raises `SubtaskFailed` when trying again is of no use."""
+
+
+class FanOutActivities:
+    """The parallel work of a job."""
+
+    def __init__(self, subtasks: Subtasks) -> None:
+        self._subtasks = subtasks
+
+    @activity.defn
+    async def run_batch(self, batch: SubtaskBatch) -> list[SubtaskOutcome]:
+        """Run every subtask of `batch`; the outcomes come in the batch's order.
+
+        A subtask that fails for good is an outcome like another, unless the job stops at the first failure:
+        then `SubtaskFailed` is raised. Other errors fail the attempt; the next one skips what the heartbeat
+        says is done.
+        """
+        finished = _finished_before()
+        room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def run(index: int, subtask: str) -> None:
+            if index in finished:
+                return
+            async with room:
+                finished[index] = await self._run_one(batch, index, subtask)
+                activity.heartbeat(list(finished.values()))
+
+        async with asyncio.TaskGroup() as group:
+            for index, subtask in enumerate(batch.subtasks, batch.first):
+                group.create_task(run(index, subtask))
+        return [finished[index] for index in sorted(finished)]
+
+    async def _run_one(self, batch: SubtaskBatch, index: int, subtask: str) -> SubtaskOutcome:
+        activity.logger.info("Started executing subtask: %s", subtask)
+        try:
+            result = await self._subtasks.run(f"{batch.job_id}:{index}", subtask)
+        except SubtaskFailed as failure:
+            activity.logger.info("Execution subtask failed: %s: %s", subtask, failure.message)
+            if batch.on_failure is OnFailure.STOP:
+                raise
+            return SubtaskOutcome(index=index, error=failure.message)
+        activity.logger.info("Execution subtask finished: %s", subtask)
+        return SubtaskOutcome(index=index, result=result)
+
+
+def _finished_before() -> dict[int, SubtaskOutcome]:
+    details = activity.info().heartbeat_details
+    if not details:
+        return {}
+    outcomes = (SubtaskOutcome.model_validate(outcome) for outcome in details[0])
+    return {outcome.index: outcome for outcome in outcomes}

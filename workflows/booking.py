@@ -1,0 +1,180 @@
+"""Saga: book a flight, a car and a payment together, or leave no trace of them.
+
+    reserve flight ─ reserve car ─ charge ─ confirm flight ─ confirm car ─► booked
+         │               │           │
+    cancel flight ◄─ cancel car ◄─ refund          on any failure, or when cancelled
+
+Flight and car are two-phase: reserved, then confirmed or cancelled. The payment is made in one shot, under an ID
+chosen beforehand, by which it can be refunded even if nobody knows whether it went through.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.booking import BookingActivities
+    from domain.booking import (
+        CarReservation,
+        Charge,
+        FlightReservation,
+        Resolution,
+        Trip,
+        TripConfirmation,
+        TripState,
+        TripStatus,
+    )
+    from domain.errors import TripFailed
+    from domain.patterns import BOOKING
+    from workflows import policies
+    from workflows.compensation import Compensations
+    from workflows.search_attributes import STATUS
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+
+@workflow.defn(name="BookingWorkflow")
+class BookingWorkflow:
+    """One trip, from its reservations to booked, or to everything undone.
+
+    Query: state. Update: resolve_compensation, by an operator, when an undo is stuck.
+    """
+
+    def __init__(self) -> None:
+        self._status = TripStatus.BOOKING
+        self._done: list[str] = []
+        self._compensations = Compensations(on_change=self._show)
+
+    @workflow.run
+    async def run(self, trip: Trip) -> TripConfirmation:
+        try:
+            confirmation = await self._book(trip)
+        except (ActivityError, asyncio.CancelledError) as failure:
+            self._enter(TripStatus.COMPENSATING)
+            await self._compensations.run()
+            if is_cancelled_exception(failure):
+                self._enter(TripStatus.CANCELLED)
+                raise
+            self._enter(TripStatus.FAILED)
+            raise self._failed(failure) from failure
+        self._enter(TripStatus.BOOKED)
+        return confirmation
+
+    async def _book(self, trip: Trip) -> TripConfirmation:
+        me = workflow.info().workflow_id
+        flight_key, car_key, payment_id = f"{me}:flight", f"{me}:car", f"{me}:payment"
+
+        self._undo_with("cancel flight", BookingActivities.cancel_flight, flight_key)
+        flight_id = await self._reserve(
+            f"reserve flight {trip.flight.flight_id}",
+            BookingActivities.reserve_flight,
+            FlightReservation(key=flight_key, flight=trip.flight),
+            undo="cancel flight",
+        )
+        self._undo_with("cancel car", BookingActivities.cancel_car, car_key)
+        car_id = await self._reserve(
+            f"reserve car at {trip.car.pickup_location}",
+            BookingActivities.reserve_car,
+            CarReservation(key=car_key, car=trip.car),
+            undo="cancel car",
+        )
+        self._undo_with("refund payment", BookingActivities.refund, payment_id)
+        await self._step(
+            f"charge card ending in {trip.payment.card.last4}",
+            BookingActivities.charge,
+            Charge(key=payment_id, payment=trip.payment),
+        )
+        await self._step("confirm flight", BookingActivities.confirm_flight, flight_key)
+        await self._step("confirm car", BookingActivities.confirm_car, car_key)
+        return TripConfirmation(
+            trip_id=BOOKING.key_of(me),
+            flight_reservation_id=flight_id,
+            car_reservation_id=car_id,
+            payment_id=payment_id,
+            amount_cents=trip.payment.amount_cents,
+            card=f"**** {trip.payment.card.last4}",
+        )
+
+    async def _reserve(
+        self,
+        what: str,
+        reserve: Callable[[BookingActivities, Request], Awaitable[Result]],
+        request: Request,
+        undo: str,
+    ) -> Result:
+        try:
+            return await self._step(what, reserve, request)
+        except ActivityError as failure:
+            if _was_refused(failure):
+                self._compensations.withdraw(undo)
+            raise
+
+    async def _step(
+        self,
+        what: str,
+        activity: Callable[[BookingActivities, Request], Awaitable[Result]],
+        request: Request,
+    ) -> Result:
+        """Run one step. When the trip is cancelled meanwhile, wait for the step to end: its undo must come after it."""
+        result = await workflow.execute_activity_method(
+            activity,
+            request,
+            **policies.BOOKING_STEP,
+            summary=what,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        self._done.append(what)
+        return result
+
+    def _undo_with(self, name: str, activity: Callable[[BookingActivities, str], Awaitable[None]], key: str) -> None:
+        self._compensations.register(
+            name, lambda: workflow.execute_activity_method(activity, key, **policies.UNDO, summary=name)
+        )
+
+    def _failed(self, failure: BaseException) -> TripFailed:
+        undone = self._compensations.report()
+        cause = failure.__cause__
+        reason = cause.message if isinstance(cause, ApplicationError) else f"a step got no answer: {cause}"
+        return TripFailed(
+            f"Failed to reserve the trip: {reason}. Ran {len(undone)} compensations.",
+            {
+                "cause": cause.type if isinstance(cause, ApplicationError) else type(cause).__name__,
+                "compensations": [undo.model_dump(mode="json", by_alias=True) for undo in undone],
+            },
+        )
+
+    def _enter(self, status: TripStatus) -> None:
+        self._status = status
+        self._show()
+
+    def _show(self) -> None:
+        stuck = self._compensations.stuck()
+        if self._status in (TripStatus.COMPENSATING, TripStatus.COMPENSATION_STUCK):
+            self._status = TripStatus.COMPENSATION_STUCK if stuck else TripStatus.COMPENSATING
+        workflow.upsert_search_attributes([STATUS.value_set(self._status)])
+        waiting = f" Waiting for an operator to resolve: {', '.join(stuck)}." if stuck else ""
+        workflow.set_current_details(f"{self._status}. Done: {', '.join(self._done) or 'nothing'}.{waiting}")
+
+    @workflow.query
+    def state(self) -> TripState:
+        return TripState(status=self._status, done=self._done, compensations=self._compensations.report())
+
+    @workflow.update
+    def resolve_compensation(self, resolution: Resolution) -> TripState:
+        self._compensations.resolve(resolution)
+        return self.state()
+
+    @resolve_compensation.validator
+    def _is_stuck(self, resolution: Resolution) -> None:
+        if resolution.compensation not in self._compensations.stuck():
+            raise ApplicationError(f"{resolution.compensation!r} is not stuck.", type="NotStuck")
+
+
+def _was_refused(failure: ActivityError) -> bool:
+    return isinstance(failure.cause, ApplicationError) and failure.cause.non_retryable

@@ -1,0 +1,71 @@
+"""Undo what was done, in reverse, until nothing is left to undo.
+
+An undo is registered before the step it belongs to: a step that was cut off may have done its work. An undo that
+keeps failing does not stop the ones before it; it waits for an operator, who has it retried or reports what
+was done by hand.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.booking import Resolution, Undo, UndoStatus
+
+Action = Callable[[], Awaitable[None]]
+
+
+class Compensations:
+    """The undo stack of one saga. `on_change` is told whenever an undo's status changes."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._actions: dict[str, Action] = {}
+        self._undos: dict[str, Undo] = {}
+        self._on_change = on_change
+
+    def register(self, name: str, action: Action) -> None:
+        self._actions[name] = action
+        self._undos[name] = Undo(name=name, status=UndoStatus.REGISTERED)
+
+    def withdraw(self, name: str) -> None:
+        """Take an undo back, because its step is known to have done nothing."""
+        del self._actions[name], self._undos[name]
+
+    async def run(self) -> None:
+        """Run every undo, the last registered first; return when each is done or resolved."""
+        for name in reversed(self._actions):
+            await self._attempt(name)
+        while self.stuck():
+            await workflow.wait_condition(lambda: bool(self._with_status(UndoStatus.REGISTERED)) or not self.stuck())
+            for name in self._with_status(UndoStatus.REGISTERED):
+                await self._attempt(name)
+
+    def resolve(self, resolution: Resolution) -> None:
+        """Carry out an operator's decision on a stuck undo."""
+        status = UndoStatus.REGISTERED if resolution.retry else UndoStatus.RESOLVED
+        self._set(resolution.compensation, status, resolution.note)
+
+    def stuck(self) -> list[str]:
+        return self._with_status(UndoStatus.STUCK)
+
+    def report(self) -> list[Undo]:
+        """Every undo, in the order in which they run."""
+        return list(reversed(self._undos.values()))
+
+    async def _attempt(self, name: str) -> None:
+        self._set(name, UndoStatus.RUNNING)
+        try:
+            await self._actions[name]()
+        except ActivityError as failure:
+            self._set(name, UndoStatus.STUCK, str(failure.cause or failure))
+            workflow.logger.error("Compensation is stuck and waits for an operator: %s", name)
+        else:
+            self._set(name, UndoStatus.DONE)
+
+    def _with_status(self, status: UndoStatus) -> list[str]:
+        return [undo.name for undo in self.report() if undo.status is status]
+
+    def _set(self, name: str, status: UndoStatus, note: str = "") -> None:
+        self._undos[name] = Undo(name=name, status=status, note=note)
+        self._on_change()

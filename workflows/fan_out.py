@@ -1,0 +1,106 @@
+"""Parallelizing work: fan out, run within bounds, gather in order.
+
+    job ─► batches ─► at most 50 activities at a time, 20 subtasks in each ─► "a: DONE, b: DONE, ..."
+
+Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out to 100 activities, so
+that the history of a job with 10,000 subtasks stays under 400 events. An activity that is cut off
+continues where its heartbeat says it was.
+"""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.fan_out import FanOutActivities
+    from domain.errors import SubtaskFailed
+    from domain.fan_out import (
+        Job,
+        JobResult,
+        OnFailure,
+        Progress,
+        SubtaskBatch,
+        SubtaskOutcome,
+        aggregate,
+        batches,
+    )
+    from workflows import policies
+    from workflows.search_attributes import STATUS
+
+BATCHES_AT_A_TIME = 50
+
+
+@workflow.defn(name="FanOutWorker")
+class FanOutWorker:
+    """One job, from its description to its aggregated result. Query: progress."""
+
+    @workflow.init
+    def __init__(self, job: Job) -> None:
+        self._total = len(job.subtasks())
+        self._outcomes: dict[int, SubtaskOutcome] = {}
+        self._running = 0
+
+    @workflow.run
+    async def run(self, job: Job) -> JobResult:
+        room = asyncio.Semaphore(BATCHES_AT_A_TIME)
+        work = [
+            asyncio.create_task(self._run_batch(batch, room)) for batch in batches(workflow.info().workflow_id, job)
+        ]
+        self._show("RUNNING")
+        try:
+            await asyncio.gather(*work)
+        except ActivityError as failure:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            self._show("FAILED")
+            raise SubtaskFailed(f"The job was stopped by a failed subtask: {_reason(failure)}") from failure
+        result = aggregate(job, self._outcomes)
+        workflow.logger.info("Aggregated result of %d subtasks", self._total)
+        self._show("DONE")
+        return result
+
+    async def _run_batch(self, batch: SubtaskBatch, room: asyncio.Semaphore) -> None:
+        async with room:
+            self._running += len(batch.subtasks)
+            try:
+                outcomes = await self._outcomes_of(batch)
+            finally:
+                self._running -= len(batch.subtasks)
+        self._outcomes.update((outcome.index, outcome) for outcome in outcomes)
+
+    async def _outcomes_of(self, batch: SubtaskBatch) -> list[SubtaskOutcome]:
+        try:
+            return await workflow.execute_activity_method(
+                FanOutActivities.run_batch, batch, **policies.SUBTASKS, summary=_summary(batch)
+            )
+        except ActivityError as failure:
+            if batch.on_failure is OnFailure.STOP or workflow.cancellation_reason() is not None:
+                raise
+            indexes = range(batch.first, batch.first + len(batch.subtasks))
+            return [SubtaskOutcome(index=index, error=_reason(failure)) for index in indexes]
+
+    def _show(self, status: str) -> None:
+        workflow.upsert_search_attributes([STATUS.value_set(status)])
+        progress = self.progress()
+        workflow.set_current_details(
+            f"{status}. {progress.done} of {progress.total} subtasks done, {progress.failed} failed."
+        )
+
+    @workflow.query
+    def progress(self) -> Progress:
+        failed = sum(outcome.error is not None for outcome in self._outcomes.values())
+        done = len(self._outcomes) - failed
+        return Progress(total=self._total, done=done, failed=failed, running=self._running)
+
+
+def _summary(batch: SubtaskBatch) -> str:
+    if len(batch.subtasks) == 1:
+        return batch.subtasks[0][:200]
+    return f"subtasks {batch.first + 1} to {batch.first + len(batch.subtasks)}"
+
+
+def _reason(failure: ActivityError) -> str:
+    cause = failure.cause
+    return cause.message if isinstance(cause, ApplicationError) else str(cause or failure)

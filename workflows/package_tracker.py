@@ -1,0 +1,126 @@
+"""Event enrichment and joins: a package is the meeting of its registration and its locations, in either order.
+
+    package_registered ──┐
+                         ├─► package: destination + locations by event time ─► queries
+    locations_received ──┘
+
+Locations that come first wait for the registration, at most `registration_ttl`; then the package is given up.
+"""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.inbox import Batch, Inbox, Receipt
+    from domain.package_tracker import (
+        LocationReceipt,
+        LocationUpdate,
+        Package,
+        PackageInfo,
+        PackagePlan,
+        PackageRegistration,
+    )
+    from domain.patterns import PACKAGE_TRACKER
+    from domain.payload import Payload
+    from workflows.entity import Entity, Handler
+    from workflows.search_attributes import STATUS
+
+
+class PackageMemory(BaseModel):
+    """What a package carries through continue-as-new."""
+
+    package: Package = Package()
+    inbox: Inbox = Inbox()
+    give_up_at: datetime | None = None
+
+
+class PackageStart(Payload):
+    package_id: str
+    plan: PackagePlan
+    memory: PackageMemory | None = None
+
+
+@workflow.defn(name="PackageTracker")
+class PackageTracker:
+    """One package, known from its first message on.
+
+    Signals: package_registered, locations_received. Queries: info (None until registered), state, receipt.
+    """
+
+    @workflow.init
+    def __init__(self, start: PackageStart) -> None:
+        memory = start.memory or PackageMemory()
+        self._package = memory.package
+        self._inbox = memory.inbox
+        self._give_up_at = memory.give_up_at or workflow.now() + start.plan.registration_ttl
+
+    @workflow.run
+    async def run(self, start: PackageStart) -> None:
+        if not await self._registered_in_time():
+            self._show("GIVEN_UP")
+            workflow.logger.warning("Package %s was never registered: given up", start.package_id)
+            return
+        self._show("REGISTERED")
+        await workflow.wait_condition(self._must_continue_as_new)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        memory = PackageMemory(package=self._package, inbox=self._inbox, give_up_at=self._give_up_at)
+        workflow.continue_as_new(PackageStart(package_id=start.package_id, plan=start.plan, memory=memory))
+
+    async def _registered_in_time(self) -> bool:
+        if not self._package.is_registered():
+            self._show("WAITING_FOR_REGISTRATION")
+        try:
+            await workflow.wait_condition(
+                lambda: self._package.is_registered() or self._must_continue_as_new(),
+                timeout=self._give_up_at - workflow.now(),
+                timeout_summary="wait for the registration",
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    def _must_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _show(self, status: str) -> None:
+        workflow.upsert_search_attributes([STATUS.value_set(status)])
+        workflow.set_current_details(f"{status}. {len(self._package.locations)} locations when this was written.")
+
+    @workflow.signal
+    def package_registered(self, batch: Batch[PackageRegistration]) -> None:
+        for message in self._inbox.admit("registerPackage", batch, workflow.now()):
+            self._package.register(message.body)
+            self._inbox.done(message.id, self._package.receipt(), workflow.now())
+
+    @workflow.signal
+    def locations_received(self, batch: Batch[LocationUpdate]) -> None:
+        for message in self._inbox.admit("updateLocation", batch, workflow.now()):
+            self._package.locate(message.body)
+            self._inbox.done(message.id, self._package.receipt(), workflow.now())
+
+    @workflow.query
+    def info(self) -> PackageInfo | None:
+        return self._package.info()
+
+    @workflow.query
+    def state(self) -> LocationReceipt:
+        return self._package.receipt()
+
+    @workflow.query
+    def receipt(self, message_id: str) -> Receipt | None:
+        return self._inbox.receipts.get(message_id)
+
+
+def entity(plan: PackagePlan) -> Entity:
+    """The service as gateway and ingress send to it."""
+    return Entity(
+        pattern=PACKAGE_TRACKER,
+        workflow="PackageTracker",
+        handlers={
+            "registerPackage": Handler("package_registered", PackageRegistration, LocationReceipt),
+            "updateLocation": Handler("locations_received", LocationUpdate, LocationReceipt),
+        },
+        start_input=lambda key: PackageStart(package_id=key, plan=plan),
+    )

@@ -1,0 +1,207 @@
+"""Scheduling tasks: durable timers that remind, escalate, and stop the moment the invoice is paid.
+
+    first failure ─► reminder ─ 1 day ─► reminder ─ 1 day ─► reminder ─ 1 day ─► ticket for support
+                        ▲ a further failure brings the next action forward        │
+    success at any time ─► paid: timer stopped, ticket closed  ◄──────────────────┘
+
+The rules are in `domain.payment_tracker.Invoice`; the workflow keeps time for them.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_tracker import PaymentTrackerActivities
+    from domain.inbox import Batch, Inbox, Message, Receipt
+    from domain.patterns import PAYMENT_TRACKER
+    from domain.payload import Payload
+    from domain.payment_tracker import (
+        Invoice,
+        InvoiceState,
+        InvoiceStatus,
+        PaymentEvent,
+        Reminder,
+        ReminderPlan,
+        Ticket,
+    )
+    from workflows import policies
+    from workflows.entity import Entity, Handler
+    from workflows.search_attributes import STATUS
+
+
+class TrackerMemory(BaseModel):
+    """What a tracker carries through continue-as-new."""
+
+    invoice: Invoice = Invoice()
+    inbox: Inbox = Inbox()
+    settled_at: datetime | None = None
+
+
+class TrackerStart(Payload):
+    invoice_id: str
+    plan: ReminderPlan
+    memory: TrackerMemory | None = None
+
+
+@workflow.defn(name="PaymentTracker")
+class PaymentTracker:
+    """One invoice from its first failed payment to paid, or to a person.
+
+    Signals: payment_failed, payment_succeeded (each event ID counts once). Queries: state, receipt.
+    Waits at most `plan.interval` between reminders.
+    """
+
+    @workflow.init
+    def __init__(self, start: TrackerStart) -> None:
+        self._id = start.invoice_id
+        self._plan = start.plan
+        memory = start.memory or TrackerMemory()
+        self._invoice = memory.invoice
+        self._inbox = memory.inbox
+        self._settled_at = memory.settled_at
+        self._unanswered: list[str] = []
+        self._shown: InvoiceStatus | None = None
+
+    @workflow.run
+    async def run(self, start: TrackerStart) -> InvoiceState:
+        while True:
+            self._show()
+            await self._next_event_or_deadline()
+            answering, self._unanswered = self._unanswered, []
+            await self._act()
+            self._answer(answering)
+            if self._is_forgotten():
+                return self._invoice.state()
+            if self._must_continue_as_new():
+                await self._continue_as_new()
+
+    async def _next_event_or_deadline(self) -> None:
+        deadline = self._linger_end() or self._invoice.due_at
+        if deadline is not None and deadline <= workflow.now():
+            return
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: bool(self._unanswered) or self._must_continue_as_new(),
+                timeout=deadline - workflow.now() if deadline else None,
+                timeout_summary=self._waiting_for(),
+            )
+
+    async def _act(self) -> None:
+        if self._invoice.status is InvoiceStatus.PAID:
+            await self._settle()
+        elif self._invoice.is_due(workflow.now()):
+            await (self._escalate() if self._invoice.reminders_are_used_up(self._plan) else self._remind())
+
+    async def _remind(self) -> None:
+        failure = self._invoice.take_due()
+        number = self._invoice.reminders_sent + 1
+        try:
+            still_open = await workflow.execute_activity_method(
+                PaymentTrackerActivities.send_reminder,
+                Reminder(invoice=self._id, number=number, customer=failure.data.customer, event_id=failure.data.id),
+                **policies.MAIL,
+                summary=f"reminder {number} of {self._plan.reminders}",
+            )
+        except ActivityError:
+            workflow.logger.exception("Reminder %d failed; it is tried again after the interval", number)
+            self._invoice.postponed(self._plan, workflow.now())
+            return
+        if still_open:
+            self._invoice.reminded(self._plan, workflow.now())
+        else:
+            self._invoice.settled()
+            await self._settle()
+
+    async def _escalate(self) -> None:
+        failure = self._invoice.take_due()
+        await workflow.execute_activity_method(
+            PaymentTrackerActivities.escalate,
+            Ticket(invoice=self._id, customer=failure.data.customer, event_id=failure.data.id),
+            **policies.DATABASE,
+            summary="escalate to support",
+        )
+        self._invoice.escalated()
+        if self._invoice.status is InvoiceStatus.PAID:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        if self._settled_at is not None:
+            return
+        await workflow.execute_activity_method(
+            PaymentTrackerActivities.settle, self._id, **policies.DATABASE, summary="invoice is paid"
+        )
+        self._settled_at = workflow.now()
+
+    def _answer(self, message_ids: list[str]) -> None:
+        for message_id in message_ids:
+            self._inbox.done(message_id, self._invoice.state(), workflow.now())
+
+    def _linger_end(self) -> datetime | None:
+        return self._settled_at + self._plan.settled_linger if self._settled_at else None
+
+    def _is_forgotten(self) -> bool:
+        end = self._linger_end()
+        return end is not None and workflow.now() >= end and not self._unanswered
+
+    def _must_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._answer(self._unanswered)
+        memory = TrackerMemory(invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at)
+        workflow.continue_as_new(TrackerStart(invoice_id=self._id, plan=self._plan, memory=memory))
+
+    def _waiting_for(self) -> str:
+        if self._settled_at:
+            return "forget the paid invoice"
+        if self._invoice.reminders_are_used_up(self._plan):
+            return "escalation to support"
+        return f"reminder {self._invoice.reminders_sent + 1} of {self._plan.reminders}"
+
+    def _show(self) -> None:
+        if self._invoice.status is not self._shown:
+            self._shown = self._invoice.status
+            workflow.upsert_search_attributes([STATUS.value_set(self._shown)])
+        due = f" Next: {self._waiting_for()} at {self._invoice.due_at:%F %T} UTC." if self._invoice.due_at else ""
+        workflow.set_current_details(f"{self._invoice.status}. {self._invoice.reminders_sent} reminders sent.{due}")
+
+    @workflow.signal
+    def payment_failed(self, batch: Batch[PaymentEvent]) -> None:
+        for message in self._admit("onPaymentFailure", batch):
+            self._invoice.payment_failed(message.body, workflow.now())
+
+    @workflow.signal
+    def payment_succeeded(self, batch: Batch[PaymentEvent]) -> None:
+        for message in self._admit("onPaymentSuccess", batch):
+            self._invoice.payment_succeeded(message.body)
+
+    def _admit(self, handler: str, batch: Batch[PaymentEvent]) -> list[Message[PaymentEvent]]:
+        messages = self._inbox.admit(handler, batch, workflow.now())
+        self._unanswered.extend(message.id for message in messages)
+        return messages
+
+    @workflow.query
+    def state(self) -> InvoiceState:
+        return self._invoice.state()
+
+    @workflow.query
+    def receipt(self, message_id: str) -> Receipt | None:
+        return self._inbox.receipts.get(message_id)
+
+
+def entity(plan: ReminderPlan) -> Entity:
+    """The service as gateway and ingress send to it."""
+    return Entity(
+        pattern=PAYMENT_TRACKER,
+        workflow="PaymentTracker",
+        handlers={
+            "onPaymentFailure": Handler("payment_failed", PaymentEvent, InvoiceState),
+            "onPaymentSuccess": Handler("payment_succeeded", PaymentEvent, InvoiceState),
+        },
+        start_input=lambda key: TrackerStart(invoice_id=key, plan=plan),
+    )

@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from domain.message_queue import HttpRequest, HttpResponse, WorkDone
 
 
@@ -39,13 +40,15 @@ class MessageQueueActivities:
         """Do some heavy work, as the task's payload asks."""
         task_id = activity.info().activity_id
         activity.logger.info("Started heavy work: %s", task_id)
-        result = await self._work.do(task_id, payload)
+        async with heartbeating():
+            result = await self._work.do(task_id, payload)
         activity.logger.info("Finished heavy work: %s", task_id)
         return WorkDone(result=result, payload=payload)
 
     @activity.defn(name="http_request")
     async def http_request(self, request: HttpRequest) -> HttpResponse:
         """Call a URL; the receiver can recognise a repeated call by its `Idempotency-Key` header."""
-        response = await self._http.send(request, activity.info().activity_id)
+        async with heartbeating():
+            response = await self._http.send(request, activity.info().activity_id)
         activity.logger.info("%s %s answered %d", request.method, request.url, response.status)
         return response

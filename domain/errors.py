@@ -9,7 +9,7 @@
         ├── TripFailed       the saga's own: names the cause and what was undone
         ├── TaskRejected     a task that no further attempt can complete
         ├── SubtaskFailed    a fan-out job that was asked to stop at its first failure
-        └── PackageNotRegistered
+        └── UndeliverableMessage a delayed message without a receiver
 
 Temporal carries a `BusinessFailure` from an activity to its workflow, and from there to the client,
 under its class's name (`ApplicationError.type`).
@@ -77,5 +77,5 @@ class SubtaskFailed(BusinessFailure):
     """A subtask failed in a job that stops at its first failure."""
 
 
-class PackageNotRegistered(BusinessFailure):
-    """Nobody registered this package."""
+class UndeliverableMessage(BusinessFailure):
+    """A delayed message whose service or handler does not exist any more."""

@@ -111,7 +111,7 @@ class Invoice(BaseModel):
         return self.due_at is not None and self.due_at <= now
 
     def take_due(self) -> PaymentEvent:
-        """Begin the due action and return the failure it is about; a failure that comes meanwhile sets a new due time."""
+        """Begin the due action and return the failure it is about; another failure meanwhile sets a new time."""
         assert self.last_failure is not None, "an action is due only after a failure"
         self.due_at = None
         return self.last_failure

@@ -13,6 +13,4 @@ async def connect(*, runtime: Runtime | None = None, lazy: bool = False) -> Clie
     """
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", "localhost:7233")
-    return await Client.connect(
-        **config, data_converter=pydantic_data_converter, runtime=runtime, lazy=lazy
-    )
+    return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime, lazy=lazy)

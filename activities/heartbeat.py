@@ -1,0 +1,25 @@
+"""Heartbeats beside the work, so that Temporal notices a lost worker and the work notices a cancellation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio import activity
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncIterator[None]:
+    """Send a heartbeat three times per heartbeat timeout while the body runs."""
+    timeout = activity.info().heartbeat_timeout or timedelta(seconds=30)
+    beat = asyncio.create_task(_beat(timeout.total_seconds() / 3))
+    try:
+        yield
+    finally:
+        beat.cancel()
+
+
+async def _beat(seconds: float) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(seconds)

@@ -1,0 +1,46 @@
+"""`python -m api`: run the HTTP gateway."""
+
+import argparse
+import asyncio
+
+import uvicorn
+
+from api.app import create_app, open_gateway
+from infra import logs
+from infra.settings import Settings
+
+
+def main() -> None:
+    settings = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m api",
+        description="Run the HTTP gateway of the six patterns.",
+        epilog="Settings come from the environment: DATABASE_URL, KAFKA_CLUSTERS, WEB_UI_URL and the others of "
+        "infra/settings.py; Temporal's from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its other variables.",
+    )
+    parser.add_argument("--host", default=settings.gateway_host, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=settings.gateway_port, help="port to listen on (default: %(default)s)"
+    )
+    arguments = parser.parse_args()
+    logs.configure(settings.log_format)
+    asyncio.run(serve(settings, arguments.host, arguments.port))
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests in flight get `settings.graceful_shutdown` to end."""
+    async with open_gateway(settings) as gateway:
+        config = uvicorn.Config(
+            create_app(gateway),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
+        )
+        await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The gateway: one router per pattern, and what they share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry
+
+from api import (
+    booking,
+    fan_out,
+    invocations,
+    message_queue,
+    operations,
+    package_tracker,
+    payment_tracker,
+    problems,
+    subscriptions,
+    user_feed,
+    webhooks,
+)
+from api.gateway import Gateway
+from api.metrics import MetricsMiddleware
+from api.openapi import describe_bodies
+from api.waiting import ClientDisconnected
+from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
+from infra import temporal
+from infra.card_network import CardVault
+from infra.database import Database
+from infra.settings import Settings
+from workflows.entities import entities
+
+ROUTES = {
+    MESSAGE_QUEUE: message_queue.routes,
+    BOOKING: booking.routes,
+    PAYMENT_TRACKER: payment_tracker.routes,
+    FAN_OUT: fan_out.routes,
+    USER_FEED: user_feed.routes,
+    PACKAGE_TRACKER: package_tracker.routes,
+}
+"""One line per pattern."""
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Connect to what the gateway needs; Temporal may still be away."""
+    database = Database(settings.database_url)
+    try:
+        yield Gateway(
+            settings=settings,
+            client=await temporal.connect(lazy=True),
+            database=database,
+            vault=CardVault(database, settings.card_token_key),
+            entities=entities(settings.reminder_plan, settings.moderation_plan, settings.package_plan),
+            metrics=CollectorRegistry(),
+        )
+    finally:
+        await database.close()
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """Put the application together; nothing is connected here."""
+    app = FastAPIOffline(
+        title="Durable patterns",
+        version="0.1.0",
+        description="Six durable application patterns on Temporal.",
+        redirect_slashes=False,
+    )
+    app.state.settings = gateway.settings
+    app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
+    problems.install(app)
+    patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
+    for added in patterns.values():
+        app.include_router(added.router)
+    app.include_router(invocations.router({p.task_queue: added for p, added in patterns.items()}))
+    app.include_router(subscriptions.router(gateway))
+    app.include_router(webhooks.router(gateway))
+    app.include_router(operations.router(gateway))
+    describe_bodies(app)
+
+    @app.exception_handler(ClientDisconnected)
+    async def on_disconnect(_: Request, __: ClientDisconnected) -> Response:
+        return Response(status_code=499)
+
+    return app

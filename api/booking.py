@@ -1,0 +1,54 @@
+"""Saga: `POST /BookingWorkflow/{trip}/run`. The trip's ID is its idempotency key."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+
+from api.body import openapi_body, strict
+from api.gateway import Gateway, PatternRoutes
+from api.invocation import RPC_TIMEOUT
+from api.problems import RESPONSES, Problem
+from api.service import Handler, add_routes, path_key
+from api.workflow_invoker import WorkflowInvoker
+from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
+from domain.patterns import BOOKING
+from workflows.booking import BookingWorkflow
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    router = APIRouter(tags=[BOOKING.service])
+
+    async def prepare(request: TripRequest) -> Trip:
+        card = await gateway.vault.tokenize(request.payment_info.card_number.get_secret_value())
+        payment = Payment(card=card, amount_cents=request.payment_info.amount)
+        return Trip(flight=request.flights, car=request.car, payment=payment)
+
+    invoker = WorkflowInvoker(
+        gateway.client, gateway.web_ui, BOOKING, "run", "BookingWorkflow", progress_query="state", prepare=prepare
+    )
+    add_routes(router, BOOKING, Handler("run", TripRequest, TripConfirmation, invoker), keyed=True)
+
+    @router.get(f"/{BOOKING.service}/{{key}}", responses=RESPONSES)
+    async def state(key: Annotated[str, Depends(path_key)]) -> TripState:
+        """What was done for the trip, and what was undone."""
+        return await _handle(key).query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+
+    @router.post(
+        f"/{BOOKING.service}/{{key}}/resolveCompensation",
+        responses=RESPONSES,
+        openapi_extra=openapi_body(Resolution),
+    )
+    async def resolve_compensation(
+        key: Annotated[str, Depends(path_key)], resolution: Annotated[Resolution, Depends(strict(Resolution))]
+    ) -> TripState:
+        """For an operator: have a stuck compensation retried, or report that it was done by hand."""
+        try:
+            return await _handle(key).execute_update(BookingWorkflow.resolve_compensation, resolution)
+        except WorkflowUpdateFailedError as error:
+            raise Problem(409, "not-stuck", str(error.cause)) from None
+
+    def _handle(key: str) -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
+        return gateway.client.get_workflow_handle_for(BookingWorkflow.run, BOOKING.execution_id(key))
+
+    return PatternRoutes(router, invoker)

@@ -1,0 +1,21 @@
+"""Parallelizing work: `POST /FanOutWorker/run`."""
+
+from fastapi import APIRouter
+
+from api.gateway import Gateway, PatternRoutes
+from api.service import Handler, add_routes
+from api.workflow_invoker import WorkflowInvoker
+from domain.fan_out import Job, JobResult
+from domain.patterns import FAN_OUT
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    async def prepare(job: Job) -> Job:
+        return job
+
+    invoker = WorkflowInvoker(
+        gateway.client, gateway.web_ui, FAN_OUT, "run", "FanOutWorker", progress_query="progress", prepare=prepare
+    )
+    router = APIRouter(tags=[FAN_OUT.service])
+    add_routes(router, FAN_OUT, Handler("run", Job, JobResult, invoker), keyed=False)
+    return PatternRoutes(router, invoker)

@@ -1,0 +1,131 @@
+"""What the gateway knows of an invocation, whatever it stands on.
+
+Three kinds stand behind one interface: a workflow per invocation (saga, fan-out), a standalone activity (a task of
+the queue), and a message to an entity (tracker, feed, package).
+"""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from urllib.parse import quote
+
+from pydantic import JsonValue
+from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
+
+from api.problems import Problem, type_name
+from domain import errors
+from domain.patterns import Pattern
+from domain.payload import Payload
+
+RPC_TIMEOUT = timedelta(seconds=5)
+QUERY_TIMEOUT = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A validated request to a handler."""
+
+    handler: str
+    body: Payload
+    key: str | None = None
+    idempotency_key: str | None = None
+    delay: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request that Temporal holds durably."""
+
+    invocation_id: str
+    repeated: bool = False
+    """The same request was accepted before."""
+    execution_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The outcome of an invocation that succeeded."""
+
+    value: JsonValue
+
+
+class Invocation(Payload):
+    """What an invocation is doing."""
+
+    invocation_id: str
+    service: str
+    key: str | None = None
+    handler: str | None = None
+    status: str
+    submitted_at: datetime | None = None
+    execution_time: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int | None = None
+    progress: JsonValue = None
+    workflow_id: str | None = None
+    activity_id: str | None = None
+    web_ui: str
+
+
+class Invoker(Protocol):
+    """One way to run an invocation. Every method raises `Problem` 404 for an ID that is not known."""
+
+    async def submit(self, call: Call) -> Submission:
+        """Hand the call to Temporal, once per idempotency key. Raises `Problem` 409 for a key with another body."""
+
+    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
+        """Return the outcome, None while there is none; a failed invocation raises its `Problem`."""
+
+    async def describe(self, invocation_id: str) -> Invocation: ...
+
+    async def cancel(self, invocation_id: str) -> None:
+        """Ask for cancellation. Raises `Problem` 409 if it is too late."""
+
+    def link(self, invocation_id: str) -> str:
+        """Where the Web UI shows it."""
+
+
+@dataclass(frozen=True)
+class WebUi:
+    """Links into the Temporal Web UI."""
+
+    base_url: str
+    namespace: str
+
+    def workflow(self, workflow_id: str) -> str:
+        return f"{self.base_url}/namespaces/{self.namespace}/workflows/{quote(workflow_id, safe='')}"
+
+    def activity(self, activity_id: str) -> str:
+        return f"{self.base_url}/namespaces/{self.namespace}/activities/{quote(activity_id, safe='')}"
+
+
+def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str:
+    """A new ID, or the one ID of an idempotency key; its scope is service, key (added by the caller) and handler."""
+    if idempotency_key is None:
+        return uuid.uuid4().hex
+    scope = f"{pattern.service}\n{handler}\n{idempotency_key}"
+    return hashlib.sha256(scope.encode()).hexdigest()[:32]
+
+
+def now_plus(delay: timedelta) -> datetime | None:
+    return datetime.now(UTC) + delay if delay else None
+
+
+def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
+    """What a failed execution means to the client: business failures in their own words, others in general terms."""
+    about = {"invocationId": invocation_id, "webUi": link}
+    if isinstance(cause, ApplicationError) and _is_business_failure(cause.type):
+        details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
+        return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)
+    if isinstance(cause, CancelledError):
+        return Problem(409, "execution-cancelled", "The execution was cancelled.", **about)
+    if isinstance(cause, TerminatedError):
+        return Problem(409, "execution-terminated", "The execution was terminated by an operator.", **about)
+    return Problem(409, "execution-failed", "The execution failed for good; its history says why.", **about)
+
+
+def _is_business_failure(name: str | None) -> bool:
+    kind = getattr(errors, name or "", None)
+    return isinstance(kind, type) and issubclass(kind, errors.BusinessFailure)

@@ -1,0 +1,72 @@
+"""(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
+from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus
+from temporalio.common import ActivityIDReusePolicy
+from temporalio.exceptions import ActivityAlreadyStartedError
+
+from api.gateway import Gateway, PatternRoutes
+from api.invocation import RPC_TIMEOUT
+from api.problems import RESPONSES, Problem
+from api.service import Accepted, Handler, add_routes, execution_headers
+from api.task_invoker import TaskInvoker, task_of
+from domain.message_queue import DeadLetter, Task
+from domain.patterns import MESSAGE_QUEUE
+
+_FAILED = "Pattern = 'message_queue' AND ExecutionStatus IN ('Failed', 'TimedOut')"
+_FAILED_STATUSES = (ActivityExecutionStatus.FAILED, ActivityExecutionStatus.TIMED_OUT)
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    invoker = TaskInvoker(gateway.client, gateway.web_ui)
+    router = APIRouter(tags=[MESSAGE_QUEUE.service])
+    add_routes(router, MESSAGE_QUEUE, Handler("runTask", Task, None, invoker), keyed=False)
+
+    @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", responses=RESPONSES)
+    async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[DeadLetter]:
+        """The tasks that failed for good, and were not sent again since."""
+        listed = {
+            execution.activity_id: None
+            async for execution in gateway.client.list_activities(_FAILED, limit=limit, rpc_timeout=RPC_TIMEOUT)
+        }
+        described = [await invoker.description(activity_id) for activity_id in listed]
+        return [await _dead_letter(d, invoker) for d in described if d.status in _FAILED_STATUSES]
+
+    @router.post(
+        f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/resend",
+        status_code=202,
+        response_model=Accepted,
+        responses=RESPONSES,
+    )
+    async def resend(invocation_id: Annotated[str, Path(max_length=1000)]) -> JSONResponse:
+        """Run a failed task again, under its own ID."""
+        task = await task_of(await invoker.description(invocation_id))
+        try:
+            await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
+        except ActivityAlreadyStartedError:
+            raise Problem(409, "not-failed", "The task has not failed; there is nothing to send again.") from None
+        accepted = Accepted(invocation_id=invocation_id, status="Accepted")
+        return JSONResponse(
+            accepted.model_dump(mode="json", by_alias=True, exclude_none=True),
+            202,
+            headers=execution_headers(invocation_id, invoker.link(invocation_id)),
+        )
+
+    return PatternRoutes(router, invoker)
+
+
+async def _dead_letter(description: ActivityExecutionDescription, invoker: TaskInvoker) -> DeadLetter:
+    task = await task_of(description)
+    return DeadLetter(
+        invocation_id=description.activity_id,
+        kind=task.kind,
+        payload=task.payload,
+        reason=str(await description.last_failure() or description.status.name),
+        attempts=description.attempt,
+        failed_at=description.close_time.isoformat() if description.close_time else None,
+        web_ui=invoker.link(description.activity_id),
+    )

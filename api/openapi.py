@@ -1,0 +1,37 @@
+"""The OpenAPI document: adds the bodies that the gateway reads itself."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from api.problems import ProblemDocument
+from domain.booking import Resolution, TripRequest
+from domain.fan_out import Job
+from domain.message_queue import Task
+from domain.package_tracker import LocationUpdate, PackageRegistration
+from domain.payment_tracker import PaymentEvent
+from domain.subscription import SubscriptionChange, SubscriptionRequest
+from domain.user_feed import Review, SocialMediaPost
+
+BODIES = (
+    Job, LocationUpdate, PackageRegistration, PaymentEvent, ProblemDocument, Resolution, Review, SocialMediaPost,
+    SubscriptionChange, SubscriptionRequest, Task, TripRequest,
+)  # fmt: skip
+
+
+def describe_bodies(app: FastAPI) -> None:
+    """Make `app.openapi()` define the models that `api.body.openapi_body` refers to."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in BODIES], ref_template="#/components/schemas/{model}"
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in definitions["$defs"].items():
+            schemas.setdefault(name, schema)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,56 @@
+"""For whoever runs the gateway: is it alive, is it ready, how is it doing."""
+
+import asyncio
+from datetime import timedelta
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
+
+from api.gateway import Gateway
+from api.problems import RETRY_AFTER_SECONDS
+
+CHECK_TIMEOUT = timedelta(seconds=2)
+
+
+def router(gateway: Gateway) -> APIRouter:
+    routes = APIRouter(tags=["Operations"])
+
+    @routes.get("/health")
+    async def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @routes.get("/ready", responses={503: {"description": "Temporal or the database is out of reach."}})
+    async def ready() -> JSONResponse:
+        """Temporal and the database answer too."""
+        temporal, database = await asyncio.gather(_temporal(gateway), _database(gateway))
+        checks = {"temporal": temporal, "database": database}
+        if all(checks.values()):
+            return JSONResponse({"status": "ready", "checks": checks})
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return JSONResponse({"status": "not ready", "checks": checks}, 503, headers)
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Requests and latencies, for Prometheus."""
+        return Response(generate_latest(gateway.metrics), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+async def _temporal(gateway: Gateway) -> bool:
+    try:
+        return await gateway.client.service_client.check_health(timeout=CHECK_TIMEOUT)
+    except (RPCError, RuntimeError):
+        return False
+
+
+async def _database(gateway: Gateway) -> bool:
+    try:
+        await gateway.database.check()
+    except (SQLAlchemyError, OSError):
+        return False
+    return True

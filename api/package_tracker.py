@@ -1,0 +1,36 @@
+"""Event enrichment and joins: registrations and locations by package, and what they add up to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from api.entity_routes import add_entity_routes
+from api.gateway import Gateway, PatternRoutes
+from api.problems import RESPONSES, Problem
+from api.service import path_key
+from domain.package_tracker import PackageInfo, PackageState
+from domain.patterns import PACKAGE_TRACKER
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    invoker = gateway.entity(PACKAGE_TRACKER.service)
+    router = APIRouter(tags=[PACKAGE_TRACKER.service])
+    add_entity_routes(router, invoker)
+
+    async def info(key: Annotated[str, Depends(path_key)]) -> PackageInfo:
+        """Where the package goes, and where it was, in the order of event time."""
+        found = await invoker.query(key, "info", PackageInfo | None)
+        if found is None:
+            raise Problem(404, "package-not-registered", f"Package {key} is not registered; its locations wait for it.")
+        return found
+
+    path = f"/{PACKAGE_TRACKER.service}/{{key}}/getPackageInfo"
+    router.add_api_route(path, info, methods=["GET"], responses=RESPONSES, operation_id="get_package_info")
+    router.add_api_route(path, info, methods=["POST"], responses=RESPONSES, operation_id="call_get_package_info")
+
+    @router.get(f"/{PACKAGE_TRACKER.service}/{{key}}", responses=RESPONSES)
+    async def state(package_info: Annotated[PackageInfo, Depends(info)]) -> PackageState:
+        """The package's state by key, as a key-value view of the service shows it."""
+        return PackageState(package_info=package_info)
+
+    return PatternRoutes(router, invoker)

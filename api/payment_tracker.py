@@ -1,0 +1,25 @@
+"""Scheduling tasks: payment events by invoice, and the invoice's state."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from api.entity_routes import add_entity_routes
+from api.gateway import Gateway, PatternRoutes
+from api.problems import RESPONSES
+from api.service import path_key
+from domain.patterns import PAYMENT_TRACKER
+from domain.payment_tracker import InvoiceState
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    invoker = gateway.entity(PAYMENT_TRACKER.service)
+    router = APIRouter(tags=[PAYMENT_TRACKER.service])
+    add_entity_routes(router, invoker)
+
+    @router.get(f"/{PAYMENT_TRACKER.service}/{{key}}", responses=RESPONSES)
+    async def state(key: Annotated[str, Depends(path_key)]) -> InvoiceState:
+        """Whether the invoice is paid, how many reminders were sent, and what is due next."""
+        return await invoker.query(key, "state", InvoiceState)
+
+    return PatternRoutes(router, invoker)

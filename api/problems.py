@@ -1,0 +1,160 @@
+"""Errors as RFC 9457 problem documents, with types that clients can rely on.
+
+Nothing internal leaks: what is not a refusal or a business failure is logged and answered in general terms.
+"""
+
+import logging
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import InvalidKey, Refusal
+
+log = logging.getLogger("api")
+
+RETRY_AFTER_SECONDS = 2
+_AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
+
+
+class Problem(Exception):
+    """An answer that is not a success. `type` is stable; `extra` members go beside the standard ones."""
+
+    def __init__(
+        self,
+        status: int,
+        type: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.type = type
+        self.detail = detail
+        self.headers = headers or {}
+        self.extra = extra
+
+    def response(self) -> JSONResponse:
+        document = {
+            "type": f"urn:problem:{self.type}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extra,
+        }
+        return JSONResponse(document, self.status, self.headers, media_type="application/problem+json")
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457. Other members tell more: `errors` names fields, `compensations` what was undone."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+    }
+    for status in (400, 404, 409, 413, 415, 422, 503)
+}
+
+
+def type_name(error: str) -> str:
+    """`CardDeclined` becomes `card-declined`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error).lower()
+
+
+def unknown(what: str) -> Problem:
+    return Problem(404, "not-found", f"{what} is not known.")
+
+
+def conflict(detail: str, **extra: Any) -> Problem:
+    return Problem(409, "idempotency-conflict", detail, **extra)
+
+
+def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
+    """Name every field that is wrong, without repeating what was in it."""
+    fields = [
+        {
+            "field": ".".join(str(part) for part in (*([prefix] if prefix else []), *e["loc"])) or "body",
+            "message": e["msg"],
+        }
+        for e in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
+
+
+def temporal_problem(error: RPCError) -> Problem:
+    """What a failed call to Temporal means to a client."""
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return Problem(404, "not-found", "No such execution.")
+    if error.status in _AWAY or "no poller" in error.message:
+        return Problem(
+            503,
+            "temporal-unavailable",
+            "Temporal, or the worker that must answer, is out of reach; try again.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
+    return Problem(500, "internal-error", "The call could not be carried out.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+
+    @app.exception_handler(Problem)
+    async def on_problem(_: Request, problem: Problem) -> JSONResponse:
+        return problem.response()
+
+    @app.exception_handler(Refusal)
+    async def on_refusal(_: Request, refusal: Refusal) -> JSONResponse:
+        return Problem(400, type_name(type(refusal).__name__), str(refusal)).response()
+
+    @app.exception_handler(RPCError)
+    async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
+        return temporal_problem(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [{"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in error.errors()]
+        detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
+        return Problem(422, "invalid-request", detail, errors=fields).response()
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
+        return _http_problem(request, error).response()
+
+    @app.exception_handler(Exception)
+    async def on_anything_else(request: Request, error: Exception) -> JSONResponse:
+        log.error("Unexpected error in %s %s", request.method, request.url.path, exc_info=error)
+        return Problem(500, "internal-error", "Something went wrong here; it is logged.").response()
+
+
+def _http_problem(request: Request, error: HTTPException) -> Problem:
+    raw_path = request.scope.get("raw_path", b"").decode("ascii", "replace")
+    if error.status_code == HTTPStatus.NOT_FOUND and "//" in raw_path:
+        return Problem(400, type_name(InvalidKey.__name__), "The key is empty.")
+    if error.status_code == HTTPStatus.NOT_FOUND and any("/" in unquote(part) for part in raw_path.split("/")):
+        return Problem(400, type_name(InvalidKey.__name__), "The key contains a slash, which separates path segments.")
+    details = {
+        404: f"There is no {request.method} {request.url.path[:300]}; /docs lists what there is.",
+        405: f"{request.method} is not for {request.url.path[:300]}.",
+    }
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    detail = details.get(error.status_code, str(error.detail))
+    return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))

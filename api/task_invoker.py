@@ -1,0 +1,153 @@
+"""A standalone activity per invocation: Temporal itself is the queue."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import (
+    ActivityExecutionDescription,
+    ActivityExecutionStatus,
+    ActivityFailureError,
+    ActivityHandle,
+    Client,
+)
+from temporalio.common import (
+    ActivityIDReusePolicy,
+    Priority,
+    RetryPolicy,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
+from temporalio.exceptions import ActivityAlreadyStartedError
+
+from api.invocation import (
+    RPC_TIMEOUT,
+    Call,
+    Finished,
+    Invocation,
+    Submission,
+    WebUi,
+    failure_problem,
+    identity,
+    now_plus,
+)
+from api.problems import Problem, conflict, invalid_fields
+from domain.message_queue import Task, check_task
+from domain.patterns import MESSAGE_QUEUE
+from domain.payload import fingerprint
+from workflows.search_attributes import KEY, PATTERN
+
+ATTEMPT_TIMEOUT = timedelta(minutes=10)
+"""The longest that one attempt of a task may take."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class TaskInvoker:
+    """Runs each task once per idempotency key, as an activity whose type is the task's kind."""
+
+    client: Client
+    web_ui: WebUi
+
+    async def submit(self, call: Call) -> Submission:
+        task = Task.model_validate(call.body)
+        try:
+            check_task(task)
+        except ValidationError as error:
+            raise invalid_fields(error, "payload") from None
+        activity_id = MESSAGE_QUEUE.execution_id(identity(MESSAGE_QUEUE, call.handler, call.idempotency_key))
+        try:
+            await self.start(activity_id, task, call.delay, ActivityIDReusePolicy.REJECT_DUPLICATE)
+        except ActivityAlreadyStartedError:
+            await self._must_be_the_same(activity_id, task)
+            return Submission(activity_id, repeated=True)
+        return Submission(activity_id, execution_time=now_plus(call.delay))
+
+    async def start(self, activity_id: str, task: Task, delay: timedelta, reuse: ActivityIDReusePolicy) -> None:
+        """Put a task into the queue. Raises `ActivityAlreadyStartedError` as `reuse` says."""
+        key = MESSAGE_QUEUE.key_of(activity_id)
+        await self.client.start_activity(
+            task.kind,
+            task.payload,
+            id=activity_id,
+            task_queue=MESSAGE_QUEUE.task_queue,
+            start_to_close_timeout=ATTEMPT_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=1),
+                maximum_interval=timedelta(minutes=5),
+                maximum_attempts=task.max_attempts,
+            ),
+            priority=Priority(priority_key=task.priority),
+            start_delay=delay or None,
+            id_reuse_policy=reuse,
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(PATTERN, MESSAGE_QUEUE.name), SearchAttributePair(KEY, key)]
+            ),
+            summary=task.kind,
+            rpc_timeout=RPC_TIMEOUT,
+        )
+
+    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
+        if not wait and (await self.description(invocation_id)).close_time is None:
+            return None
+        await self.description(invocation_id)
+        try:
+            return Finished(await self._handle(invocation_id).result())
+        except ActivityFailureError as failure:
+            raise failure_problem(failure.cause, invocation_id, self.link(invocation_id)) from None
+
+    async def describe(self, invocation_id: str) -> Invocation:
+        description = await self.description(invocation_id)
+        return Invocation(
+            invocation_id=invocation_id,
+            service=MESSAGE_QUEUE.service,
+            handler="runTask",
+            status=description.status.name,
+            submitted_at=description.schedule_time,
+            execution_time=description.execution_time,
+            finished_at=description.close_time,
+            attempts=description.attempt,
+            progress={"kind": description.activity_type},
+            activity_id=invocation_id,
+            web_ui=self.link(invocation_id),
+        )
+
+    async def cancel(self, invocation_id: str) -> None:
+        if (await self.description(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
+            raise Problem(409, "already-finished", "The task has finished; there is nothing to cancel.")
+        await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    def link(self, invocation_id: str) -> str:
+        return self.web_ui.activity(invocation_id)
+
+    async def description(self, activity_id: str) -> ActivityExecutionDescription:
+        return await self._handle(activity_id).describe(
+            include_input=True, include_last_failure=True, rpc_timeout=RPC_TIMEOUT
+        )
+
+    async def _must_be_the_same(self, activity_id: str, task: Task) -> None:
+        before = await task_of(await self.description(activity_id))
+        if fingerprint(before.model_dump(mode="json")) != fingerprint(task.model_dump(mode="json")):
+            raise conflict(
+                "The idempotency key was used with another body.",
+                invocationId=activity_id,
+                webUi=self.link(activity_id),
+            )
+
+    def _handle(self, activity_id: str) -> ActivityHandle[Any]:
+        return self.client.get_activity_handle(activity_id)
+
+
+async def task_of(description: ActivityExecutionDescription) -> Task:
+    """The task as it was submitted, read back from Temporal."""
+    payloads = await description.input() or [None]
+    priority = description.priority.priority_key
+    retries = description.retry_policy
+    return Task(
+        kind=description.activity_type,
+        payload=payloads[0],
+        **({"priority": priority} if priority else {}),
+        **({"max_attempts": retries.maximum_attempts} if retries and retries.maximum_attempts else {}),
+    )

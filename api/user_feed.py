@@ -1,0 +1,39 @@
+"""Transactional event processing: posts by user, and the user's feed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from temporalio.client import WorkflowUpdateFailedError
+
+from api.body import openapi_body, strict
+from api.entity_routes import add_entity_routes
+from api.gateway import Gateway, PatternRoutes
+from api.problems import RESPONSES, Problem
+from api.service import path_key
+from domain.patterns import USER_FEED
+from domain.user_feed import FeedState, PostOutcome, Review
+from workflows.user_feed import UserFeed
+
+
+def routes(gateway: Gateway) -> PatternRoutes:
+    invoker = gateway.entity(USER_FEED.service)
+    router = APIRouter(tags=[USER_FEED.service])
+    add_entity_routes(router, invoker)
+
+    @router.get(f"/{USER_FEED.service}/{{key}}", responses=RESPONSES)
+    async def state(key: Annotated[str, Depends(path_key)]) -> FeedState:
+        """The user's most recent posts, and what is queued or in review."""
+        return await invoker.query(key, "state", FeedState)
+
+    @router.post(f"/{USER_FEED.service}/{{key}}/reviewPost", responses=RESPONSES, openapi_extra=openapi_body(Review))
+    async def review_post(
+        key: Annotated[str, Depends(path_key)], review: Annotated[Review, Depends(strict(Review))]
+    ) -> PostOutcome:
+        """For a person: decide on a post that moderation did not decide in time."""
+        handle = gateway.client.get_workflow_handle_for(UserFeed.run, USER_FEED.execution_id(key))
+        try:
+            return await handle.execute_update(UserFeed.review_post, review)
+        except WorkflowUpdateFailedError as error:
+            raise Problem(409, "not-in-review", str(error.cause)) from None
+
+    return PatternRoutes(router, invoker)

@@ -1,0 +1,97 @@
+"""Stripe's own webhook events, mapped to the payment tracker."""
+
+import stripe
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from api.body import read_limited
+from api.gateway import Gateway
+from api.invocation import Call
+from api.problems import RESPONSES, Problem, invalid_fields
+from api.service import execution_headers
+from domain.patterns import PAYMENT_TRACKER
+from domain.payload import Payload
+from domain.payment_tracker import PaymentEvent, PaymentEventData
+
+HANDLERS = {
+    "invoice.payment_failed": "onPaymentFailure",
+    "invoice.paid": "onPaymentSuccess",
+    "invoice.payment_succeeded": "onPaymentSuccess",
+}
+SIGNATURE_TOLERANCE_SECONDS = 300
+
+
+class StripeInvoice(Payload):
+    id: str
+    customer: str
+
+
+class StripeEventData(Payload):
+    object: StripeInvoice
+
+
+class StripeEvent(Payload):
+    """What we read of https://docs.stripe.com/api/events/object."""
+
+    id: str
+    type: str
+    created: int
+    data: StripeEventData
+
+
+def router(gateway: Gateway) -> APIRouter:
+    routes = APIRouter(prefix="/webhooks", tags=["Webhooks"], responses=RESPONSES)
+    tracker = gateway.entity(PAYMENT_TRACKER.service)
+    secret = gateway.settings.stripe_webhook_secret
+
+    @routes.post("/stripe")
+    async def stripe_event(request: Request) -> JSONResponse:
+        """Take an invoice event from Stripe; each event ID counts once, other event types are ignored."""
+        if secret is None:
+            raise Problem(404, "webhook-not-configured", "Set STRIPE_WEBHOOK_SECRET to receive Stripe's events.")
+        raw = await read_limited(request, gateway.settings.max_body_bytes)
+        _check_signature(raw, request.headers.get("stripe-signature", ""), secret.get_secret_value())
+        if _type_of(raw) not in HANDLERS:
+            return JSONResponse({"status": "Ignored"})
+        event = _event(raw)
+        call = Call(
+            handler=HANDLERS[event.type],
+            key=event.data.object.id,
+            idempotency_key=event.id,
+            body=PaymentEvent(
+                type=event.type,
+                created=event.created,
+                data=PaymentEventData(id=event.id, customer=event.data.object.customer),
+            ),
+        )
+        submission = await tracker.submit(call)
+        headers = execution_headers(submission.invocation_id, tracker.link(submission.invocation_id))
+        return JSONResponse({"status": "Accepted", "invocationId": submission.invocation_id}, headers=headers)
+
+    return routes
+
+
+def _check_signature(raw: bytes, header: str, secret: str) -> None:
+    try:
+        stripe.WebhookSignature.verify_header(raw.decode(), header, secret, SIGNATURE_TOLERANCE_SECONDS)
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        raise Problem(400, "invalid-signature", "The Stripe-Signature header does not match the body.") from None
+
+
+class _AnyEvent(Payload):
+    type: str
+
+
+def _type_of(raw: bytes) -> str:
+    try:
+        return _AnyEvent.model_validate_json(raw).type
+    except ValidationError as error:
+        raise invalid_fields(error) from None
+
+
+def _event(raw: bytes) -> StripeEvent:
+    try:
+        return StripeEvent.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid_fields(error) from None

@@ -1,0 +1,119 @@
+"""A workflow per invocation."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from api.invocation import (
+    QUERY_TIMEOUT,
+    RPC_TIMEOUT,
+    Call,
+    Finished,
+    Invocation,
+    Submission,
+    WebUi,
+    failure_problem,
+    identity,
+    now_plus,
+)
+from api.problems import Problem, conflict
+from domain.patterns import Pattern
+from domain.payload import Payload, fingerprint
+from workflows.search_attributes import attributes
+
+
+@dataclass(frozen=True)
+class WorkflowInvoker:
+    """Runs `workflow` once per key. `prepare` turns the request's body into the workflow's argument."""
+
+    client: Client
+    web_ui: WebUi
+    pattern: Pattern
+    handler: str
+    workflow: str
+    progress_query: str
+    prepare: Callable[[Any], Awaitable[Payload]]
+
+    async def submit(self, call: Call) -> Submission:
+        key = call.key or identity(self.pattern, call.handler, call.idempotency_key)
+        workflow_id = self.pattern.execution_id(key)
+        argument = await self.prepare(call.body)
+        mark = fingerprint(argument.model_dump(mode="json"))
+        try:
+            await self.client.start_workflow(
+                self.workflow,
+                argument,
+                id=workflow_id,
+                task_queue=self.pattern.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                start_delay=call.delay or None,
+                memo={"fingerprint": mark},
+                search_attributes=attributes(self.pattern, key),
+                static_summary=f"{self.pattern.service} {key}",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            await self._must_be_the_same(workflow_id, mark)
+            return Submission(workflow_id, repeated=True)
+        return Submission(workflow_id, execution_time=now_plus(call.delay))
+
+    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
+        if not wait and (await self._description(invocation_id)).close_time is None:
+            return None
+        try:
+            return Finished(await self._handle(invocation_id).result())
+        except WorkflowFailureError as failure:
+            raise failure_problem(failure.cause, invocation_id, self.link(invocation_id)) from None
+
+    async def describe(self, invocation_id: str) -> Invocation:
+        description = await self._description(invocation_id)
+        pending = description.raw_description.pending_activities
+        return Invocation(
+            invocation_id=invocation_id,
+            service=self.pattern.service,
+            key=self.pattern.key_of(invocation_id),
+            handler=self.handler,
+            status=description.status.name if description.status else "UNKNOWN",
+            submitted_at=description.start_time,
+            execution_time=description.execution_time,
+            finished_at=description.close_time,
+            attempts=max((activity.attempt for activity in pending), default=1),
+            progress=await self._progress(invocation_id),
+            workflow_id=invocation_id,
+            web_ui=self.link(invocation_id),
+        )
+
+    async def cancel(self, invocation_id: str) -> None:
+        if (await self._description(invocation_id)).close_time is not None:
+            raise Problem(409, "already-finished", "The execution has finished; there is nothing to cancel.")
+        await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    def link(self, invocation_id: str) -> str:
+        return self.web_ui.workflow(invocation_id)
+
+    async def _must_be_the_same(self, workflow_id: str, mark: str) -> None:
+        memo = await (await self._description(workflow_id)).memo()
+        if memo.get("fingerprint") != mark:
+            raise conflict(
+                f"{workflow_id} was started with another body.", invocationId=workflow_id, webUi=self.link(workflow_id)
+            )
+
+    async def _progress(self, workflow_id: str) -> JsonValue:
+        """Ask the workflow; without a worker there is no answer, and the rest is still worth telling."""
+        try:
+            answer: JsonValue = await self._handle(workflow_id).query(self.progress_query, rpc_timeout=QUERY_TIMEOUT)
+        except RPCError:
+            return None
+        return answer
+
+    async def _description(self, workflow_id: str) -> WorkflowExecutionDescription:
+        return await self._handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+
+    def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(workflow_id)

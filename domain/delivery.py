@@ -1,0 +1,18 @@
+"""A delayed message: what to hand to which entity once the delay is over."""
+
+from typing import Any
+
+from domain.inbox import Batch
+from domain.payload import Payload
+
+DELIVERY_QUEUE = "delivery"
+DELIVERY_ACTIVITY = "deliver"
+
+
+class Delivery(Payload):
+    """Messages for `handler` of `service`, under `key`."""
+
+    service: str
+    key: str
+    handler: str
+    batch: Batch[Any]

@@ -1,0 +1,262 @@
+"""The saga against fakes that can fail, hang and remember."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.booking import BookingActivities
+from domain.booking import (
+    CardToken,
+    CarRequest,
+    CarReservation,
+    Charge,
+    FlightRequest,
+    FlightReservation,
+    Payment,
+    Resolution,
+    Trip,
+    TripConfirmation,
+    TripStatus,
+    UndoStatus,
+)
+from domain.errors import CardDeclined, FlightSoldOut
+from domain.patterns import BOOKING
+from tests.eventually import eventually
+from workers.activity_methods import activity_methods
+from workflows.booking import BookingWorkflow
+
+TRIP = Trip(
+    flight=FlightRequest(flight_id="12345", passenger_name="John Doe"),
+    car=CarRequest(pickup_location="Airport", rental_date=date(2024, 12, 16)),
+    payment=Payment(card=CardToken(token="tok_1", last4="4242"), amount_cents=1500),
+)
+
+
+@dataclass
+class World:
+    """Airline, rental company and card network in one: remembers every call, and does before each what a test says."""
+
+    calls: list[str] = field(default_factory=list)
+    before: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+
+    async def call(self, name: str) -> str:
+        if name in self.before:
+            await self.before[name]()
+        self.calls.append(name)
+        return f"id of {name}"
+
+    def done(self) -> list[str]:
+        """The calls, a repeated one counted once."""
+        return list(dict.fromkeys(self.calls))
+
+
+class Flights:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def reserve(self, reservation: FlightReservation) -> str:
+        return await self._world.call("reserve flight")
+
+    async def confirm(self, key: str) -> None:
+        await self._world.call("confirm flight")
+
+    async def cancel(self, key: str) -> None:
+        await self._world.call("cancel flight")
+
+
+class Cars:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def reserve(self, reservation: CarReservation) -> str:
+        return await self._world.call("reserve car")
+
+    async def confirm(self, key: str) -> None:
+        await self._world.call("confirm car")
+
+    async def cancel(self, key: str) -> None:
+        await self._world.call("cancel car")
+
+
+class Payments:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def charge(self, charge: Charge) -> None:
+        await self._world.call("charge")
+
+    async def refund(self, key: str) -> None:
+        await self._world.call("refund")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def start(
+    time_skipping: WorkflowEnvironment, world: World
+) -> AsyncIterator[Callable[[], Awaitable[WorkflowHandle[BookingWorkflow, TripConfirmation]]]]:
+    queue = f"booking-{uuid.uuid4()}"
+    activities = BookingActivities(Flights(world), Cars(world), Payments(world))
+
+    async def start_trip() -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
+        trip_id = BOOKING.execution_id(str(uuid.uuid4()))
+        return await time_skipping.client.start_workflow(BookingWorkflow.run, TRIP, id=trip_id, task_queue=queue)
+
+    async with Worker(
+        time_skipping.client,
+        task_queue=queue,
+        workflows=[BookingWorkflow],
+        activities=activity_methods(activities),
+    ):
+        yield start_trip
+
+
+Start = Callable[[], Awaitable[WorkflowHandle[BookingWorkflow, TripConfirmation]]]
+FORWARD = ["reserve flight", "reserve car", "charge", "confirm flight", "confirm car"]
+
+
+def refuse(error: ApplicationError) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def failure_of(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+class TestBooking:
+    async def test_books_everything_in_order_and_confirms(self, start: Start, world: World) -> None:
+        handle = await start()
+        confirmation = await handle.result()
+        assert world.calls == FORWARD
+        assert confirmation.flight_reservation_id == "id of reserve flight"
+        assert confirmation.card == "**** 4242"
+        state = await handle.query(BookingWorkflow.state)
+        assert state.status is TripStatus.BOOKED
+
+    async def test_a_step_that_fails_for_a_moment_is_retried(self, start: Start, world: World) -> None:
+        attempts = iter([ConnectionError("airline is restarting"), ConnectionError("still")])
+
+        async def sometimes() -> None:
+            if error := next(attempts, None):
+                raise error
+
+        world.before["reserve flight"] = sometimes
+        await (await start()).result()
+        assert world.calls == FORWARD
+
+
+class TestCompensation:
+    async def test_cancels_in_reverse_order_when_the_card_is_declined(self, start: Start, world: World) -> None:
+        world.before["charge"] = refuse(CardDeclined("👻 Payment could not be accepted!"))
+        error = await failure_of(await start())
+        assert world.calls == ["reserve flight", "reserve car", "refund", "cancel car", "cancel flight"]
+        assert error.type == "TripFailed"
+        assert error.message == ("Failed to reserve the trip: 👻 Payment could not be accepted!. Ran 3 compensations.")
+        [details] = error.details
+        assert details["cause"] == "CardDeclined"
+        assert [undo["name"] for undo in details["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
+
+    async def test_a_refused_reservation_has_nothing_to_undo(self, start: Start, world: World) -> None:
+        world.before["reserve flight"] = refuse(FlightSoldOut("No seat left on 12345."))
+        error = await failure_of(await start())
+        assert world.calls == []
+        assert error.message.endswith("Ran 0 compensations.")
+
+    async def test_a_reservation_that_never_answered_is_cancelled_too(self, start: Start, world: World) -> None:
+        async def down() -> None:
+            raise ConnectionError("airline is down")
+
+        world.before["reserve flight"] = down
+        error = await failure_of(await start())
+        assert world.calls == ["cancel flight"]
+        assert error.message.endswith("Ran 1 compensations.")
+
+    async def test_a_failed_confirmation_undoes_the_whole_trip(self, start: Start, world: World) -> None:
+        world.before["confirm car"] = refuse(ApplicationError("gone", type="ReservationCancelled", non_retryable=True))
+        await failure_of(await start())
+        assert world.done()[-3:] == ["refund", "cancel car", "cancel flight"]
+
+    async def test_one_stuck_undo_does_not_stop_the_others_and_can_be_resolved(
+        self, start: Start, world: World
+    ) -> None:
+        world.before["charge"] = refuse(CardDeclined("no"))
+        world.before["cancel car"] = refuse(ApplicationError("closed", non_retryable=True))
+        handle = await start()
+        await eventually(lambda: "cancel flight" in world.calls)
+        await until_status(handle, TripStatus.COMPENSATION_STUCK)
+        state = await handle.execute_update(
+            BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", note="phoned them")
+        )
+        assert {undo.name: undo.status for undo in state.compensations}["cancel car"] is UndoStatus.RESOLVED
+        [details] = (await failure_of(handle)).details
+        assert {"name": "cancel car", "status": "RESOLVED", "note": "phoned them"} in details["compensations"]
+
+    async def test_a_stuck_undo_is_retried_when_the_operator_says_so(self, start: Start, world: World) -> None:
+        world.before["charge"] = refuse(CardDeclined("no"))
+        world.before["cancel car"] = refuse(ApplicationError("closed", non_retryable=True))
+        handle = await start()
+        await until_status(handle, TripStatus.COMPENSATION_STUCK)
+        del world.before["cancel car"]
+        await handle.execute_update(
+            BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", retry=True)
+        )
+        await failure_of(handle)
+        assert "cancel car" in world.calls
+
+
+class TestCancellation:
+    @pytest.mark.parametrize("at", FORWARD)
+    async def test_a_trip_cancelled_during_a_step_leaves_nothing(self, start: Start, world: World, at: str) -> None:
+        """The step in flight ends before its undo runs: the undo must find what it has to undo."""
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            reached.set()
+            await go_on.wait()
+
+        world.before[at] = hold
+        handle = await start()
+        await reached.wait()
+        await handle.cancel()
+        await until_cancel_is_recorded(handle)
+        go_on.set()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+        assert isinstance(caught.value.cause, CancelledError)
+        begun = FORWARD[: FORWARD.index(at) + 1]
+        undo = {"reserve flight": "cancel flight", "reserve car": "cancel car", "charge": "refund"}
+        assert world.done() == [*begun, *(undo[step] for step in reversed(begun) if step in undo)]
+
+
+async def until_status(handle: WorkflowHandle[BookingWorkflow, TripConfirmation], status: TripStatus) -> None:
+    async def reached() -> bool:
+        return (await handle.query(BookingWorkflow.state)).status is status
+
+    await eventually(reached)
+
+
+async def until_cancel_is_recorded(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> None:
+    """Wait until the workflow has asked for the cancellation of its activity."""
+
+    async def recorded() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.HasField("activity_task_cancel_requested_event_attributes") for event in events)
+
+    await eventually(recorded)

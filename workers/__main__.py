@@ -1,0 +1,60 @@
+"""`python -m workers [POOL ...]`: run the workers of all pools, or of those named."""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from infra import logs, temporal
+from infra.settings import Settings
+from workers.pools import POOLS, Pool
+from workers.systems import open_systems
+
+log = logging.getLogger("workers")
+
+
+def main() -> None:
+    names = [pool.task_queue for pool in POOLS]
+    parser = argparse.ArgumentParser(
+        prog="python -m workers",
+        description="Run workers. Each pool serves one task queue, so that any pool can be scaled by itself.",
+        epilog="Settings come from the environment: DATABASE_URL, KAFKA_CLUSTERS and the others of "
+        "infra/settings.py; Temporal's from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its other variables.",
+    )
+    parser.add_argument("pool", nargs="*", metavar="POOL", help=f"one or more of: {', '.join(names)} (default: all)")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.pool) - set(names)):
+        parser.error(f"unknown pool {', '.join(unknown)}; there are: {', '.join(names)}")
+    settings = Settings()
+    logs.configure(settings.log_format)
+    asyncio.run(run(settings, [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]))
+
+
+async def run(settings: Settings, pools: Sequence[Pool]) -> None:
+    """Run `pools` until SIGTERM or Ctrl-C; activities in flight get `settings.graceful_shutdown` to end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await temporal.connect(runtime=_runtime(settings))
+    async with open_systems(settings, client) as systems:
+        workers = [pool.worker(client, systems, settings.graceful_shutdown) for pool in pools]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
+        await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        log.info("draining")
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*running)
+    log.info("stopped")
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    if settings.workers_metrics_address is None:
+        return None
+    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.workers_metrics_address)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The way from a delayed delivery into its entity."""
+
+from collections.abc import Mapping
+
+from temporalio.client import Client
+
+from domain.delivery import Delivery
+from domain.errors import UndeliverableMessage
+from workflows.entity import Entity
+
+
+class EntityMailbox:
+    """Delivers through Temporal."""
+
+    def __init__(self, client: Client, entities: Mapping[str, Entity]) -> None:
+        self._client = client
+        self._entities = entities
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Raises `UndeliverableMessage` for a service or handler that does not exist (any more)."""
+        entity = self._entities.get(delivery.service)
+        if entity is None or delivery.handler not in entity.handlers:
+            raise UndeliverableMessage(f"There is no {delivery.service}/{delivery.handler}.")
+        await entity.send(self._client, delivery.key, delivery.handler, delivery.batch)

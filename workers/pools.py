@@ -1,0 +1,61 @@
+"""One row per pool: its task queue, what it runs, and how much of it at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.booking import BookingActivities
+from activities.delivery import DeliveryActivities
+from activities.fan_out import FanOutActivities
+from activities.message_queue import MessageQueueActivities
+from activities.payment_tracker import PaymentTrackerActivities
+from activities.subscription import SubscriptionActivities
+from activities.user_feed import UserFeedActivities
+from domain.delivery import DELIVERY_QUEUE
+from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
+from domain.subscription import TASK_QUEUE as INGRESS_QUEUE
+from workers.activity_methods import activity_methods
+from workers.systems import Systems
+from workflows.booking import BookingWorkflow
+from workflows.fan_out import FanOutWorker
+from workflows.package_tracker import PackageTracker
+from workflows.payment_tracker import PaymentTracker
+from workflows.subscription import SubscriptionWorkflow
+from workflows.user_feed import UserFeed
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers of one task queue. `activities` makes the object whose methods are the pool's activities."""
+
+    task_queue: str
+    workflow: type | None
+    activities: Callable[[Systems], object] | None
+    concurrent_activities: int = 100
+
+    def worker(self, client: Client, systems: Systems, graceful_shutdown: timedelta) -> Worker:
+        return Worker(
+            client,
+            task_queue=self.task_queue,
+            workflows=[self.workflow] if self.workflow else [],
+            activities=activity_methods(self.activities(systems)) if self.activities else [],
+            max_concurrent_activities=self.concurrent_activities,
+            workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+            graceful_shutdown_timeout=graceful_shutdown,
+        )
+
+
+POOLS = (
+    Pool(MESSAGE_QUEUE.task_queue, None, lambda s: MessageQueueActivities(s.work, s.http)),
+    Pool(BOOKING.task_queue, BookingWorkflow, lambda s: BookingActivities(s.flights, s.cars, s.payments)),
+    Pool(PAYMENT_TRACKER.task_queue, PaymentTracker, lambda s: PaymentTrackerActivities(s.billing, s.mail)),
+    Pool(FAN_OUT.task_queue, FanOutWorker, lambda s: FanOutActivities(s.subtasks), concurrent_activities=50),
+    Pool(USER_FEED.task_queue, UserFeed, lambda s: UserFeedActivities(s.posts, s.moderation)),
+    Pool(PACKAGE_TRACKER.task_queue, PackageTracker, None),
+    Pool(DELIVERY_QUEUE, None, lambda s: DeliveryActivities(s.mailbox)),
+    Pool(INGRESS_QUEUE, SubscriptionWorkflow, lambda s: SubscriptionActivities(s.ingress)),
+)

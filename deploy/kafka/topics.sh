@@ -1,0 +1,13 @@
+#!/bin/bash
+# Create the topics that are missing; those that exist stay as they are.
+set -eu
+
+create() {
+    /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$BOOTSTRAP_SERVERS" \
+        --create --if-not-exists --topic "$1" --partitions "$2"
+}
+
+for topic in social-media-posts package-location-updates; do
+    create "$topic" "$PARTITIONS"
+    create "$topic.dead-letter" 1
+done

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Create the namespace, set its retention, register the search attributes. Safe to repeat.
+set -eu
+
+# The server's port opens before it serves, and a new namespace takes some seconds to be known everywhere.
+patiently() {
+    attempts=60
+    until "$@"; do
+        attempts=$((attempts - 1))
+        [ "$attempts" -gt 0 ] || return 1
+        sleep 1
+    done
+}
+
+patiently temporal operator cluster health
+if temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; then
+    temporal operator namespace update --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"
+else
+    temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"
+fi
+patiently temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
+    --name Pattern --type Keyword --name Key --type Keyword --name Status --type Keyword

@@ -1,0 +1,165 @@
+"""What docker-compose.yml promises, checked without an engine."""
+
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"temporal-schema", "temporal-namespace", "topics", "migrate"}
+LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
+OURS = ("gateway", "migrate", "workers")
+TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+
+
+def interpolated(value: str, environment: dict[str, str]) -> str:
+    """As Compose does it, for the three forms that the file uses; raises `KeyError` where Compose would stop."""
+
+    def value_of(match: re.Match[str]) -> str:
+        given = environment.get(match["name"], "")
+        if not given and match["kind"] != "-":
+            raise KeyError(match["name"])
+        return given or match["rest"]
+
+    return _VARIABLE.sub(value_of, value)
+
+
+def settings_of(service: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in SERVICES[service]["environment"].items():
+        monkeypatch.setenv(name, interpolated(value, environment))
+    return Settings()
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+class TestEveryService:
+    def test_has_an_image_with_an_exact_tag(self, service: str) -> None:
+        name, _, tag = SERVICES[service]["image"].partition(":")
+        if service in OURS:
+            assert (name, tag) == ("durable-patterns", "local")
+        else:
+            assert re.fullmatch(r"\d+(\.\d+)+", tag), f"{name} has the tag {tag!r}"
+
+    def test_publishes_ports_to_this_machine_only(self, service: str) -> None:
+        for port in SERVICES[service].get("ports", []):
+            assert port.startswith("127.0.0.1:"), port
+
+    def test_has_a_memory_limit(self, service: str) -> None:
+        assert SERVICES[service]["deploy"]["resources"]["limits"]["memory"]
+
+    def test_gains_no_privileges_and_keeps_its_logs_small(self, service: str) -> None:
+        assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+        assert SERVICES[service]["logging"] == {"driver": "local"}
+
+    def test_waits_until_what_it_needs_is_healthy_or_done(self, service: str) -> None:
+        for needed, how in SERVICES[service].get("depends_on", {}).items():
+            done_or_healthy = "service_completed_successfully" if needed in ONE_SHOT else "service_healthy"
+            assert how == {"condition": done_or_healthy}, needed
+
+    def test_mounts_only_volumes_and_files_that_exist(self, service: str) -> None:
+        for volume in SERVICES[service].get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (ROOT / source).exists(), source
+                assert volume.endswith(":ro"), volume
+            else:
+                assert source in COMPOSE["volumes"], source
+
+
+@pytest.mark.parametrize("service", LONG_RUNNING)
+def test_a_service_that_stays_is_checked_and_restarted(service: str) -> None:
+    assert SERVICES[service]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert SERVICES[service]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("service", sorted(ONE_SHOT))
+def test_a_service_that_ends_is_tried_again_a_few_times(service: str) -> None:
+    assert "healthcheck" not in SERVICES[service]
+    assert SERVICES[service]["restart"] == "on-failure:5"
+
+
+def test_dependencies_have_no_cycle_and_begin_with_the_two_stores() -> None:
+    sorter = TopologicalSorter({name: service.get("depends_on", {}) for name, service in SERVICES.items()})
+    sorter.prepare()
+    assert set(sorter.get_ready()) == {"postgresql", "broker"}
+
+
+def test_images_of_one_product_have_one_version() -> None:
+    tags: dict[str, set[str]] = {}
+    for service in SERVICES.values():
+        name, _, tag = service["image"].partition(":")
+        tags.setdefault(name, set()).add(tag)
+    assert all(len(versions) == 1 for versions in tags.values()), tags
+    assert tags["temporalio/server"] == tags["temporalio/admin-tools"]
+
+
+@pytest.mark.parametrize("service", OURS)
+class TestOurContainers:
+    def test_can_write_nothing_but_scratch_and_hold_no_capability(self, service: str) -> None:
+        assert SERVICES[service]["read_only"] is True
+        assert SERVICES[service]["tmpfs"] == ["/tmp"]
+        assert SERVICES[service]["cap_drop"] == ["ALL"]
+
+    def test_are_given_only_variables_that_something_reads(self, service: str) -> None:
+        known = {name.upper() for name in Settings.model_fields} | TEMPORAL_VARIABLES
+        assert SERVICES[service]["environment"].keys() <= known
+
+    def test_start_with_one_secret_given(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = settings_of(service, {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+        assert settings.database_url == "postgresql+asyncpg://patterns:local-only@postgresql:5432/patterns"
+        assert settings.kafka_clusters == {"my-cluster": "broker:29092"}
+        assert settings.card_token_key.get_secret_value() == "secret"
+        assert settings.stripe_webhook_secret is None
+
+    def test_do_not_start_without_the_card_token_key(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(KeyError, match="CARD_TOKEN_KEY"):
+            settings_of(service, {}, monkeypatch)
+
+    def test_use_the_password_that_the_database_is_made_with(
+        self, service: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = {"CARD_TOKEN_KEY": "secret", "POSTGRES_PASSWORD": "another"}
+        assert "patterns:another@" in settings_of(service, given, monkeypatch).database_url
+        database = SERVICES["postgresql"]["environment"]
+        assert interpolated(database["POSTGRES_PASSWORD"], given) == "another"
+
+
+def test_the_gateway_listens_where_its_port_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of("gateway", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    assert settings.gateway_host == "0.0.0.0"
+    assert interpolated(SERVICES["gateway"]["ports"][0], {}) == f"127.0.0.1:8080:{settings.gateway_port}"
+
+
+def test_workers_scale() -> None:
+    assert "container_name" not in SERVICES["workers"]
+    assert "ports" not in SERVICES["workers"]
+    assert SERVICES["workers"]["deploy"]["replicas"] > 1
+
+
+def test_workers_are_given_longer_to_stop_than_their_activities(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of("workers", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    grace_seconds = float(SERVICES["workers"]["stop_grace_period"].removesuffix("s"))
+    assert grace_seconds > settings.graceful_shutdown.total_seconds()
+
+
+def test_workers_are_checked_where_they_serve_their_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of("workers", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    assert settings.workers_metrics_address is not None
+    port = settings.workers_metrics_address.rpartition(":")[2]
+    assert f":{port}/metrics" in SERVICES["workers"]["healthcheck"]["test"][-1]
+
+
+def test_clients_reach_the_broker_at_the_addresses_it_advertises() -> None:
+    advertised = SERVICES["broker"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert advertised == "INSIDE://broker:29092,OUTSIDE://localhost:9092"
+    assert SERVICES["broker"]["ports"] == ["127.0.0.1:9092:9092"]
+    assert SERVICES["broker"]["container_name"] == "broker"
+    assert SERVICES["topics"]["environment"]["BOOTSTRAP_SERVERS"] == "broker:29092"

@@ -1,0 +1,58 @@
+"""The image: what is in it, who runs it, and that the linter has nothing to say."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COPIED = set(re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE))
+PACKAGES = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"])
+
+
+def test_every_package_is_copied_but_the_embedded_servers() -> None:
+    assert COPIED - {"requirements.txt", "alembic.ini"} == PACKAGES - {"devstack"}
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES - {"devstack"}))
+def test_nothing_in_the_image_imports_what_is_not_in_it(package: str) -> None:
+    for file in (ROOT / package).rglob("*.py"):
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(file.read_text()))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert not imported & {"devstack", "tests", "benchmarks"}, file
+
+
+def test_the_build_is_sent_what_it_copies_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert {line.removeprefix("!") for line in lines if line.startswith("!")} == COPIED
+
+
+def test_packages_are_installed_by_hash_alone() -> None:
+    (install,) = re.findall(r"pip install (.*)", DOCKERFILE)
+    assert {"--require-hashes", "--no-deps"} <= set(install.split())
+
+
+def test_the_image_runs_as_a_user_without_rights() -> None:
+    users = re.findall(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert users
+    assert int(users[-1]) > 0
+
+
+def test_the_linter_finds_nothing() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    subprocess.run([hadolint, ROOT / "Dockerfile"], check=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 
 import uvicorn
 
@@ -39,7 +40,14 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn raises the signal again after it has shut down; that must not end the process in the middle of this.
+            asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)
         await uvicorn.Server(config).serve()
+
+
+def _already_shut_down() -> None:
+    pass
 
 
 if __name__ == "__main__":

@@ -82,17 +82,14 @@ class EntityInvoker:
     async def describe(self, invocation_id: str) -> Invocation:
         receipt = await self._receipt(invocation_id)
         workflow_id = _workflow_id(invocation_id)
-        about = {
-            "invocation_id": invocation_id,
-            "service": self.entity.pattern.service,
-            "key": self.entity.pattern.key_of(workflow_id),
-            "workflow_id": workflow_id,
-            "web_ui": self.link(invocation_id),
-        }
+        service, key = self.entity.pattern.service, self.entity.pattern.key_of(workflow_id)
         if receipt is None:
             scheduled = await self._scheduled(invocation_id)
             return Invocation(
-                **about,
+                invocation_id=invocation_id,
+                service=service,
+                key=key,
+                web_ui=self.web_ui.activity(invocation_id),
                 status="SCHEDULED" if scheduled.status is ActivityExecutionStatus.RUNNING else scheduled.status.name,
                 submitted_at=scheduled.schedule_time,
                 execution_time=scheduled.execution_time,
@@ -101,7 +98,11 @@ class EntityInvoker:
                 activity_id=invocation_id,
             )
         return Invocation(
-            **about,
+            invocation_id=invocation_id,
+            service=service,
+            key=key,
+            workflow_id=workflow_id,
+            web_ui=self.link(invocation_id),
             handler=receipt.handler,
             status="COMPLETED" if receipt.status is ReceiptStatus.DONE else "RUNNING",
             submitted_at=receipt.received_at,
@@ -120,11 +121,11 @@ class EntityInvoker:
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(_workflow_id(invocation_id))
 
-    async def query(self, key: str, name: str, answer: type[Answer]) -> Answer:
+    async def query(self, key: str, name: str, answer: TypeAdapter[Answer]) -> Answer:
         """Ask the key's workflow. Raises `Problem` 404 for a key without one."""
         handle = self.client.get_workflow_handle(self.entity.pattern.execution_id(key))
         try:
-            return TypeAdapter(answer).validate_python(await handle.query(name, rpc_timeout=RPC_TIMEOUT))
+            return answer.validate_python(await handle.query(name, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise unknown(f"{self.entity.pattern.service} {key}") from None

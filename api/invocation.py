@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from pydantic import JsonValue
@@ -98,7 +98,10 @@ class WebUi:
         return f"{self.base_url}/namespaces/{self.namespace}/workflows/{quote(workflow_id, safe='')}"
 
     def activity(self, activity_id: str) -> str:
-        return f"{self.base_url}/namespaces/{self.namespace}/activities/{quote(activity_id, safe='')}"
+        """The list narrowed to this ID: the page of a standalone activity itself is named by its run."""
+        quoted = activity_id.replace("\\", "\\\\").replace('"', '\\"')
+        query = quote(f'ActivityId="{quoted}"', safe="")
+        return f"{self.base_url}/namespaces/{self.namespace}/activities?query={query}"
 
 
 def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str:
@@ -115,7 +118,7 @@ def now_plus(delay: timedelta) -> datetime | None:
 
 def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
     """What a failed execution means to the client: business failures in their own words, others in general terms."""
-    about = {"invocationId": invocation_id, "webUi": link}
+    about: dict[str, Any] = {"invocationId": invocation_id, "webUi": link}
     if isinstance(cause, ApplicationError) and _is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
         return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)

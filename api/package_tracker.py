@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
@@ -10,6 +11,8 @@ from api.problems import RESPONSES, Problem
 from api.service import path_key
 from domain.package_tracker import PackageInfo, PackageState
 from domain.patterns import PACKAGE_TRACKER
+
+KNOWN: TypeAdapter[PackageInfo | None] = TypeAdapter(PackageInfo | None)
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
@@ -19,7 +22,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
 
     async def info(key: Annotated[str, Depends(path_key)]) -> PackageInfo:
         """Where the package goes, and where it was, in the order of event time."""
-        found = await invoker.query(key, "info", PackageInfo | None)
+        found = await invoker.query(key, "info", KNOWN)
         if found is None:
             raise Problem(404, "package-not-registered", f"Package {key} is not registered; its locations wait for it.")
         return found

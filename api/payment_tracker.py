@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
@@ -20,6 +21,6 @@ def routes(gateway: Gateway) -> PatternRoutes:
     @router.get(f"/{PAYMENT_TRACKER.service}/{{key}}", responses=RESPONSES)
     async def state(key: Annotated[str, Depends(path_key)]) -> InvoiceState:
         """Whether the invoice is paid, how many reminders were sent, and what is due next."""
-        return await invoker.query(key, "state", InvoiceState)
+        return await invoker.query(key, "state", TypeAdapter(InvoiceState))
 
     return PatternRoutes(router, invoker)

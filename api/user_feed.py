@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import TypeAdapter
 from temporalio.client import WorkflowUpdateFailedError
 
 from api.body import openapi_body, strict
@@ -23,7 +24,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     @router.get(f"/{USER_FEED.service}/{{key}}", responses=RESPONSES)
     async def state(key: Annotated[str, Depends(path_key)]) -> FeedState:
         """The user's most recent posts, and what is queued or in review."""
-        return await invoker.query(key, "state", FeedState)
+        return await invoker.query(key, "state", TypeAdapter(FeedState))
 
     @router.post(f"/{USER_FEED.service}/{{key}}/reviewPost", responses=RESPONSES, openapi_extra=openapi_body(Review))
     async def review_post(

@@ -3,9 +3,10 @@
     Refusal                  a rule said no
     ├── InvalidKey           the key cannot name an execution
     ├── InvalidDelay         the delay cannot be read, or is out of bounds
+    ├── InvalidCard          no card has this number
     ├── UnknownTaskKind      no task kind has this name
     └── BusinessFailure      a downstream system said no; fails the step that asked
-        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled
+        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled
         ├── TripFailed       the saga's own: names the cause and what was undone
         ├── TaskRejected     a task that no further attempt can complete
         ├── SubtaskFailed    a fan-out job that was asked to stop at its first failure
@@ -30,6 +31,10 @@ class InvalidKey(Refusal):
 
 class InvalidDelay(Refusal):
     """The delay cannot be read, or is out of bounds."""
+
+
+class InvalidCard(Refusal):
+    """No card has this number."""
 
 
 class UnknownTaskKind(Refusal):
@@ -63,6 +68,10 @@ class ReservationCancelled(BusinessFailure):
 
 class CardDeclined(BusinessFailure):
     """The card network refused the charge."""
+
+
+class PaymentCancelled(BusinessFailure):
+    """The payment was refunded before this call arrived; its key is spent."""
 
 
 class TripFailed(BusinessFailure):

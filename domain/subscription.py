@@ -4,13 +4,29 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from domain.errors import BusinessFailure, Refusal
+from domain.patterns import Pattern
 from domain.payload import Payload
 
-TASK_QUEUE = "kafka-ingress"
-_SOURCE = re.compile(r"kafka://([A-Za-z0-9._-]{1,100})/([A-Za-z0-9._-]{1,249})")
+KAFKA_INGRESS = Pattern("kafka_ingress", "Subscription")
+TASK_QUEUE = KAFKA_INGRESS.task_queue
+MAX_ID_LENGTH = 200
+_SOURCE = re.compile(r"kafka://([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,249})")
 _SINK = re.compile(r"service://([A-Za-z]\w{0,99})/([A-Za-z]\w{0,99})")
+
+
+class UnknownSource(Refusal):
+    """No such cluster or topic."""
+
+
+class UnknownSink(Refusal):
+    """No such service or handler."""
+
+
+class SubscriptionBroken(BusinessFailure):
+    """A subscription cannot go on until somebody mends what the message names."""
 
 
 class SubscriptionOptions(Payload):
@@ -44,6 +60,12 @@ class SubscriptionRequest(Payload):
         if not _SINK.fullmatch(sink):
             raise ValueError("a sink is written service://SERVICE/HANDLER")
         return sink
+
+    @model_validator(mode="after")
+    def _has_a_short_id(self) -> "SubscriptionRequest":
+        if len(self.subscription().id) > MAX_ID_LENGTH:
+            raise ValueError(f"cluster, topic, service and handler have more than {MAX_ID_LENGTH} characters together")
+        return self
 
     def subscription(self) -> "Subscription":
         cluster, topic = _SOURCE.fullmatch(self.source).groups()  # type: ignore[union-attr]
@@ -103,7 +125,7 @@ class PartitionProgress(Payload):
 
 
 class ConsumerProgress(Payload):
-    """What a consumer reports with each heartbeat."""
+    """What a consumer reports with each heartbeat: of its partitions the first 100, and counts since it began."""
 
     partitions: list[PartitionProgress]
     received: int

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(message)s"
 
@@ -11,11 +11,9 @@ _TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(message)s"
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, times in UTC."""
 
-    converter = time.gmtime
-
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),

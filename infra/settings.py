@@ -60,9 +60,7 @@ class Settings(BaseSettings):
 
     @property
     def moderation_plan(self) -> ModerationPlan:
-        return ModerationPlan(
-            poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after
-        )
+        return ModerationPlan(poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after)
 
     @property
     def package_plan(self) -> PackagePlan:

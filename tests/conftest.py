@@ -5,12 +5,14 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from devstack.stack import Stack
 from workflows import search_attributes
 
 
@@ -38,3 +40,31 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
             )
         )
         yield environment
+
+
+STACK_SETTINGS = {
+    "REMINDER_INTERVAL": "PT1S",
+    "MODERATION_POLL_INTERVAL": "PT0.2S",
+    "SIMULATED_WORK": "PT0.05S",
+    "STRIPE_WEBHOOK_SECRET": "whsec_test",
+}
+"""Short intervals where people would wait days."""
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Everything, as processes: Temporal, the broker, the database, workers and the gateway."""
+    folder = tmp_path_factory.mktemp("stack")
+    with (folder / "log.txt").open("w") as log:
+        running = Stack.on_free_ports(
+            folder / "data", STACK_SETTINGS, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
+        )
+        async with running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway over HTTP, as a client sees it."""
+    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as client:
+        yield client

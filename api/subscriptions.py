@@ -1,0 +1,135 @@
+"""Kafka subscriptions: which topic's records go to which handler."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import JSONResponse
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.body import openapi_body, strict
+from api.gateway import Gateway
+from api.invocation import RPC_TIMEOUT
+from api.problems import RESPONSES, RETRY_AFTER_SECONDS, Problem, conflict, unknown
+from api.service import execution_headers
+from domain.payload import Payload
+from domain.subscription import (
+    ConsumerProgress,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionOptions,
+    SubscriptionRequest,
+    SubscriptionState,
+    SubscriptionStatus,
+    workflow_id,
+)
+from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
+from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
+
+_RUNNING = "Pattern = 'kafka_ingress' AND ExecutionStatus = 'Running'"
+_MOST_LISTED = 200
+
+SubscriptionId = Annotated[str, Path(max_length=200)]
+
+
+class SubscriptionView(Payload):
+    """A subscription, and how far its consumers are."""
+
+    id: str
+    source: str
+    sink: str
+    options: SubscriptionOptions
+    status: SubscriptionStatus
+    last_error: str | None
+    consumers: list[ConsumerProgress]
+    web_ui: str
+
+
+def router(gateway: Gateway) -> APIRouter:
+    routes = APIRouter(prefix="/subscriptions", tags=["Subscriptions"], responses=RESPONSES)
+    clusters = KafkaClusters(gateway.settings.kafka_clusters)
+    sinks = {service: list(entity.handlers) for service, entity in gateway.entities.items()}
+
+    @routes.post("", status_code=201, response_model=SubscriptionView, openapi_extra=openapi_body(SubscriptionRequest))
+    async def subscribe(request: Annotated[SubscriptionRequest, Depends(strict(SubscriptionRequest))]) -> JSONResponse:
+        """Carry a topic's records to a handler. The same again finds the first; with other options it is a conflict."""
+        subscription = request.subscription()
+        try:
+            await check_subscription(subscription, clusters, sinks)
+        except KafkaUnreachable as error:
+            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            raise Problem(503, "kafka-unavailable", str(error), headers=retry) from None
+        await start(gateway.client, subscription)
+        view = await _view(subscription.id)
+        if view.options != subscription.options:
+            raise conflict(
+                "This topic goes to this handler already, with other options; delete that first.", id=view.id
+            )
+        headers = {"Location": f"/subscriptions/{view.id}", **execution_headers(workflow_id(view.id), view.web_ui)}
+        return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
+
+    @routes.get("")
+    async def list_subscriptions() -> list[SubscriptionView]:
+        """Every subscription that is not deleted."""
+        listed = gateway.client.list_workflows(_RUNNING, limit=_MOST_LISTED, rpc_timeout=RPC_TIMEOUT)
+        return [await _view(execution.id.removeprefix(workflow_id(""))) async for execution in listed]
+
+    @routes.get("/{subscription_id}")
+    async def read(subscription_id: SubscriptionId) -> SubscriptionView:
+        """Its status, its last error, and per partition what is committed and how much waits."""
+        return await _view(subscription_id)
+
+    @routes.patch("/{subscription_id}", openapi_extra=openapi_body(SubscriptionChange))
+    async def change(
+        subscription_id: SubscriptionId,
+        change: Annotated[SubscriptionChange, Depends(strict(SubscriptionChange))],
+    ) -> SubscriptionView:
+        """Pause or resume."""
+        update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume
+        try:
+            await _handle(subscription_id).execute_update(update, rpc_timeout=RPC_TIMEOUT)
+        except (WorkflowUpdateFailedError, RPCError) as error:
+            raise _gone(error, subscription_id) from None
+        return await _view(subscription_id)
+
+    @routes.delete("/{subscription_id}", status_code=202)
+    async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
+        """Drain, then end. The group keeps its offsets: subscribing again goes on from there."""
+        try:
+            await _handle(subscription_id).execute_update(SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT)
+        except (WorkflowUpdateFailedError, RPCError) as error:
+            raise _gone(error, subscription_id) from None
+        return await _view(subscription_id)
+
+    def _handle(subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
+        return gateway.client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
+
+    async def _view(subscription_id: str) -> SubscriptionView:
+        try:
+            state = await _handle(subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+            consumers = await consumers_progress(gateway.client, subscription_id)
+        except RPCError as error:
+            raise _gone(error, subscription_id) from None
+        return _as_view(state, consumers, gateway.web_ui.workflow(workflow_id(subscription_id)))
+
+    return routes
+
+
+def _gone(error: WorkflowUpdateFailedError | RPCError, subscription_id: str) -> Exception:
+    if isinstance(error, RPCError) and error.status is not RPCStatusCode.NOT_FOUND:
+        return error
+    return unknown(f"The subscription {subscription_id}")
+
+
+def _as_view(state: SubscriptionState, consumers: list[ConsumerProgress], web_ui: str) -> SubscriptionView:
+    s: Subscription = state.subscription
+    return SubscriptionView(
+        id=s.id,
+        source=f"kafka://{s.cluster}/{s.topic}",
+        sink=f"service://{s.service}/{s.handler}",
+        options=s.options,
+        status=state.status,
+        last_error=state.last_error,
+        consumers=consumers,
+        web_ui=web_ui,
+    )

@@ -1,0 +1,83 @@
+"""A simulated card network and its vault. A card number comes in once, and only its token goes on."""
+
+import hashlib
+import hmac
+import logging
+import re
+
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from domain.booking import CardToken, Charge
+from domain.errors import CardDeclined, InvalidCard, PaymentCancelled
+from infra.database import CardTokens, Database, Payments
+
+log = logging.getLogger("Payment")
+
+DECLINED_NUMBERS = frozenset({"4111111111111111", "4000000000000002"})
+"""The seed of this product's own failing request, and Stripe's test card for a decline."""
+
+
+class CardVault:
+    """Exchanges card numbers for tokens: the same number gives the same token, from which it cannot be guessed."""
+
+    def __init__(self, database: Database, key: SecretStr) -> None:
+        self._database = database
+        self._key = key.get_secret_value().encode()
+
+    async def tokenize(self, number: str) -> CardToken:
+        """Return the token of a card number of 12 to 19 digits. Raises `InvalidCard`."""
+        if not re.fullmatch(r"\d{12,19}", number, re.ASCII) or not _passes_luhn(number):
+            raise InvalidCard("paymentInfo.cardNumber is not the number of a card.")
+        token = "tok_" + hmac.new(self._key, number.encode(), hashlib.sha256).hexdigest()[:32]
+        async with self._database.transaction() as connection:
+            await self._database.insert_once(
+                connection, CardTokens, token=token, last4=number[-4:], declined=number in DECLINED_NUMBERS
+            )
+        return CardToken(token=token, last4=number[-4:])
+
+
+class SimulatedCardNetwork:
+    """Stands for a card network's API: charges tokens, and refunds by the payment's ID."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def charge(self, charge: Charge) -> None:
+        """Take the money once per key. Raises `CardDeclined`, and `PaymentCancelled` if a refund came first."""
+        payment = charge.payment
+        async with self._database.transaction() as connection:
+            query = select(CardTokens.declined).where(CardTokens.token == payment.card.token)
+            if (await connection.execute(query)).scalar_one():
+                log.warning("👻 This payment should never be accepted! Aborting booking.")
+                raise CardDeclined("👻 Payment could not be accepted!")
+            await self._database.insert_once(
+                connection,
+                Payments,
+                key=charge.key,
+                card_token=payment.card.token,
+                amount_cents=payment.amount_cents,
+                status="CHARGED",
+            )
+            status = (await connection.execute(select(Payments.status).where(Payments.key == charge.key))).scalar_one()
+        if status != "CHARGED":
+            raise PaymentCancelled(f"Payment {charge.key} was refunded before it was charged.")
+
+    async def refund(self, key: str) -> None:
+        """Give the money back once; if nothing was charged, spend the key, so that a late charge is refused."""
+        async with self._database.transaction() as connection:
+            if await self._database.insert_once(connection, Payments, key=key, amount_cents=0, status="CANCELLED"):
+                return
+            charged = update(Payments).where(Payments.key == key, Payments.status == "CHARGED")
+            await connection.execute(charged.values(status="REFUNDED"))
+
+
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""The digit sum of twice a digit."""
+
+
+def _passes_luhn(number: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    digits = [int(digit) for digit in reversed(number)]
+    doubled = sum(_DOUBLED[digit] for digit in digits[1::2])
+    return (sum(digits[::2]) + doubled) % 10 == 0

@@ -1,0 +1,58 @@
+"""Calls to URLs on behalf of tasks, to allowed hosts only."""
+
+import httpx
+from pydantic import HttpUrl
+
+from domain.errors import TaskRejected
+from domain.message_queue import HttpRequest, HttpResponse
+
+TIMEOUT_SECONDS = 30
+MAX_BODY_CHARACTERS = 10_000
+_TRY_AGAIN = {408, 425, 429}
+_OURS = {"host", "content-length", "transfer-encoding", "idempotency-key"}
+
+
+class TryAgainLater(Exception):
+    """The receiver could not take the request now."""
+
+
+class HttpSender:
+    """Sends requests to `allowed_hosts`, written `host` or `host:port`. Redirects are not followed."""
+
+    def __init__(self, allowed_hosts: list[str]) -> None:
+        self._allowed = frozenset(host.lower() for host in allowed_hosts)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+
+    async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
+        """Raises `TaskRejected` for a host that is not allowed and for 4xx; `TryAgainLater` for 408, 425, 429, 5xx."""
+        self._must_be_allowed(request.url)
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
+        async with self._client.stream(
+            request.method,
+            str(request.url),
+            json=request.body,
+            headers={**headers, "Idempotency-Key": idempotency_key},
+        ) as response:
+            body = await _beginning_of(response)
+        if response.status_code in _TRY_AGAIN or response.is_server_error:
+            raise TryAgainLater(f"{request.url} answered {response.status_code}.")
+        if response.is_client_error:
+            raise TaskRejected(f"{request.url} answered {response.status_code}: {body[:200]}")
+        return HttpResponse(status=response.status_code, body=body)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def _must_be_allowed(self, url: HttpUrl) -> None:
+        host = (url.host or "").lower()
+        if not {host, f"{host}:{url.port}"} & self._allowed:
+            raise TaskRejected(f"The host {host} is not in HTTP_TASK_ALLOWED_HOSTS.")
+
+
+async def _beginning_of(response: httpx.Response) -> str:
+    text = ""
+    async for chunk in response.aiter_text():
+        text += chunk
+        if len(text) >= MAX_BODY_CHARACTERS:
+            break
+    return text[:MAX_BODY_CHARACTERS]

@@ -1,0 +1,93 @@
+"""Kafka clusters by name: which topics there are, and whether a subscription can work."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, NoError, TopicAlreadyExistsError, for_code
+
+from domain.subscription import Subscription, UnknownSink, UnknownSource
+from infra.topic_ids import NO_ID, read_topic_metadata
+
+REQUEST_TIMEOUT_MS = 10_000
+ANY_REPLICATION = -1
+"""The broker's own default."""
+
+
+class KafkaUnreachable(ConnectionError):
+    """No broker of the cluster answers."""
+
+
+class KafkaClusters:
+    """The clusters that subscriptions may name, with their bootstrap servers."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = addresses
+
+    def address(self, cluster: str) -> str:
+        """The cluster's bootstrap servers. Raises `UnknownSource`."""
+        if cluster not in self._addresses:
+            known = ", ".join(sorted(self._addresses)) or "none"
+            raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known are: {known}.")
+        return self._addresses[cluster]
+
+    async def incarnation(self, cluster: str, topic: str) -> str | None:
+        """Tell this topic from one of the same name before or after it; None if there is none now.
+
+        That is the topic's ID; the cluster's, for brokers that give topics none.
+        Raises `UnknownSource`, `KafkaUnreachable`, `KafkaError`.
+        """
+        async with self._admin(cluster) as admin:
+            metadata = await read_topic_metadata(admin, topic)
+        if metadata is None:
+            return None
+        return metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
+
+    async def ensure_topic(self, cluster: str, topic: str) -> None:
+        """Make the topic, with one partition, if it does not exist.
+
+        Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`, `KafkaError`.
+        """
+        async with self._admin(cluster) as admin:
+            if await read_topic_metadata(admin, topic) is not None:
+                return
+            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION)])
+            topics = sorted(await admin.list_topics())
+        error = for_code(answer.topic_errors[0][1])
+        if error not in (NoError, TopicAlreadyExistsError):
+            raise UnknownSource(
+                f"Topic {topic!r} is not in cluster {cluster!r} and could not be made ({error.__name__}); "
+                f"there are: {', '.join(topics[:50]) or 'none'}."
+            )
+
+    @asynccontextmanager
+    async def _admin(self, cluster: str) -> AsyncIterator[AIOKafkaAdminClient]:
+        address = self.address(cluster)
+        admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+        try:
+            await admin.start()
+            yield admin
+        except KafkaConnectionError as error:
+            raise KafkaUnreachable(f"Kafka cluster {cluster!r} ({address}) does not answer.") from error
+        finally:
+            await admin.close()
+
+
+async def check_subscription(
+    subscription: Subscription, clusters: KafkaClusters, sinks: Mapping[str, Collection[str]]
+) -> None:
+    """Check that a subscription can work, and make its topic if it is missing.
+
+    `sinks` are the handlers by service that take records. Raises `UnknownSource`, `UnknownSink`, `KafkaUnreachable`.
+    """
+    handlers = sinks.get(subscription.service)
+    if handlers is None:
+        raise UnknownSink(
+            f"Service {subscription.service!r} takes no records; these do: {', '.join(sorted(sinks)) or 'none'}."
+        )
+    if subscription.handler not in handlers:
+        raise UnknownSink(
+            f"Service {subscription.service!r} has no handler {subscription.handler!r}; "
+            f"it has: {', '.join(sorted(handlers))}."
+        )
+    await clusters.ensure_topic(subscription.cluster, subscription.topic)

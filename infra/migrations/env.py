@@ -1,0 +1,28 @@
+"""Migrations of the database that `DATABASE_URL` names: `python -m alembic upgrade head`."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+
+from infra import logs
+from infra.database import Database, Table
+from infra.settings import Settings
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def main() -> None:
+    database = Database(context.config.attributes.get("database_url") or Settings().database_url)
+    async with database.transaction() as connection:
+        await connection.run_sync(migrate)
+    await database.close()
+
+
+if "database_url" not in context.config.attributes:
+    logs.configure("text")
+asyncio.run(main())

@@ -1,0 +1,47 @@
+"""Simulated work, which takes its time."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from domain.errors import SubtaskFailed
+
+
+class WorkFailed(Exception):
+    """The work failed, as its payload asked."""
+
+
+class SimulatedWork:
+    """Stands for heavy work: takes up to `longest`. The payload `{"fail": "reason"}` makes it fail."""
+
+    def __init__(self, longest: timedelta) -> None:
+        self._longest = longest
+
+    async def do(self, key: str, payload: JsonValue) -> str:
+        """Raises `WorkFailed`, which may be retried."""
+        del key  # there is nothing to do twice
+        await _take_time(self._longest)
+        if isinstance(payload, dict) and "fail" in payload:
+            raise WorkFailed(str(payload["fail"]))
+        return "DONE"
+
+
+class SimulatedSubtasks:
+    """Stands for the work of subtasks: each takes up to `longest`. One whose text begins with `fail` fails."""
+
+    def __init__(self, longest: timedelta) -> None:
+        self._longest = longest
+
+    async def run(self, key: str, subtask: str) -> str:
+        """Raises `SubtaskFailed`."""
+        del key  # there is nothing to do twice
+        await _take_time(self._longest)
+        if subtask.startswith("fail"):
+            raise SubtaskFailed(f"Subtask {subtask!r} cannot be done.")
+        return "DONE"
+
+
+async def _take_time(longest: timedelta) -> None:
+    await asyncio.sleep(random.uniform(0, longest.total_seconds()))  # noqa: S311 - no secret

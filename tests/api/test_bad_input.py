@@ -1,0 +1,173 @@
+"""Bad input gets a clear error that names what is wrong, and starts nothing."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+TRIP: dict[str, Any] = {
+    "flights": {"flightId": "12345", "passengerName": "John Doe"},
+    "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
+    "paymentInfo": {"cardNumber": "4242424242424242", "amount": 1500},
+}
+
+
+def problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """The problem document of `response`, checked for its form."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["type"] == f"urn:problem:{kind}"
+    assert document["status"] == status
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+def without(body: dict[str, Any], section: str, field: str) -> dict[str, Any]:
+    return {**body, section: {name: value for name, value in body[section].items() if name != field}}
+
+
+def changed(body: dict[str, Any], section: str, **fields: Any) -> dict[str, Any]:
+    return {**body, section: {**body[section], **fields}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({**TRIP, "hotel": 1}, "hotel"),
+        (changed(TRIP, "car", colour="red"), "car.colour"),
+        (without(TRIP, "flights", "flightId"), "flights.flightId"),
+        (changed(TRIP, "paymentInfo", amount="1500"), "paymentInfo.amount"),
+        (changed(TRIP, "paymentInfo", amount=0), "paymentInfo.amount"),
+        (changed(TRIP, "paymentInfo", amount=15.5), "paymentInfo.amount"),
+        (changed(TRIP, "car", rentalDate="16.12.2024"), "car.rentalDate"),
+        (changed(TRIP, "flights", flightId=12345), "flights.flightId"),
+        (changed(TRIP, "flights", passengerName=""), "flights.passengerName"),
+        ([TRIP], "body"),
+    ],
+)
+async def test_a_wrong_field_is_named(http: httpx.AsyncClient, body: Any, field: str) -> None:
+    document = problem(await http.post("/BookingWorkflow/bad-field/run", json=body), 422, "invalid-body")
+    assert field in [error["field"] for error in document["errors"]]
+    problem(await http.get("/BookingWorkflow/bad-field"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "number", ["4242424242424241", "4242", "4242-4242-4242-4242", "", "４２４２４２４２４２４２４２４２"]
+)
+async def test_a_card_number_that_cannot_be_is_refused_and_not_repeated(http: httpx.AsyncClient, number: str) -> None:
+    response = await http.post("/BookingWorkflow/bad-card/run", json=changed(TRIP, "paymentInfo", cardNumber=number))
+    problem(response, 400, "invalid-card")
+    assert not number or number not in response.text
+
+
+@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"description": "a"', "\ufeff{}"])
+async def test_a_body_that_is_not_json_is_malformed(http: httpx.AsyncClient, body: str) -> None:
+    problem(await http.post("/FanOutWorker/run", content=body), 400, "malformed-json")
+
+
+async def test_other_media_types_are_refused(http: httpx.AsyncClient) -> None:
+    response = await http.post("/FanOutWorker/run", content="description=a", headers={"content-type": "text/plain"})
+    problem(response, 415, "unsupported-media-type")
+
+
+async def test_a_body_over_one_mebibyte_is_refused(http: httpx.AsyncClient) -> None:
+    problem(await http.post("/FanOutWorker/run", json={"description": "x" * 1_100_000}), 413, "body-too-large")
+
+
+async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx.AsyncClient) -> None:
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    problem(await http.post("/FanOutWorker/run", content=chunks()), 413, "body-too-large")
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/BookingWorkflow//run", "The key is empty."),
+        ("/BookingWorkflow/%20/run", "The key is empty."),
+        ("/BookingWorkflow/a%2Fb/run", "The key contains a slash, which separates path segments."),
+        (f"/BookingWorkflow/{'k' * 1000}/run", "The key has 1000 characters; at most 200 are allowed."),
+        ("/BookingWorkflow/a%0Ab/run", "The key contains control characters, or spaces at its ends."),
+    ],
+)
+async def test_a_key_that_cannot_name_an_execution_is_refused(http: httpx.AsyncClient, path: str, detail: str) -> None:
+    assert problem(await http.post(path, json=TRIP), 400, "invalid-key")["detail"] == detail
+
+
+@pytest.mark.parametrize("delay", ["-1s", "abc", "36500d", "10", "", "P100Y", "1e3s", "٣s"])
+async def test_a_delay_that_cannot_be_is_refused(http: httpx.AsyncClient, delay: str) -> None:
+    response = await http.post(
+        "/AsyncTaskWorker/runTask/send", params={"delay": delay}, json={"kind": "heavy_work", "payload": 1}
+    )
+    problem(response, 400, "invalid-delay")
+
+
+async def test_a_call_that_waits_cannot_be_delayed(http: httpx.AsyncClient) -> None:
+    response = await http.post("/FanOutWorker/run", params={"delay": "1s"}, json={"description": "a"})
+    problem(response, 400, "delay-not-allowed")
+
+
+async def test_an_unknown_handler_is_not_found(http: httpx.AsyncClient) -> None:
+    problem(await http.post("/BookingWorkflow/trip1/fly", json=TRIP), 404, "not-found")
+    problem(await http.post("/HotelWorkflow/trip1/run", json=TRIP), 404, "not-found")
+
+
+async def test_the_wrong_method_is_not_allowed(http: httpx.AsyncClient) -> None:
+    response = await http.get("/BookingWorkflow/trip1/run")
+    problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "POST"
+
+
+async def test_an_unknown_task_kind_is_refused_with_the_known_ones(http: httpx.AsyncClient) -> None:
+    response = await http.post("/AsyncTaskWorker/runTask/send", json={"kind": "nap", "payload": None})
+    assert "heavy_work" in problem(response, 400, "unknown-task-kind")["detail"]
+
+
+async def test_a_payload_that_its_kind_cannot_take_is_refused(http: httpx.AsyncClient) -> None:
+    response = await http.post("/AsyncTaskWorker/runTask", json={"kind": "http_request", "payload": {"url": "no"}})
+    [error] = problem(response, 422, "invalid-body")["errors"]
+    assert error["field"] == "payload.url"
+
+
+@pytest.mark.parametrize("description", ["", " ", "a,,b", "a,b,", ",".join(["x"] * 10_001)])
+async def test_a_job_without_sensible_subtasks_is_refused(http: httpx.AsyncClient, description: str) -> None:
+    [error] = problem(await http.post("/FanOutWorker/run", json={"description": description}), 422, "invalid-body")[
+        "errors"
+    ]
+    assert error["field"] == "description"
+
+
+async def test_an_unknown_invocation_is_not_found(http: httpx.AsyncClient) -> None:
+    ids = ("booking:nobody", "message-queue:nothing", "user-feed:nobody~nothing", "fan-out:nothing", "what", "a:b")
+    for invocation_id in ids:
+        for suffix in ("", "/output", "/attach"):
+            problem(await http.get(f"/invocations/{invocation_id}{suffix}"), 404, "not-found")
+        problem(await http.delete(f"/invocations/{invocation_id}"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "kind"),
+    [
+        ({"source": "kafka://elsewhere/topic"}, 400, "unknown-source"),
+        ({"source": "http://my-cluster/topic"}, 422, "invalid-body"),
+        ({"sink": "service://UserFeed/nothing"}, 400, "unknown-sink"),
+        ({"sink": "service://BookingWorkflow/run"}, 400, "unknown-sink"),
+        ({"options": {"auto.offset.reset": "sometimes"}}, 422, "invalid-body"),
+        ({"options": {"fetch.min.bytes": 1}}, 422, "invalid-body"),
+    ],
+)
+async def test_a_subscription_that_cannot_work_is_refused(
+    http: httpx.AsyncClient, change: dict[str, Any], status: int, kind: str
+) -> None:
+    body = {"source": "kafka://my-cluster/social-media-posts", "sink": "service://UserFeed/processPost"}
+    problem(await http.post("/subscriptions", json={**body, **change}), status, kind)
+
+
+async def test_keys_of_any_script_work(http: httpx.AsyncClient) -> None:
+    response = await http.post("/PackageTracker/пакет 7~“x”/registerPackage", json={"finalDestination": "Zürich"})
+    assert response.status_code == 200, response.text
+    assert (await http.get("/PackageTracker/пакет 7~“x”/getPackageInfo")).json()["finalDestination"] == "Zürich"

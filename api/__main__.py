@@ -41,7 +41,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            # uvicorn raises the signal again after it has shut down; that must not end the process in the middle of this.
+            # uvicorn raises the signal again once it has shut down; that must not end the process here.
             asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)
         await uvicorn.Server(config).serve()
 

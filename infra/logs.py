@@ -1,11 +1,14 @@
-"""Log lines that a person can follow, or JSON for a machine."""
+"""Log lines that a person can follow, or JSON for a machine; each names the execution that it is about."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
 
-_TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(message)s"
+from temporalio import activity, workflow
+
+_TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(execution)s%(message)s"
+_NOISY = ("aiokafka", "httpx", "httpcore", "alembic.runtime.plugins", "uvicorn.access")
 
 
 class JsonFormatter(logging.Formatter):
@@ -18,15 +21,35 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if execution := _execution(record):
+            line["execution"] = execution
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
 
 
+class TextFormatter(logging.Formatter):
+    """One line for a person, the execution's ID in brackets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        execution = _execution(record)
+        record.execution = f"[{execution}] " if execution else ""
+        return super().format(record)
+
+
 def configure(log_format: str) -> None:
     """Send the process's log to standard error, as `text` or `json`."""
+    # The SDK would add a page of its own to every message; the formatters name the execution instead.
+    activity.logger.activity_info_on_message = False
+    workflow.logger.workflow_info_on_message = False
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("aiokafka", "httpx", "httpcore", "alembic.runtime.plugins", "uvicorn.access"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _execution(record: logging.LogRecord) -> str | None:
+    """The workflow, or the standalone activity, that the SDK's loggers say the line is from."""
+    about = getattr(record, "temporal_workflow", None) or getattr(record, "temporal_activity", None) or {}
+    return about.get("workflow_id") or about.get("activity_id")

@@ -1,0 +1,106 @@
+"""Many units at once, counted in the database."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import func, select
+
+from devstack.stack import Stack
+from infra.database import CarReservations, Database, FeedEntries, FlightReservations, Payments, Posts
+from infra.moderation import SimulatedModeration
+from tests.eventually import eventually
+
+BOOKINGS = 500
+USERS = 20
+POSTS_PER_USER = 10
+SUBSCRIPTION = {
+    "source": "kafka://my-cluster/social-media-posts",
+    "sink": "service://UserFeed/processPost",
+    "options": {"auto.offset.reset": "earliest"},
+}
+
+
+@pytest.fixture
+async def database(stack: Stack) -> AsyncIterator[Database]:
+    opened = Database(stack.database_url)
+    yield opened
+    await opened.close()
+
+
+async def statuses(
+    database: Database, table: type[FlightReservations | CarReservations | Payments], run: str
+) -> dict[str, int]:
+    query = (
+        select(table.status, func.count().label("count"))
+        .where(table.key.like(f"booking:{run}-%"))
+        .group_by(table.status)
+    )
+    async with database.transaction() as connection:
+        return {row.status: row.count for row in await connection.execute(query)}
+
+
+async def test_of_500_bookings_at_once_the_declined_leave_nothing_and_the_others_are_charged_once(
+    stack: Stack, database: Database
+) -> None:
+    run = uuid.uuid4().hex[:8]
+
+    async def book(client: httpx.AsyncClient, number: int) -> int:
+        card = "4111111111111111" if number % 2 else "4242424242424242"
+        trip = {
+            "flights": {"flightId": "12345", "passengerName": "John Doe"},
+            "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
+            "paymentInfo": {"cardNumber": card, "amount": 1500},
+        }
+        return (await client.post(f"/BookingWorkflow/{run}-{number}/run", json=trip)).status_code
+
+    limits = httpx.Limits(max_connections=BOOKINGS)
+    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=150, limits=limits) as client:
+        answers = await asyncio.gather(*(book(client, number) for number in range(BOOKINGS)))
+
+    half = BOOKINGS // 2
+    assert answers == [200, 409] * half
+    assert await statuses(database, FlightReservations, run) == {"CONFIRMED": half, "CANCELLED": half}
+    assert await statuses(database, CarReservations, run) == {"CONFIRMED": half, "CANCELLED": half}
+    # A declined card was never charged: its undo found nothing and spent the payment's key.
+    assert await statuses(database, Payments, run) == {"CHARGED": half, "CANCELLED": half}
+
+
+async def test_one_users_moderation_held_back_delays_nobody_else_and_feeds_keep_their_order(
+    stack: Stack, http: httpx.AsyncClient, database: Database
+) -> None:
+    run = uuid.uuid4().hex[:8]
+    users = [f"{run}-user{number}" for number in range(USERS)]
+    slow, others = users[0], users[1:]
+    moderation = SimulatedModeration(database)
+    await moderation.hold(slow)
+    assert (await http.post("/subscriptions", json=SUBSCRIPTION)).status_code == 201
+    async with AIOKafkaProducer(bootstrap_servers=stack.bootstrap) as producer:
+        for number in range(POSTS_PER_USER):
+            for user in users:
+                post = json.dumps({"content": f"post {number}", "metadata": "public"}).encode()
+                await producer.send("social-media-posts", post, key=user.encode(), partition=0)
+
+    async def feed(user: str) -> list[str]:
+        query = (
+            select(Posts.content)
+            .join(FeedEntries, FeedEntries.post_id == Posts.id)
+            .where(FeedEntries.user == user)
+            .order_by(FeedEntries.position)
+        )
+        async with database.transaction() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    in_order = [f"post {number}" for number in range(POSTS_PER_USER)]
+
+    async def finished(*who: str) -> bool:
+        return [await feed(user) for user in who] == [in_order] * len(who)
+
+    await eventually(lambda: finished(*others), timeout_seconds=120)
+    assert await feed(slow) == []
+    await moderation.release(slow)
+    await eventually(lambda: finished(slow), timeout_seconds=60)

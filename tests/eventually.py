@@ -3,22 +3,26 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], Awaitable[T] | T], timeout_seconds: float = 60) -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], timeout_seconds: float = 60) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], timeout_seconds: float = 60) -> T: ...
+async def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
     """Return the condition's first true value. Raises `TimeoutError` with its last one."""
     last: object = None
     try:
         async with asyncio.timeout(timeout_seconds):
             while True:
-                answer = condition()
-                value: T = await answer if inspect.isawaitable(answer) else answer  # type: ignore[assignment]
-                if value:
-                    return value
-                last = value
+                last = condition()
+                if inspect.isawaitable(last):
+                    last = await last
+                if last:
+                    return last
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TimeoutError(f"not within {timeout_seconds:g} s; the last answer was {last!r}") from None

@@ -36,12 +36,12 @@ async def statuses(
     database: Database, table: type[FlightReservations | CarReservations | Payments], run: str
 ) -> dict[str, int]:
     query = (
-        select(table.status, func.count().label("count"))
+        select(table.status, func.count().label("rows"))
         .where(table.key.like(f"booking:{run}-%"))
         .group_by(table.status)
     )
     async with database.transaction() as connection:
-        return {row.status: row.count for row in await connection.execute(query)}
+        return {row.status: row.rows for row in await connection.execute(query)}
 
 
 async def test_of_500_bookings_at_once_the_declined_leave_nothing_and_the_others_are_charged_once(

@@ -86,7 +86,7 @@ async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: ht
         return answer
 
     async def escalated() -> bool:
-        return (await state())["status"] == "ESCALATED"
+        return bool((await state())["status"] == "ESCALATED")
 
     await eventually(escalated)
     assert (await state())["remindersSent"] == 3

@@ -1,0 +1,42 @@
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from devstack.ports import HOST
+
+ROOT = Path(__file__).parents[2]
+
+
+def devstack(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "devstack", *arguments],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_every_option() -> None:
+    help_text = devstack("up", "--help").stdout
+    for option in ("--data", "--temporal-port", "--ui-port", "--broker-port", "--gateway-port", "GATEWAY_PORT"):
+        assert option in help_text
+    assert "--keep" in devstack("demo", "--help").stdout
+
+
+def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = str(listener.getsockname()[1])
+        result = devstack("up", "--data", str(tmp_path), "--temporal-port", port)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Port {port} (temporal) is taken")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    result = devstack("up", "--gateway-port", "eighty")
+    assert result.returncode == 2
+    assert "'eighty' is not a port" in result.stderr

@@ -1,0 +1,30 @@
+"""When to commit."""
+
+from workers.kafka.commits import COMMIT_INTERVAL_SECONDS, CommitSchedule
+
+
+def test_commits_what_has_risen_once_an_interval() -> None:
+    schedule = CommitSchedule({0: 5, 1: 9}, now=100.0)
+    assert schedule.due({0: 6, 1: 9}, now=100.5) == {}
+    assert schedule.due({0: 6, 1: 9}, now=101.0) == {0: 6}
+
+
+def test_a_commit_that_failed_is_due_again_after_the_interval() -> None:
+    schedule = CommitSchedule({0: 5}, now=0.0)
+    assert schedule.due({0: 6}, now=1.0) == {0: 6}
+    assert schedule.due({0: 6}, now=1.1) == {}
+    assert schedule.due({0: 7}, now=1.0 + COMMIT_INTERVAL_SECONDS) == {0: 7}
+
+
+def test_what_was_committed_is_not_due_again() -> None:
+    schedule = CommitSchedule({0: 5}, now=0.0)
+    schedule.succeeded({0: 8})
+    assert schedule.risen({0: 8}) == {}
+
+
+def test_a_partition_without_a_commit_gets_its_first_position_committed() -> None:
+    assert CommitSchedule({}, now=0.0).risen({0: 0}) == {0: 0}
+
+
+def test_never_commits_backwards() -> None:
+    assert CommitSchedule({0: 50}, now=0.0).risen({0: 40}) == {}

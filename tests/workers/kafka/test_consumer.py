@@ -1,0 +1,259 @@
+"""The consumer against a broker: what it takes it delivers, and what it commits it has delivered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken
+from domain.user_feed import SocialMediaPost
+from infra.kafka import KafkaClusters
+from tests.eventually import eventually
+from tests.workers.kafka.conftest import Topics, listens, running_broker, subscription
+from tests.workers.kafka.fakes import RecordingSink
+from workers.kafka.consumer import TopicConsumer
+from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.delivery import Route
+from workers.kafka.lanes import Limits
+
+
+def post(key: str, content: object) -> tuple[bytes, bytes]:
+    return key.encode(), b'{"content": "%s", "metadata": ""}' % str(content).encode()
+
+
+class Running:
+    """A consumer that runs, and what it says."""
+
+    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerProgress]) -> None:
+        self.task = task
+        self.stop = stop
+        self._reports = reports
+
+    @property
+    def progress(self) -> ConsumerProgress:
+        return self._reports[-1]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for `condition`; if the consumer fails meanwhile, with its error."""
+        await eventually(lambda: self.task.done() or condition())
+        if self.task.done():
+            self.task.result()
+
+    async def committed(self, offset: int) -> None:
+        await self.until(lambda: self._reports and [p.committed for p in self.progress.partitions] == [offset])
+
+
+@asynccontextmanager
+async def consuming(address: str, sub: Subscription, sink: RecordingSink, member: int = 0) -> AsyncIterator[Running]:
+    clusters = KafkaClusters({"local": address})
+    dead_letters = DeadLetterTopic(clusters, sub)
+    limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
+    route = Route(sink, dead_letters, SocialMediaPost, limits)
+    reports: list[ConsumerProgress] = []
+    stop = asyncio.Event()
+    consumer = TopicConsumer(ConsumerTask(subscription=sub, member=member), clusters, None, route, reports.append)
+    running = Running(asyncio.create_task(consumer.run(stop)), stop, reports)
+    try:
+        yield running
+    finally:
+        stop.set()
+        await asyncio.wait({running.task})
+        await dead_letters.close()
+    running.task.result()
+
+
+async def read_all(address: str, topic: str, count: int) -> list[ConsumerRecord]:
+    """The first `count` records of partition 0."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(topic, 0)])
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def test_delivers_every_key_in_order_with_one_call_in_flight(broker: str, topics: Topics) -> None:
+    topic = await topics.make(partitions=2)
+    for partition in (0, 1):
+        records = [post(f"user{partition}{n % 5}", n) for n in range(500)]
+        await topics.write(topic, *records, partition=partition)
+    sink = RecordingSink()
+    async with consuming(broker, subscription(topic), sink) as running:
+        await running.until(lambda: sink.count() >= 1_000)
+    for partition in (0, 1):
+        for user in range(5):
+            assert sink.contents()[f"user{partition}{user}"] == [str(n) for n in range(500) if n % 5 == user]
+    assert set(sink.most_at_once.values()) == {1}
+    assert len(sink.batches) < 200, "records of a key share batches"
+
+
+async def test_a_slow_key_holds_only_the_commit(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, post("quick", 0), post("slow", 1), *(post("quick", n) for n in range(2, 50)))
+    sink = RecordingSink()
+    sink.held["slow"] = asyncio.Event()
+    async with consuming(broker, subscription(topic), sink) as running:
+        await running.until(lambda: len(sink.contents().get("quick", [])) == 49)
+        await running.committed(1)
+        assert running.progress.in_flight == 1
+        sink.held["slow"].set()
+        await running.committed(50)
+
+
+async def test_poison_becomes_a_dead_letter_with_its_bytes_and_the_reason(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    poison = [(b"ann", b"{not json"), (None, b"{}"), (b"\xff", b"{}"), (b"ann", None)]
+    await topics.write(topic, post("ann", "before"), *poison, post("ann", "after"))
+    sink = RecordingSink()
+    async with consuming(broker, subscription(topic), sink) as running:
+        await running.committed(6)
+        assert (running.progress.delivered, running.progress.dead_lettered) == (2, 4)
+    assert sink.contents() == {"ann": ["before", "after"]}
+    letters = {
+        int(dict(letter.headers)["__connect.errors.offset"]): letter
+        for letter in await read_all(broker, f"{topic}.dead-letter", 4)
+    }
+    assert [(letters[n].key, letters[n].value) for n in (1, 2, 3, 4)] == poison
+    assert dict(letters[1].headers) | {"__connect.errors.exception.message": b""} == {
+        "trace": b"t1",
+        "__connect.errors.topic": topic.encode(),
+        "__connect.errors.partition": b"0",
+        "__connect.errors.offset": b"1",
+        "__connect.errors.exception.class.name": b"InvalidJson",
+        "__connect.errors.exception.message": b"",
+    }
+    original = (await read_all(broker, topic, 2))[1]
+    assert letters[1].timestamp == original.timestamp
+
+
+async def test_a_restart_goes_on_at_the_commit_and_loses_nothing(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, *(post(f"user{n % 4}", n) for n in range(200)))
+    sub = subscription(topic)
+    first = RecordingSink()
+    first.held["user3"] = asyncio.Event()
+    async with consuming(broker, sub, first) as running:
+        await running.until(lambda: first.count() == 150 and running.progress.in_flight == 1)
+        running.stop.set()
+        first.held["user3"].set()
+    await topics.write(topic, *(post(f"user{n % 4}", n) for n in range(200, 240)))
+    second = RecordingSink()
+    async with consuming(broker, sub, second) as running:
+        await running.committed(240)
+    for user in range(4):
+        key = f"user{user}"
+        redelivered = set(first.contents()[key]) & set(second.contents()[key])
+        received = first.contents()[key] + [c for c in second.contents()[key] if c not in redelivered]
+        assert received == [str(n) for n in range(240) if n % 4 == user]
+        assert second.contents()[key] == sorted(second.contents()[key], key=int)
+    assert "0" not in second.contents()["user0"], "what was committed is not read again"
+
+
+async def test_an_outage_of_the_receiver_delays_and_loses_nothing(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, *(post(f"user{n % 4}", n) for n in range(40)))
+    sink = RecordingSink()
+    sink.outages = 10
+    async with consuming(broker, subscription(topic), sink) as running:
+        await running.committed(40)
+    for user in range(4):
+        assert sink.contents()[f"user{user}"] == [str(n) for n in range(40) if n % 4 == user]
+
+
+async def test_two_consumers_share_the_partitions(broker: str, topics: Topics) -> None:
+    topic = await topics.make(partitions=2)
+    sub = subscription(topic)
+    one, two = RecordingSink(), RecordingSink()
+    async with consuming(broker, sub, one, 0) as first, consuming(broker, sub, two, 1) as second:
+        await eventually(lambda: first.task.done() or second.task.done() or both_have_one(first, second))
+        for partition in (0, 1):
+            await topics.write(topic, *(post(f"user{partition}", n) for n in range(50)), partition=partition)
+        await eventually(lambda: one.count() and two.count() and one.count() + two.count() >= 100)
+    received = one.contents() | two.contents()
+    assert received == {f"user{partition}": [str(n) for n in range(50)] for partition in (0, 1)}
+
+
+def both_have_one(first: Running, second: Running) -> bool:
+    return all(len(r._reports) > 0 and len(r.progress.partitions) == 1 for r in (first, second))
+
+
+async def test_a_commit_beyond_the_logs_end_breaks_the_subscription_and_names_both(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, post("ann", 1))
+    sub = subscription(topic)
+    await commit(broker, sub, 4_000)
+    with pytest.raises(SubscriptionBroken, match=r"at offset 4000 of partition 0, but .* ends at 1"):
+        async with consuming(broker, sub, RecordingSink()) as running:
+            await running.until(lambda: False)
+
+
+async def commit(address: str, sub: Subscription, offset: int) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, group_id=sub.group, enable_auto_commit=False)
+    consumer.subscribe([sub.topic])
+    await consumer.start()
+    await consumer.commit({TopicPartition(sub.topic, 0): offset})
+    await consumer.stop()
+
+
+async def test_a_topic_that_does_not_exist_breaks_the_subscription_and_is_not_made(broker: str) -> None:
+    with pytest.raises(SubscriptionBroken, match="Topic 'nobody-made-this' is not in cluster 'local'"):
+        async with consuming(broker, subscription("nobody-made-this"), RecordingSink()) as running:
+            await running.until(lambda: False)
+    assert await KafkaClusters({"local": broker}).incarnation("local", "nobody-made-this") is None
+
+
+async def test_a_topic_made_anew_has_another_source(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    sources = set()
+    for group in ("first", "second"):
+        await topics.write(topic, post("ann", group))
+        sink = RecordingSink()
+        async with consuming(broker, subscription(topic, **{"group.id": f"{topic}-{group}"}), sink) as running:
+            await running.committed(1)
+        sources.add(sink.batches[0][1].source)
+        await topics.remove(topic)
+        await topics.make(name=topic)
+    assert len(sources) == 2
+
+
+async def test_a_broker_that_begins_again_gets_a_new_consumer_and_another_source() -> None:
+    sub = subscription("posts")
+    sink = RecordingSink()
+    with running_broker() as address:
+        await one_post(address, "before")
+        async with consuming(address, sub, sink) as before:
+            await before.committed(1)
+    with running_broker(address):
+        await one_post(address, "after")
+        async with consuming(address, sub, sink) as after:
+            await after.committed(1)
+    assert sink.contents() == {"ann": ["before", "after"]}
+    assert len({batch.source for _, batch in sink.batches}) == 2
+
+
+async def one_post(address: str, content: str) -> None:
+    await listens(address)
+    await KafkaClusters({"local": address}).ensure_topic("local", "posts")
+    producer = AIOKafkaProducer(bootstrap_servers=address)
+    await producer.start()
+    key, value = post("ann", content)
+    await producer.send_and_wait("posts", key=key, value=value)
+    await producer.stop()
+
+
+async def test_latest_begins_with_what_comes_after_and_keeps_that_place(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, post("ann", "old"))
+    sub = subscription(topic, **{"auto.offset.reset": "latest"})
+    async with consuming(broker, sub, RecordingSink()) as running:
+        await running.committed(1)
+    await topics.write(topic, post("ann", "while nobody read"))
+    sink = RecordingSink()
+    async with consuming(broker, sub, sink) as running:
+        await running.committed(2)
+    assert sink.contents() == {"ann": ["while nobody read"]}

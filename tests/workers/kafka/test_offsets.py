@@ -1,0 +1,73 @@
+"""What is safe to commit."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.kafka.offsets import OffsetTracker
+
+
+def test_nothing_is_safe_beyond_the_position_where_delivery_began() -> None:
+    tracker = OffsetTracker(7)
+    tracker.delivered(7, 10)
+    assert tracker.safe == 7
+
+
+def test_a_finished_record_waits_for_those_before_it() -> None:
+    tracker = OffsetTracker(0)
+    for offset in (0, 1, 2):
+        tracker.delivered(offset, 10)
+    tracker.finished(1)
+    tracker.finished(2)
+    assert tracker.safe == 0
+    tracker.finished(0)
+    assert tracker.safe == 3
+
+
+def test_gaps_between_offsets_do_not_hold_the_commit_back() -> None:
+    tracker = OffsetTracker(0)
+    for offset in (3, 8):
+        tracker.delivered(offset, 10)
+        tracker.finished(offset)
+    assert tracker.safe == 9
+
+
+def test_counts_what_is_pending_in_records_and_bytes() -> None:
+    tracker = OffsetTracker(0)
+    tracker.delivered(0, 100)
+    tracker.delivered(1, 20)
+    tracker.finished(0)
+    assert (tracker.pending, tracker.pending_bytes) == (1, 20)
+
+
+def test_refuses_an_offset_that_was_delivered_before() -> None:
+    tracker = OffsetTracker(0)
+    tracker.delivered(4, 1)
+    with pytest.raises(ValueError, match="offset 4 was delivered after 4"):
+        tracker.delivered(4, 1)
+
+
+def test_skips_records_that_are_gone_once_nothing_is_pending() -> None:
+    tracker = OffsetTracker(5)
+    tracker.skip_to(90)
+    assert (tracker.safe, tracker.position) == (90, 90)
+
+
+@given(st.sets(st.integers(0, 200), min_size=1, max_size=40), st.data())
+def test_a_commit_never_passes_an_unfinished_record_and_ends_behind_the_last(
+    offsets: set[int], data: st.DataObject
+) -> None:
+    delivered = sorted(offsets)
+    tracker = OffsetTracker(delivered[0])
+    for offset in delivered:
+        tracker.delivered(offset, 1)
+    unfinished = set(delivered)
+    for offset in data.draw(st.permutations(delivered)):
+        before = tracker.safe
+        tracker.finished(offset)
+        unfinished.discard(offset)
+        assert before <= tracker.safe <= min(unfinished, default=delivered[-1] + 1)
+        finished_prefix = [o for o in delivered if o < min(unfinished, default=delivered[-1] + 1)]
+        assert tracker.safe == (finished_prefix[-1] + 1 if finished_prefix else delivered[0])
+    assert tracker.safe == delivered[-1] + 1
+    assert (tracker.pending, tracker.pending_bytes) == (0, 0)

@@ -1,0 +1,47 @@
+"""Whether a subscription can work is known before it is started."""
+
+import uuid
+
+import pytest
+
+from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
+from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
+from tests.workers.kafka.conftest import free_address
+
+SINKS = {"UserFeed": ["processPost"], "PackageTracker": ["registerPackage", "updateLocation"]}
+
+
+def wanted(source: str, sink: str = "service://UserFeed/processPost") -> Subscription:
+    return SubscriptionRequest(source=source, sink=sink).subscription()
+
+
+async def test_a_missing_topic_is_made(broker: str) -> None:
+    clusters = KafkaClusters({"local": broker})
+    topic = f"made-{uuid.uuid4().hex[:8]}"
+    assert await clusters.incarnation("local", topic) is None
+    await check_subscription(wanted(f"kafka://local/{topic}"), clusters, SINKS)
+    first = await clusters.incarnation("local", topic)
+    await check_subscription(wanted(f"kafka://local/{topic}"), clusters, SINKS)
+    assert first is not None
+    assert await clusters.incarnation("local", topic) == first
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "error", "says"),
+    [
+        ("kafka://other/posts", "service://UserFeed/processPost", UnknownSource, "'other'; known are: local"),
+        ("kafka://local/posts", "service://Nobody/run", UnknownSink, "these do: PackageTracker, UserFeed"),
+        ("kafka://local/posts", "service://UserFeed/like", UnknownSink, "no handler 'like'; it has: processPost"),
+    ],
+)
+async def test_what_is_unknown_is_named_with_what_there_is(
+    source: str, sink: str, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        await check_subscription(wanted(source, sink), KafkaClusters({"local": free_address()}), SINKS)
+
+
+async def test_a_cluster_that_does_not_answer_is_said_to_be_away() -> None:
+    clusters = KafkaClusters({"local": free_address()})
+    with pytest.raises(KafkaUnreachable, match="'local'"):
+        await check_subscription(wanted("kafka://local/posts"), clusters, SINKS)

@@ -1,0 +1,236 @@
+"""A subscription outlives its workers, stops when told to, and says what is wrong."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.subscription import SubscriptionActivities
+from domain.subscription import (
+    TASK_QUEUE,
+    ConsumerProgress,
+    ConsumerTask,
+    Subscription,
+    SubscriptionBroken,
+    SubscriptionOptions,
+    SubscriptionState,
+    SubscriptionStatus,
+)
+from tests.eventually import eventually
+from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
+
+Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
+PROGRESS = ConsumerProgress(partitions=[], received=3, delivered=2, dead_lettered=1, in_flight=0)
+
+
+@dataclass
+class FakeIngress:
+    """Consumes nothing, until it is stopped or `fault` is set."""
+
+    running: set[int] = field(default_factory=set)
+    begun: int = 0
+    drained: int = 0
+    fault: Exception | None = None
+    draining: asyncio.Event | None = None
+    """Set to make a drain last until the event."""
+
+    async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
+        self.begun += 1
+        self.running.add(task.member)
+        report(PROGRESS)
+        try:
+            while not stop.is_set():
+                if self.fault is not None:
+                    fault, self.fault = self.fault, None
+                    raise fault
+                await asyncio.sleep(0.01)
+            if self.draining is not None:
+                await self.draining.wait()
+            self.drained += 1
+        finally:
+            self.running.discard(task.member)
+
+
+@pytest.fixture
+async def ingress() -> FakeIngress:
+    return FakeIngress()
+
+
+@pytest.fixture
+async def worker(time_skipping: WorkflowEnvironment, ingress: FakeIngress) -> AsyncIterator[Worker]:
+    async with new_worker(time_skipping, ingress) as worker:
+        yield worker
+
+
+def new_worker(environment: WorkflowEnvironment, ingress: FakeIngress) -> Worker:
+    return Worker(
+        environment.client,
+        task_queue=TASK_QUEUE,
+        workflows=[SubscriptionWorkflow],
+        activities=[SubscriptionActivities(ingress).consume],
+        max_heartbeat_throttle_interval=timedelta(milliseconds=200),
+        max_cached_workflows=0,  # so that another worker can go on at once
+    )
+
+
+def posts(consumers: int = 1) -> Subscription:
+    return Subscription(
+        cluster="local",
+        topic=f"posts-{uuid.uuid4().hex[:8]}",
+        service="UserFeed",
+        handler="processPost",
+        options=SubscriptionOptions(consumers=consumers),
+    )
+
+
+async def subscribe(environment: WorkflowEnvironment, subscription: Subscription) -> Handle:
+    handle = await start(environment.client, subscription)
+    return environment.client.get_workflow_handle_for(SubscriptionWorkflow.run, handle.id)
+
+
+async def has_status(handle: Handle, status: SubscriptionStatus) -> None:
+    async def reached() -> bool:
+        return (await handle.query(SubscriptionWorkflow.state)).status is status
+
+    await eventually(reached)
+
+
+async def deleted(handle: Handle) -> SubscriptionState:
+    await handle.execute_update(SubscriptionWorkflow.delete)
+    return await handle.result()
+
+
+async def test_runs_as_many_consumers_as_it_was_told(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    handle = await subscribe(time_skipping, posts(consumers=3))
+    await eventually(lambda: ingress.running == {0, 1, 2})
+    await deleted(handle)
+
+
+async def test_a_pause_drains_the_consumers_and_resuming_starts_them_again(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    handle = await subscribe(time_skipping, posts(consumers=2))
+    await eventually(lambda: len(ingress.running) == 2)
+    state = await handle.execute_update(SubscriptionWorkflow.pause)
+    assert state.status is SubscriptionStatus.PAUSED
+    await eventually(lambda: ingress.drained == 2)
+    await handle.execute_update(SubscriptionWorkflow.resume)
+    await eventually(lambda: len(ingress.running) == 2)
+    assert ingress.begun == 4
+    await deleted(handle)
+
+
+async def test_deleting_lets_the_consumers_drain_and_completes(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.draining = asyncio.Event()
+    handle = await subscribe(time_skipping, posts())
+    await eventually(lambda: ingress.running)
+    await handle.execute_update(SubscriptionWorkflow.delete)
+    with pytest.raises(WorkflowUpdateFailedError):
+        await handle.execute_update(SubscriptionWorkflow.resume)
+    ingress.draining.set()
+    state = await handle.result()
+    assert (state.status, ingress.drained) == (SubscriptionStatus.DELETED, 1)
+
+
+async def test_a_paused_subscription_can_be_deleted(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    handle = await subscribe(time_skipping, posts())
+    await handle.execute_update(SubscriptionWorkflow.pause)
+    assert (await deleted(handle)).status is SubscriptionStatus.DELETED
+
+
+async def test_what_only_a_person_can_mend_fails_it_with_the_reason_until_it_is_resumed(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
+    handle = await subscribe(time_skipping, posts(consumers=2))
+    await has_status(handle, SubscriptionStatus.FAILED)
+    assert (await handle.query(SubscriptionWorkflow.state)).last_error == "Topic 'posts' is gone."
+    await eventually(lambda: not ingress.running)
+    state = await handle.execute_update(SubscriptionWorkflow.resume)
+    assert (state.status, state.last_error) == (SubscriptionStatus.RUNNING, None)
+    await eventually(lambda: len(ingress.running) == 2)
+    await deleted(handle)
+
+
+async def test_a_failed_subscription_stays_failed_when_it_is_paused(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
+    handle = await subscribe(time_skipping, posts())
+    await has_status(handle, SubscriptionStatus.FAILED)
+    state = await handle.execute_update(SubscriptionWorkflow.pause)
+    assert state.status is SubscriptionStatus.FAILED
+    await deleted(handle)
+
+
+async def test_subscribing_again_finds_the_first_and_tries_it_again_if_it_failed(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
+    subscription = posts()
+    handle = await subscribe(time_skipping, subscription)
+    await has_status(handle, SubscriptionStatus.FAILED)
+    first_run = (await handle.describe()).run_id
+    again = await subscribe(time_skipping, subscription)
+    await has_status(again, SubscriptionStatus.RUNNING)
+    assert (await again.describe()).run_id == first_run
+    await deleted(handle)
+
+
+async def test_subscribing_again_leaves_a_pause(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    subscription = posts()
+    handle = await subscribe(time_skipping, subscription)
+    await handle.execute_update(SubscriptionWorkflow.pause)
+    await subscribe(time_skipping, subscription)
+    assert (await handle.query(SubscriptionWorkflow.state)).status is SubscriptionStatus.PAUSED
+    await deleted(handle)
+
+
+async def test_a_passing_error_starts_the_consumer_again(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.fault = ConnectionError("Kafka is away")
+    handle = await subscribe(time_skipping, posts())
+    await eventually(lambda: ingress.begun == 2 and ingress.running)
+    assert (await handle.query(SubscriptionWorkflow.state)).status is SubscriptionStatus.RUNNING
+    await deleted(handle)
+
+
+async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_goes_on(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    first, second = FakeIngress(), FakeIngress()
+    async with new_worker(time_skipping, first):
+        handle = await subscribe(time_skipping, posts())
+        await eventually(lambda: first.running)
+    assert (first.drained, first.running) == (1, set())
+    async with new_worker(time_skipping, second):
+        await eventually(lambda: second.running)
+        await deleted(handle)
+
+
+async def test_the_progress_of_its_consumers_can_be_read(
+    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+) -> None:
+    subscription = posts()
+    handle = await subscribe(time_skipping, subscription)
+
+    async def reported() -> bool:
+        return await consumers_progress(time_skipping.client, subscription.id) == [PROGRESS]
+
+    await eventually(reported)
+    await deleted(handle)

@@ -49,7 +49,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     try:
         yield Gateway(
             settings=settings,
-            client=await temporal.connect(lazy=True),
+            client=await temporal.connect_gateway(),
             database=database,
             vault=CardVault(database, settings.card_token_key),
             entities=entities(settings.reminder_plan, settings.moderation_plan, settings.package_plan),

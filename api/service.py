@@ -84,7 +84,7 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
         "responses": RESPONSES,
     }
     router.add_api_route(
-        path, call, methods=["POST"], response_model=handler.outcome, summary=f"Run {handler.name} and wait", **about
+        path, call, methods=["POST"], response_model=handler.outcome, summary=f"{handler.name}: wait for the outcome", **about
     )
     router.add_api_route(
         f"{path}/send",
@@ -92,7 +92,7 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
         methods=["POST"],
         status_code=202,
         response_model=Accepted,
-        summary=f"Send {handler.name} now or later",
+        summary=f"{handler.name}: send it, now or later",
         **about,
     )
 

@@ -51,7 +51,7 @@ class KafkaClusters:
         async with self._admin(cluster) as admin:
             if await read_topic_metadata(admin, topic) is not None:
                 return
-            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION)])
+            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, replica_assignments={})])
             topics = sorted(await admin.list_topics())
         error = for_code(answer.topic_errors[0][1])
         if error not in (NoError, TopicAlreadyExistsError):

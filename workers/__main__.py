@@ -38,7 +38,7 @@ async def run(settings: Settings, pools: Sequence[Pool]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await temporal.connect(runtime=_runtime(settings))
+    client = await temporal.connect_worker(_runtime(settings))
     async with open_systems(settings, client) as systems:
         workers = [pool.worker(client, systems, settings.graceful_shutdown) for pool in pools]
         running = [asyncio.create_task(worker.run()) for worker in workers]

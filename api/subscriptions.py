@@ -61,6 +61,8 @@ def router(gateway: Gateway) -> APIRouter:
             raise Problem(503, "kafka-unavailable", str(error), headers=retry) from None
         await start(gateway.client, subscription)
         view = await _view(subscription.id)
+        if view.status is SubscriptionStatus.DELETED:
+            raise Problem(409, "being-deleted", "The deleted subscription is still draining; try again.", id=view.id)
         if view.options != subscription.options:
             raise conflict(
                 "This topic goes to this handler already, with other options; delete that first.", id=view.id

@@ -7,6 +7,7 @@
     ├── UnknownTaskKind      no task kind has this name
     └── BusinessFailure      a downstream system said no; fails the step that asked
         ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled
+        ├── MailRejected     the mail server refused a message for good
         ├── TripFailed       the saga's own: names the cause and what was undone
         ├── TaskRejected     a task that no further attempt can complete
         ├── SubtaskFailed    a fan-out job that was asked to stop at its first failure
@@ -72,6 +73,10 @@ class CardDeclined(BusinessFailure):
 
 class PaymentCancelled(BusinessFailure):
     """The payment was refunded before this call arrived; its key is spent."""
+
+
+class MailRejected(BusinessFailure):
+    """The mail server refused the message or its receiver, and will refuse it again."""
 
 
 class TripFailed(BusinessFailure):

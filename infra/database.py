@@ -129,7 +129,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = (
-            _sqlite_engine(url) if self._is_sqlite else create_async_engine(url, pool_size=POSTGRES_POOL_SIZE)
+            _sqlite_engine(url)
+            if self._is_sqlite
+            else create_async_engine(url, pool_size=POSTGRES_POOL_SIZE, pool_pre_ping=True)
         )
 
     @asynccontextmanager
@@ -144,7 +146,8 @@ class Database:
         """Insert a row unless one with its primary key, or the column `unique`, is there; return whether it was."""
         key = [unique] if unique else [column.name for column in table.__table__.primary_key]
         insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key)
+        storable = {name: _without_nul(value) for name, value in values.items()}
+        statement = insert(table).values(storable).on_conflict_do_nothing(index_elements=key)
         inserted = await connection.execute(statement)
         return inserted.rowcount == 1
 
@@ -157,6 +160,11 @@ class Database:
         await self._engine.dispose()
 
 
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL's text holds every character but this one, and no retry would change that."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+
+
 def _sqlite_engine(url: str) -> AsyncEngine:
     if path := make_url(url).database:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +174,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}"):
+        for pragma in (f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine.sync_engine, "begin")

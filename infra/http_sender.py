@@ -1,5 +1,8 @@
 """Calls to URLs on behalf of tasks, to allowed hosts only."""
 
+import string
+from urllib.parse import quote
+
 import httpx
 from pydantic import HttpUrl
 
@@ -10,6 +13,8 @@ TIMEOUT_SECONDS = 30
 MAX_BODY_CHARACTERS = 10_000
 _TRY_AGAIN = {408, 425, 429}
 _OURS = {"host", "content-length", "transfer-encoding", "idempotency-key"}
+_SAFE = string.punctuation.replace("%", "") + " "
+"""Headers are ASCII; what else a key contains is percent-encoded."""
 
 
 class TryAgainLater(Exception):
@@ -24,16 +29,20 @@ class HttpSender:
         self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
-        """Raises `TaskRejected` for a host that is not allowed and for 4xx; `TryAgainLater` for 408, 425, 429, 5xx."""
+        """Raises `TryAgainLater` for 408, 425, 429 and 5xx.
+
+        Raises `TaskRejected` for other 4xx, a host that is not allowed, and what HTTP cannot express.
+        """
         self._must_be_allowed(request.url)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
-        async with self._client.stream(
-            request.method,
-            str(request.url),
-            json=request.body,
-            headers={**headers, "Idempotency-Key": idempotency_key},
-        ) as response:
-            body = await _beginning_of(response)
+        headers["Idempotency-Key"] = quote(idempotency_key, safe=_SAFE)
+        try:
+            async with self._client.stream(
+                request.method, str(request.url), json=request.body, headers=headers
+            ) as response:
+                body = await _beginning_of(response)
+        except (UnicodeEncodeError, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise TaskRejected(f"HTTP cannot express this request: {error}") from error
         if response.status_code in _TRY_AGAIN or response.is_server_error:
             raise TryAgainLater(f"{request.url} answered {response.status_code}.")
         if response.is_client_error:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.topic_ids import NO_ID, read_topic_metadata
@@ -15,7 +15,7 @@ ANY_REPLICATION = -1
 
 
 class KafkaUnreachable(ConnectionError):
-    """No broker of the cluster answers."""
+    """No broker of the cluster answers, or not with what was asked for."""
 
 
 class KafkaClusters:
@@ -35,7 +35,7 @@ class KafkaClusters:
         """Tell this topic from one of the same name before or after it; None if there is none now.
 
         That is the topic's ID; the cluster's, for brokers that give topics none.
-        Raises `UnknownSource`, `KafkaUnreachable`, `KafkaError`.
+        Raises `UnknownSource`, `KafkaUnreachable`.
         """
         async with self._admin(cluster) as admin:
             metadata = await read_topic_metadata(admin, topic)
@@ -46,7 +46,7 @@ class KafkaClusters:
     async def ensure_topic(self, cluster: str, topic: str) -> None:
         """Make the topic, with one partition, if it does not exist.
 
-        Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`, `KafkaError`.
+        Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`.
         """
         async with self._admin(cluster) as admin:
             if await read_topic_metadata(admin, topic) is not None:
@@ -67,8 +67,8 @@ class KafkaClusters:
         try:
             await admin.start()
             yield admin
-        except KafkaConnectionError as error:
-            raise KafkaUnreachable(f"Kafka cluster {cluster!r} ({address}) does not answer.") from error
+        except KafkaError as error:
+            raise KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {type(error).__name__}.") from error
         finally:
             await admin.close()
 

@@ -4,20 +4,26 @@ A crash between sending and recording sends again: the second e-mail has the Mes
 systems recognise it.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from sqlalchemy import select, update
 
+from domain.errors import MailRejected
 from domain.payment_tracker import Reminder
 from infra.database import Database, Reminders, now
 
 log = logging.getLogger("mail")
 
 SMTP_TIMEOUT_SECONDS = 20
+PERMANENT = 500
+"""Answers from here on will not change; those below may."""
 Transport = Callable[[EmailMessage], Awaitable[object]]
 
 
@@ -30,7 +36,8 @@ class ReminderMail:
         self._transport = transport
 
     async def send_reminder(self, reminder: Reminder) -> None:
-        """Raises whatever the transport raises; the reminder is then not recorded as sent."""
+        """Raises `MailRejected`, or whatever the transport raises; the reminder is then not recorded as sent."""
+        message = self._message(reminder)
         this = (Reminders.invoice == reminder.invoice, Reminders.number == reminder.number)
         async with self._database.transaction() as connection:
             await self._database.insert_once(
@@ -45,20 +52,29 @@ class ReminderMail:
             status = (await connection.execute(select(Reminders.status).where(*this))).scalar_one()
         if status == "SENT":
             return
-        await self._transport(self._message(reminder))
+        await self._transport(message)
         async with self._database.transaction() as connection:
             await connection.execute(update(Reminders).where(*this).values(status="SENT", sent_at=now()))
 
     def _message(self, reminder: Reminder) -> EmailMessage:
-        domain = self._sender.rpartition("@")[2]
+        domain = parseaddr(self._sender)[1].rpartition("@")[2]
+        invoice = hashlib.sha256(reminder.invoice.encode()).hexdigest()[:32]
         message = EmailMessage()
         message["From"] = self._sender
         # Whoever knows the customers' addresses would be asked here.
-        message["To"] = f"{reminder.customer}@{domain}"
+        message["To"] = _address(reminder.customer, domain)
         message["Subject"] = f"Reminder {reminder.number}: invoice {reminder.invoice} is not paid"
-        message["Message-ID"] = f"<reminder-{reminder.number}.{reminder.invoice}@{domain}>"
+        message["Message-ID"] = f"<reminder-{reminder.number}.{invoice}@{domain}>"
         message.set_content(f"The payment of invoice {reminder.invoice} failed. Please update your payment method.\n")
         return message
+
+
+def _address(customer: str, domain: str) -> Address:
+    """Quoted where needed, so that no customer ID reads as another address, or as two."""
+    try:
+        return Address(username=customer, domain=domain)
+    except ValueError as error:
+        raise MailRejected(f"The customer {customer!r} has no e-mail address.") from error
 
 
 def open_mail(database: Database, smtp_url: str | None, sender: str) -> ReminderMail:
@@ -67,23 +83,38 @@ def open_mail(database: Database, smtp_url: str | None, sender: str) -> Reminder
 
 
 def smtp_transport(url: str) -> Transport:
-    """Raises `ValueError` for a URL that names no SMTP server."""
+    """Raises `ValueError` for a URL that names no SMTP server.
+
+    The transport raises `MailRejected` when the server refuses the message or its receiver for good.
+    """
     parts = urlsplit(url)
+    port = parts.port
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("SMTP_URL must be smtp://[user:password@]host[:port] or smtps://...")
 
     async def send(message: EmailMessage) -> None:
-        await aiosmtplib.send(
-            message,
-            hostname=parts.hostname,
-            port=parts.port,
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            use_tls=parts.scheme == "smtps",
-            timeout=SMTP_TIMEOUT_SECONDS,
-        )
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=parts.hostname,
+                port=port,
+                username=unquote(parts.username) if parts.username else None,
+                password=unquote(parts.password) if parts.password else None,
+                use_tls=parts.scheme == "smtps",
+                timeout=SMTP_TIMEOUT_SECONDS,
+            )
+        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
+            if all(code >= PERMANENT for code in _codes(error)):
+                raise MailRejected(f"The mail server refused {message['Message-ID']}: {error}") from error
+            raise
 
     return send
+
+
+def _codes(error: aiosmtplib.SMTPException) -> list[int]:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return [refused.code for refused in error.recipients]
+    return [error.code] if isinstance(error, aiosmtplib.SMTPResponseException) else []
 
 
 async def _log_message(message: EmailMessage) -> None:

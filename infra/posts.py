@@ -27,8 +27,11 @@ class PostStore:
                 )
 
     async def publish(self, user: str, post_id: str) -> None:
+        """Two posts of a user get two positions: the user's first post is the lock."""
+        lock = select(Posts.id).where(Posts.user == user).order_by(Posts.sequence).limit(1).with_for_update()
         last = select(func.coalesce(func.max(FeedEntries.position), 0)).where(FeedEntries.user == user)
         async with self._database.transaction() as connection:
+            await connection.execute(lock)
             position = (await connection.execute(last)).scalar_one() + 1
             await self._database.insert_once(
                 connection, FeedEntries, unique="post_id", user=user, position=position, post_id=post_id

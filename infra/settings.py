@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     kafka_clusters: dict[str, str] = {"my-cluster": "localhost:9092"}
     """Names that subscriptions use, and their bootstrap servers. JSON in the environment."""
     kafka_epoch: str | None = None
-    """Set anew when topics begin again at offset 0; by default the cluster's own ID."""
+    """Tells topics that begin again at offset 0 from those before; by default the topic's own ID does."""
     web_ui_url: str = "http://localhost:8233"
 
     gateway_host: str = "127.0.0.1"

@@ -26,6 +26,9 @@ from workflows.payment_tracker import PaymentTracker
 from workflows.subscription import SubscriptionWorkflow
 from workflows.user_feed import UserFeed
 
+HEARTBEAT_THROTTLE = timedelta(seconds=2)
+"""A cancellation reaches an activity with its heartbeat; by default they are sent up to 60 s apart."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -46,6 +49,7 @@ class Pool:
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=graceful_shutdown,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -89,9 +91,24 @@ def posts(consumers: int = 1) -> Subscription:
     )
 
 
-async def subscribe(environment: WorkflowEnvironment, subscription: Subscription) -> Handle:
-    handle = await start(environment.client, subscription)
-    return environment.client.get_workflow_handle_for(SubscriptionWorkflow.run, handle.id)
+Subscribe = Callable[[Subscription], Awaitable[Handle]]
+
+
+@pytest.fixture
+async def subscribe(time_skipping: WorkflowEnvironment) -> AsyncIterator[Subscribe]:
+    """Start subscriptions; one that a test leaves running would keep others from skipping time."""
+    client = time_skipping.client
+    started: list[Handle] = []
+
+    async def subscribe(subscription: Subscription) -> Handle:
+        handle = await start(client, subscription)
+        started.append(client.get_workflow_handle_for(SubscriptionWorkflow.run, handle.id))
+        return started[-1]
+
+    yield subscribe
+    for handle in started:
+        with suppress(RPCError):
+            await handle.terminate()
 
 
 async def has_status(handle: Handle, status: SubscriptionStatus) -> None:
@@ -107,17 +124,17 @@ async def deleted(handle: Handle) -> SubscriptionState:
 
 
 async def test_runs_as_many_consumers_as_it_was_told(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
-    handle = await subscribe(time_skipping, posts(consumers=3))
+    handle = await subscribe(posts(consumers=3))
     await eventually(lambda: ingress.running == {0, 1, 2})
     await deleted(handle)
 
 
 async def test_a_pause_drains_the_consumers_and_resuming_starts_them_again(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
-    handle = await subscribe(time_skipping, posts(consumers=2))
+    handle = await subscribe(posts(consumers=2))
     await eventually(lambda: len(ingress.running) == 2)
     state = await handle.execute_update(SubscriptionWorkflow.pause)
     assert state.status is SubscriptionStatus.PAUSED
@@ -129,10 +146,10 @@ async def test_a_pause_drains_the_consumers_and_resuming_starts_them_again(
 
 
 async def test_deleting_lets_the_consumers_drain_and_completes(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.draining = asyncio.Event()
-    handle = await subscribe(time_skipping, posts())
+    handle = await subscribe(posts())
     await eventually(lambda: ingress.running)
     await handle.execute_update(SubscriptionWorkflow.delete)
     with pytest.raises(WorkflowUpdateFailedError):
@@ -142,19 +159,17 @@ async def test_deleting_lets_the_consumers_drain_and_completes(
     assert (state.status, ingress.drained) == (SubscriptionStatus.DELETED, 1)
 
 
-async def test_a_paused_subscription_can_be_deleted(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
-) -> None:
-    handle = await subscribe(time_skipping, posts())
+async def test_a_paused_subscription_can_be_deleted(subscribe: Subscribe, worker: Worker, ingress: FakeIngress) -> None:
+    handle = await subscribe(posts())
     await handle.execute_update(SubscriptionWorkflow.pause)
     assert (await deleted(handle)).status is SubscriptionStatus.DELETED
 
 
 async def test_what_only_a_person_can_mend_fails_it_with_the_reason_until_it_is_resumed(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
-    handle = await subscribe(time_skipping, posts(consumers=2))
+    handle = await subscribe(posts(consumers=2))
     await has_status(handle, SubscriptionStatus.FAILED)
     assert (await handle.query(SubscriptionWorkflow.state)).last_error == "Topic 'posts' is gone."
     await eventually(lambda: not ingress.running)
@@ -165,10 +180,10 @@ async def test_what_only_a_person_can_mend_fails_it_with_the_reason_until_it_is_
 
 
 async def test_a_failed_subscription_stays_failed_when_it_is_paused(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
-    handle = await subscribe(time_skipping, posts())
+    handle = await subscribe(posts())
     await has_status(handle, SubscriptionStatus.FAILED)
     state = await handle.execute_update(SubscriptionWorkflow.pause)
     assert state.status is SubscriptionStatus.FAILED
@@ -176,46 +191,44 @@ async def test_a_failed_subscription_stays_failed_when_it_is_paused(
 
 
 async def test_subscribing_again_finds_the_first_and_tries_it_again_if_it_failed(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
     subscription = posts()
-    handle = await subscribe(time_skipping, subscription)
+    handle = await subscribe(subscription)
     await has_status(handle, SubscriptionStatus.FAILED)
     first_run = (await handle.describe()).run_id
-    again = await subscribe(time_skipping, subscription)
+    again = await subscribe(subscription)
     await has_status(again, SubscriptionStatus.RUNNING)
     assert (await again.describe()).run_id == first_run
     await deleted(handle)
 
 
-async def test_subscribing_again_leaves_a_pause(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
-) -> None:
+async def test_subscribing_again_leaves_a_pause(subscribe: Subscribe, worker: Worker, ingress: FakeIngress) -> None:
     subscription = posts()
-    handle = await subscribe(time_skipping, subscription)
+    handle = await subscribe(subscription)
     await handle.execute_update(SubscriptionWorkflow.pause)
-    await subscribe(time_skipping, subscription)
+    await subscribe(subscription)
     assert (await handle.query(SubscriptionWorkflow.state)).status is SubscriptionStatus.PAUSED
     await deleted(handle)
 
 
 async def test_a_passing_error_starts_the_consumer_again(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = ConnectionError("Kafka is away")
-    handle = await subscribe(time_skipping, posts())
+    handle = await subscribe(posts())
     await eventually(lambda: ingress.begun == 2 and ingress.running)
     assert (await handle.query(SubscriptionWorkflow.state)).status is SubscriptionStatus.RUNNING
     await deleted(handle)
 
 
 async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_goes_on(
-    time_skipping: WorkflowEnvironment,
+    time_skipping: WorkflowEnvironment, subscribe: Subscribe
 ) -> None:
     first, second = FakeIngress(), FakeIngress()
     async with new_worker(time_skipping, first):
-        handle = await subscribe(time_skipping, posts())
+        handle = await subscribe(posts())
         await eventually(lambda: first.running)
     assert (first.drained, first.running) == (1, set())
     async with new_worker(time_skipping, second):
@@ -224,10 +237,10 @@ async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_goes_o
 
 
 async def test_the_progress_of_its_consumers_can_be_read(
-    time_skipping: WorkflowEnvironment, worker: Worker, ingress: FakeIngress
+    time_skipping: WorkflowEnvironment, subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     subscription = posts()
-    handle = await subscribe(time_skipping, subscription)
+    handle = await subscribe(subscription)
 
     async def reported() -> bool:
         return await consumers_progress(time_skipping.client, subscription.id) == [PROGRESS]

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from pydantic import ValidationError
 
 from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
 from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
@@ -45,3 +46,19 @@ async def test_a_cluster_that_does_not_answer_is_said_to_be_away() -> None:
     clusters = KafkaClusters({"local": free_address()})
     with pytest.raises(KafkaUnreachable, match="'local'"):
         await check_subscription(wanted("kafka://local/posts"), clusters, SINKS)
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "says"),
+    [
+        ("posts", "service://UserFeed/processPost", "kafka://CLUSTER/TOPIC"),
+        ("kafka://local/posts", "UserFeed/processPost", "service://SERVICE/HANDLER"),
+        ("kafka://a.b/posts", "service://UserFeed/processPost", "kafka://CLUSTER/TOPIC"),
+        ("kafka://local/" + "x" * 190, "service://UserFeed/processPost", "more than 200 characters"),
+    ],
+)
+def test_a_request_that_names_nothing_is_refused_with_the_form_it_should_have(
+    source: str, sink: str, says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says):
+        wanted(source, sink)

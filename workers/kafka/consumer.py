@@ -1,0 +1,259 @@
+"""One consumer of a topic: reads, hands over, commits what is done, and lets go in time.
+
+aiokafka has its own ways, which this file is written around: `getmany` is never cancelled while the consumer lives
+(that would switch off its liveness check), partitions that are full are left out of it rather than paused (a pause
+throws away what was fetched), and a consumer that fails is replaced by a new one, never subscribed again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
+from infra.kafka import KafkaClusters
+from workers.kafka.assignment import Assignment
+from workers.kafka.client import as_record, new_client
+from workers.kafka.delivery import Counts, Route
+from workers.kafka.records import Record
+from workers.kafka.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 200
+POLL_RECORDS = 1_000
+DRAIN_SECONDS = 10.0
+COMMIT_SECONDS = 5.0
+BEGIN_SECONDS = 30.0
+STOP_SECONDS = 5.0
+REPORT_SECONDS = 1.0
+
+
+class TopicReplaced(Exception):
+    """The topic was made anew; a new consumer begins with it."""
+
+
+class TopicConsumer:
+    """Runs once, until it is told to stop or fails."""
+
+    def __init__(
+        self,
+        task: ConsumerTask,
+        clusters: KafkaClusters,
+        epoch: str | None,
+        route: Route,
+        report: Callable[[ConsumerProgress], None],
+    ) -> None:
+        """`epoch` stands in for the topic's own incarnation in the source that batches name."""
+        self._subscription = task.subscription
+        self._clusters = clusters
+        self._configured_epoch = epoch
+        self._route = route
+        self._report = report
+        self._client = new_client(task, clusters.address(task.subscription.cluster), self)
+        self._assignment: Assignment | None = None
+        self._incarnation: str | None = None
+        self._generation = 0
+        self._rebalancing = False
+        self._counts = Counts()
+        self._watchdog = Watchdog()
+        self._report_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then drain, commit and leave the group.
+
+        Raises `SubscriptionBroken`; `TopicReplaced`, `KafkaError` and others after which a new consumer goes on.
+        """
+        polling = asyncio.create_task(self._poll(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({polling}, timeout=2 * POLL_MS / 1000)
+        finally:
+            # From here on nothing is read any more, so a poll that waits for a rebalance may be cancelled.
+            stopping.cancel()
+            polling.cancel()
+            await self._release()
+            await self._leave()
+            await asyncio.wait({polling})
+        if not polling.cancelled():
+            polling.result()
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        # Asked before the consumer does, which would make the topic.
+        self._incarnation = await self._current_incarnation()
+        await self._client.start()
+        while not stop.is_set():
+            assignment = self._assignment or await self._begin()
+            partitions = assignment.with_room() if assignment else []
+            records = await self._read(partitions)
+            if assignment is not None and assignment is self._assignment:
+                await self._advance(assignment, partitions, records)
+            self._report_now_and_then()
+
+    async def _advance(self, assignment: Assignment, partitions: Iterable[int], records: list[Record]) -> None:
+        assignment.accept(records)
+        assignment.check()
+        await self._check_ends(assignment)
+        self._check_fetches(partitions)
+        await self._commit(assignment, assignment.commits_due(time.monotonic()))
+
+    async def _read(self, partitions: Iterable[int]) -> list[Record]:
+        """Wait for records of `partitions`, at most 200 ms or as long as a rebalance takes."""
+        # Without partitions getmany would read them all; it is called all the same, as a sign of life.
+        wanted = [self._tp(partition) for partition in partitions] or [self._tp(-1)]
+        try:
+            polled = await self._client.getmany(*wanted, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        except NoOffsetForPartitionError:
+            return []  # raised between assignment and `_begin`, which sets the position
+        except OffsetOutOfRangeError as error:
+            await self._out_of_range(error.args[0])
+            return []
+        return [as_record(record) for records in polled.values() for record in records]
+
+    async def _begin(self) -> Assignment | None:
+        """Set the positions of newly assigned partitions; None while there are none, or not any more."""
+        generation = self._generation
+        assigned = self._client.assignment()
+        if self._rebalancing or not assigned:
+            return None
+        self._incarnation = await self._current_incarnation()
+        committed: dict[int, int] = {}
+        positions: dict[int, int] = {}
+        try:
+            async with asyncio.timeout(BEGIN_SECONDS):
+                for tp in assigned:
+                    if (offset := await self._client.committed(tp)) is not None:
+                        committed[tp.partition] = offset
+                    positions[tp.partition] = await self._seek(tp, offset)
+        except IllegalStateError:
+            return None  # rebalanced meanwhile
+        if self._rebalancing or self._generation != generation:
+            return None
+        self._assignment = Assignment(
+            positions, committed, self._route, self._source, self._counts, now=time.monotonic()
+        )
+        log.info("%s reads %s from %s", self._subscription.id, sorted(positions), positions)
+        return self._assignment
+
+    async def _seek(self, tp: TopicPartition, committed: int | None) -> int:
+        if committed is not None:
+            self._client.seek(tp, committed)
+            return committed
+        if self._subscription.options.auto_offset_reset == "earliest":
+            await self._client.seek_to_beginning(tp)
+        else:
+            await self._client.seek_to_end(tp)
+        position: int = await self._client.position(tp)
+        return position
+
+    async def _check_ends(self, assignment: Assignment) -> None:
+        """Some brokers answer a read beyond the log's end with silence."""
+        ends = self._ends()
+        for partition, position in assignment.positions().items():
+            if position > ends.get(partition, position):
+                await self._beyond_end(partition, position, ends[partition])
+
+    async def _out_of_range(self, offsets: dict[TopicPartition, int]) -> None:
+        (tp, offset), *_ = offsets.items()
+        beginning = (await self._client.beginning_offsets([tp]))[tp]
+        if offset >= beginning:
+            end = (await self._client.end_offsets([tp]))[tp]
+            await self._beyond_end(tp.partition, offset, end)
+        self._counts.last_error = (
+            f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
+        )
+        log.error("%s: %s", self._subscription.id, self._counts.last_error)
+        with suppress(IllegalStateError):
+            self._client.seek(tp, beginning)
+            if self._assignment is not None:
+                self._assignment.skip_to(tp.partition, beginning)
+
+    async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
+        if await self._current_incarnation() != self._incarnation:
+            raise TopicReplaced(f"Topic {self._subscription.topic!r} was made anew.")
+        raise SubscriptionBroken(
+            f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
+            f"{self._subscription.topic!r} ends at {end}: the topic lost records or was made anew. "
+            "Reset the group's offsets and resume, or subscribe with another group.id."
+        )
+
+    async def _current_incarnation(self) -> str:
+        incarnation = await self._clusters.incarnation(self._subscription.cluster, self._subscription.topic)
+        if incarnation is None:
+            raise SubscriptionBroken(
+                f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more."
+            )
+        return incarnation
+
+    def _check_fetches(self, partitions: Iterable[int]) -> None:
+        with suppress(AssertionError):  # partitions that were revoked this moment
+            fetches = {p: self._client.last_poll_timestamp(self._tp(p)) for p in partitions}
+            if stuck := self._watchdog.stuck(fetches, time.monotonic()):
+                raise ConnectionError(f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}.")
+
+    async def _commit(self, assignment: Assignment, offsets: dict[int, int]) -> None:
+        """Commit; a failure is left to the next time, since a record may come twice but not never."""
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._client.commit({self._tp(partition): offset for partition, offset in offsets.items()})
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            log.warning("%s did not commit %s: %r", self._subscription.id, offsets, error)
+        else:
+            assignment.committed(offsets)
+
+    async def _release(self) -> None:
+        """Let go of the partitions, once: what was sent gets its time, then one commit."""
+        assignment, self._assignment = self._assignment, None
+        if assignment is not None:
+            await assignment.close(DRAIN_SECONDS)
+            await self._commit(assignment, assignment.commits_left())
+            self._report_progress(assignment)
+
+    async def _leave(self) -> None:
+        try:
+            await asyncio.wait_for(self._client.stop(), STOP_SECONDS)
+        except Exception as error:
+            log.warning("%s: the Kafka client did not close well: %r", self._subscription.id, error)
+
+    async def partitions_revoked(self) -> None:
+        self._rebalancing = True
+        await self._release()
+
+    def partitions_assigned(self) -> None:
+        self._rebalancing = False
+        self._generation += 1
+
+    def _report_now_and_then(self) -> None:
+        if time.monotonic() >= self._report_at:
+            self._report_at = time.monotonic() + REPORT_SECONDS
+            self._report_progress(self._assignment)
+
+    def _report_progress(self, assignment: Assignment | None) -> None:
+        self._report(
+            ConsumerProgress(
+                partitions=assignment.progress(self._ends()) if assignment else [],
+                in_flight=assignment.in_flight if assignment else 0,
+                received=self._counts.received,
+                delivered=self._counts.delivered,
+                dead_lettered=self._counts.dead_lettered,
+                last_error=self._counts.last_error,
+            )
+        )
+
+    def _ends(self) -> dict[int, int]:
+        marks = {tp.partition: self._client.highwater(tp) for tp in self._client.assignment()}
+        return {partition: end for partition, end in marks.items() if end is not None}
+
+    def _source(self, partition: int) -> str:
+        s = self._subscription
+        return f"{s.cluster}/{s.topic}/{self._configured_epoch or self._incarnation}/{partition}"
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._subscription.topic, partition)

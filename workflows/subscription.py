@@ -1,0 +1,196 @@
+"""Kafka ingress: a subscription runs consumers, and outlives the workers they run on.
+
+RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating activities, one group
+   ├── pause ──► PAUSED                        a worker dies ─► Temporal starts them elsewhere
+   ├── a consumer finds what only a person can mend ──► FAILED
+   └── delete ──► drained, completed
+"""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+with workflow.unsafe.imports_passed_through():
+    from activities.subscription import SubscriptionActivities
+    from domain.payload import Payload
+    from domain.subscription import (
+        KAFKA_INGRESS,
+        TASK_QUEUE,
+        ConsumerProgress,
+        ConsumerTask,
+        Subscription,
+        SubscriptionState,
+        SubscriptionStatus,
+        workflow_id,
+    )
+    from workflows import policies
+    from workflows.search_attributes import STATUS, attributes
+
+
+class SubscriptionStart(Payload):
+    """The status and error are what a run hands to the next."""
+
+    subscription: Subscription
+    status: SubscriptionStatus = SubscriptionStatus.RUNNING
+    last_error: str | None = None
+
+
+@workflow.defn(name="Subscription")
+class SubscriptionWorkflow:
+    """One subscription until it is deleted.
+
+    Updates: pause, resume, delete; each answers at once, consumers drain after it. Signal: subscribed. Query: state.
+    """
+
+    @workflow.init
+    def __init__(self, start: SubscriptionStart) -> None:
+        self._subscription = start.subscription
+        self._status = start.status
+        self._last_error = start.last_error
+        self._shown: str | None = None
+
+    @workflow.run
+    async def run(self, start: SubscriptionStart) -> SubscriptionState:
+        while self._status is not SubscriptionStatus.DELETED:
+            self._show()
+            if self._status is SubscriptionStatus.RUNNING:
+                await self._consume()
+            else:
+                await workflow.wait_condition(lambda: self._runs_or_is_deleted() or self._must_continue_as_new())
+            if self._must_continue_as_new():
+                await self._continue_as_new()
+        self._show()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.state()
+
+    async def _consume(self) -> None:
+        """Run the consumers until one ends or all have to; return when all have drained."""
+        consumers = [self._start_consumer(member) for member in range(self._subscription.options.consumers)]
+        await workflow.wait_condition(
+            lambda: (
+                self._status is not SubscriptionStatus.RUNNING
+                or self._must_continue_as_new()
+                or any(consumer.done() for consumer in consumers)
+            )
+        )
+        for consumer in consumers:
+            consumer.cancel()
+        for outcome in await asyncio.gather(*consumers, return_exceptions=True):
+            self._note(outcome)
+
+    def _start_consumer(self, member: int) -> ActivityHandle[None]:
+        return workflow.start_activity_method(
+            SubscriptionActivities.consume,
+            ConsumerTask(subscription=self._subscription, member=member),
+            **policies.CONSUME,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"consumer {member + 1} of {self._subscription.options.consumers}",
+        )
+
+    def _note(self, outcome: BaseException | None) -> None:
+        if isinstance(outcome, ActivityError) and isinstance(outcome.cause, ApplicationError):
+            self._last_error = outcome.cause.message
+            if self._status is SubscriptionStatus.RUNNING:
+                self._status = SubscriptionStatus.FAILED
+
+    def _runs_or_is_deleted(self) -> bool:
+        return self._status in (SubscriptionStatus.RUNNING, SubscriptionStatus.DELETED)
+
+    def _must_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._status is not SubscriptionStatus.DELETED:
+            workflow.continue_as_new(
+                SubscriptionStart(subscription=self._subscription, status=self._status, last_error=self._last_error)
+            )
+
+    def _show(self) -> None:
+        if self._shown != self._status:
+            self._shown = self._status
+            workflow.upsert_search_attributes([STATUS.value_set(self._status)])
+        s = self._subscription
+        error = f" {self._last_error}" if self._last_error else ""
+        workflow.set_current_details(
+            f"{self._status}. Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}"
+        )
+
+    @workflow.signal
+    def subscribed(self) -> None:
+        """Somebody subscribed, again perhaps: a failed subscription is tried again, a pause stays."""
+        if self._status is SubscriptionStatus.FAILED:
+            self._resume()
+
+    @workflow.update
+    def pause(self) -> SubscriptionState:
+        """Stop the consumers; a subscription that failed stays so."""
+        if self._status is SubscriptionStatus.RUNNING:
+            self._status = SubscriptionStatus.PAUSED
+        return self.state()
+
+    @workflow.update
+    def resume(self) -> SubscriptionState:
+        """Consume again, after a pause or a failure."""
+        if self._status is not SubscriptionStatus.RUNNING:
+            self._resume()
+        return self.state()
+
+    @pause.validator
+    def _can_pause(self) -> None:
+        self._refuse_if_deleted()
+
+    @resume.validator
+    def _can_resume(self) -> None:
+        self._refuse_if_deleted()
+
+    def _resume(self) -> None:
+        self._status = SubscriptionStatus.RUNNING
+        self._last_error = None
+
+    def _refuse_if_deleted(self) -> None:
+        if self._status is SubscriptionStatus.DELETED:
+            raise ApplicationError(f"Subscription {self._subscription.id!r} is deleted.", type="SubscriptionDeleted")
+
+    @workflow.update
+    def delete(self) -> SubscriptionState:
+        """Drain the consumers, then complete."""
+        self._status = SubscriptionStatus.DELETED
+        return self.state()
+
+    @workflow.query
+    def state(self) -> SubscriptionState:
+        return SubscriptionState(status=self._status, subscription=self._subscription, last_error=self._last_error)
+
+
+async def start(client: Client, subscription: Subscription) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
+    """Start the subscription's workflow, or find the one that runs already (with the options it has).
+
+    One that failed is tried again: its topic was looked for, or made, just before.
+    """
+    return await client.start_workflow(
+        SubscriptionWorkflow.run,
+        SubscriptionStart(subscription=subscription),
+        id=workflow_id(subscription.id),
+        start_signal="subscribed",
+        task_queue=TASK_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=attributes(KAFKA_INGRESS, subscription.id),
+        static_summary=f"{subscription.cluster}/{subscription.topic} to {subscription.service}/{subscription.handler}",
+    )
+
+
+async def consumers_progress(client: Client, subscription_id: str) -> list[ConsumerProgress]:
+    """What the running consumers reported last. Raises `RPCError` (NOT_FOUND) if there is no such subscription."""
+    handle = client.get_workflow_handle(workflow_id(subscription_id))
+    description = await handle.describe()
+    reports: list[ConsumerProgress] = []
+    for consumer in description.raw_description.pending_activities:
+        if consumer.heartbeat_details.payloads:
+            reports += await client.data_converter.decode(consumer.heartbeat_details.payloads, [ConsumerProgress])
+    return reports

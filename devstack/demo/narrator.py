@@ -1,0 +1,58 @@
+"""Tells the demo as it happens."""
+
+import json
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_LONGEST_JSON = 400
+
+
+class Narrator:
+    """Writes to `out`: in colour on a terminal, plain elsewhere."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False, soft_wrap=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style))
+
+    def title(self, text: str) -> None:
+        self.say(f"\n{text}", "bold cyan")
+
+    def step(self, text: str) -> None:
+        self.say(f"  {text}")
+
+    def action(self, what: str, body: object = None) -> None:
+        self.say(f"    > {what}{'' if body is None else '  ' + shown(body)}", "blue")
+
+    def observed(self, what: str) -> None:
+        self.say(f"    . {what}", "dim")
+
+    def right(self, what: str, link: str | None = None) -> None:
+        self.say(f"    ✓ {what}", "green")
+        if link:
+            self.link(link)
+
+    def link(self, url: str) -> None:
+        self.say(f"      {url}", "dim")
+
+    def wrong(self, what: str) -> None:
+        self.say(f"    ✗ {what}", "bold red")
+
+    def summary(self, results: dict[str, tuple[bool, float]]) -> None:
+        """Print what came of each scene, and how many seconds it took."""
+        table = Table("Pattern", "Outcome", "Time")
+        for title, (went_right, seconds) in results.items():
+            outcome = Text("right", "green") if went_right else Text("wrong", "bold red")
+            table.add_row(title, outcome, f"{seconds:.1f} s")
+        self._console.print()
+        self._console.print(table)
+
+
+def shown(value: object) -> str:
+    """`value` as JSON, cut off where it gets long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_JSON else f"{text[:_LONGEST_JSON]}..."

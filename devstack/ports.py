@@ -1,0 +1,53 @@
+"""The ports of the stack, all on loopback."""
+
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+
+from devstack.errors import CannotStart
+
+HOST = "127.0.0.1"
+# Below the ports that Linux and macOS hand out to outgoing connections, one of which could take a port between
+# its choice and its use.
+_FREE_FROM, _FREE_TO = 15_000, 32_000
+
+
+@dataclass(frozen=True)
+class Ports:
+    temporal: int = 7233
+    ui: int = 8233
+    broker: int = 9092
+    gateway: int = 8080
+
+    def check(self) -> None:
+        """Raises `CannotStart` for a port that is taken, or given twice."""
+        used: dict[int, str] = {}
+        for name, port in asdict(self).items():
+            if port in used:
+                raise CannotStart(f"Port {port} is given to both {used[port]} and {name}.")
+            used[port] = name
+            if not is_free(port):
+                raise CannotStart(
+                    f"Port {port} ({name}) is taken: stop what listens there, or choose another with"
+                    f" --{name}-port or {name.upper()}_PORT."
+                )
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports() -> Ports:
+    """Choose ports that nothing listens on."""
+    found: set[int] = set()
+    while len(found) < len(asdict(Ports())):
+        port = _FREE_FROM + secrets.randbelow(_FREE_TO - _FREE_FROM)
+        if is_free(port):
+            found.add(port)
+    return Ports(*found)

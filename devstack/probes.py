@@ -1,0 +1,71 @@
+"""How to tell that a server is ready, and make what it needs before others use it."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+_TIMEOUT = timedelta(seconds=5)
+RETENTION = timedelta(days=7)
+"""How long Temporal keeps what has ended, and with it the memory of idempotency keys."""
+
+
+async def temporal_is_ready(address: str) -> bool:
+    """Ask the server for its health, and have it keep what has ended for `RETENTION`."""
+    retention = Duration()
+    retention.FromTimedelta(RETENTION)
+    request = UpdateNamespaceRequest(
+        namespace="default", config=NamespaceConfig(workflow_execution_retention_ttl=retention)
+    )
+    try:
+        client = await Client.connect(address)
+        if not await client.service_client.check_health(timeout=_TIMEOUT):
+            return False
+        await client.workflow_service.update_namespace(request, timeout=_TIMEOUT)
+    except (RPCError, RuntimeError):
+        return False
+    return True
+
+
+async def broker_is_ready(bootstrap: str, topics: list[str]) -> bool:
+    """Have the broker make `topics`, with one partition each, and tell whether it lists them."""
+    if not await _listens(bootstrap):  # asked first: aiokafka logs an error for each failure to connect
+        return False
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        response = await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
+        for _, code, *_ in response.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                return False
+        return set(topics) <= set(await admin.list_topics())
+    except (KafkaError, OSError):
+        return False
+    finally:
+        await admin.close()
+
+
+async def gateway_is_ready(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT.total_seconds()) as client:
+            return (await client.get(f"{url}/ready")).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+async def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True

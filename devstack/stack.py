@@ -1,0 +1,61 @@
+"""The whole stack as one object: for the command line and for tests."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+from devstack.child import Log
+from devstack.data_folder import DataFolder
+from devstack.ports import HOST, Ports, free_ports
+from devstack.servers import stages
+from devstack.supervisor import Supervisor
+
+
+class Stack:
+    """Temporal, broker, database, workers and gateway, running from enter to exit.
+
+    `settings` are variables for gateway and workers. Raises `CannotStart`, here and on enter, before anything is
+    started, and `ChildFailed` on enter after it has stopped the rest.
+    """
+
+    def __init__(self, data: Path, ports: Ports, settings: Mapping[str, str], log: Log) -> None:
+        self.data = DataFolder(data)
+        self.processes = Supervisor(stages(ports, self.data, settings), log)
+        self._ports = ports
+        self._running = AsyncExitStack()
+
+    @classmethod
+    def on_free_ports(cls, data: Path, settings: Mapping[str, str], log: Log) -> Self:
+        return cls(data, free_ports(), settings, log)
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{HOST}:{self._ports.gateway}"
+
+    @property
+    def web_ui_url(self) -> str:
+        return f"http://{HOST}:{self._ports.ui}"
+
+    @property
+    def temporal_address(self) -> str:
+        return f"{HOST}:{self._ports.temporal}"
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self._ports.broker}"
+
+    @property
+    def database_url(self) -> str:
+        return self.data.database_url
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as starting:
+            starting.enter_context(self.data)
+            self._ports.check()
+            await starting.enter_async_context(self.processes)
+            self._running = starting.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._running.aclose()

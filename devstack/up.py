@@ -1,0 +1,29 @@
+"""`make up`: the stack until Ctrl-C."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from devstack.errors import StackError
+from devstack.interrupts import until_interrupted
+from devstack.ports import Ports
+from devstack.screen import Screen
+from devstack.stack import Stack
+
+
+async def up(data: Path, ports: Ports) -> int:
+    """Run the stack until a signal ends it (0), or one of its processes does (1)."""
+    screen = Screen(sys.stdout)
+    try:
+        stack = Stack(data, ports, {}, screen.log)
+        await until_interrupted(_serve(stack, screen), stack.processes.kill_all)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(stack: Stack, screen: Screen) -> None:
+    async with stack:
+        screen.show(stack)
+        await stack.processes.while_alive(asyncio.Event().wait())

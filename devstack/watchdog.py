@@ -1,0 +1,67 @@
+"""A process that outlives a killed supervisor just long enough to kill what it left behind.
+
+It is told the supervisor's children through a pipe. The pipe ends when the supervisor does, however it does,
+and on every POSIX system; that is what a parent-death signal is for, which only Linux has.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import Self
+
+
+class Watchdog:
+    """Guards process groups, by the process ID of their leader."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def guard(self, group: int) -> None:
+        self._tell(f"+{group}")
+
+    def release(self, group: int) -> None:
+        self._tell(f"-{group}")
+
+    def close(self) -> None:
+        """End the watchdog; groups that are still guarded die."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _watch() -> None:
+    guarded: set[int] = set()
+    for line in sys.stdin:
+        change, group = line[0], int(line[1:])
+        guarded = guarded | {group} if change == "+" else guarded - {group}
+    for group in guarded:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _watch()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.subscription import ConsumerProgress, ConsumerTask
 
@@ -49,7 +49,10 @@ class SubscriptionActivities:
             _log_failure(consuming)
         await consuming
         raise ApplicationError(
-            "The worker shuts down; another goes on.", type="WorkerShutdown", next_retry_delay=timedelta(seconds=1)
+            "The worker shuts down; another goes on.",
+            type="WorkerShutdown",
+            next_retry_delay=timedelta(seconds=1),
+            category=ApplicationErrorCategory.BENIGN,
         )
 
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from api.body import openapi_body, strict
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT
+from api.invocation import RPC_TIMEOUT, execution_headers
 from api.problems import RESPONSES, Problem
 from api.service import Handler, add_routes, path_key
 from api.workflow_invoker import WorkflowInvoker
@@ -30,8 +30,10 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_routes(router, BOOKING, Handler("run", TripRequest, TripConfirmation, invoker), keyed=True)
 
     @router.get(f"/{BOOKING.service}/{{key}}", responses=RESPONSES)
-    async def state(key: Annotated[str, Depends(path_key)]) -> TripState:
+    async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> TripState:
         """What was done for the trip, and what was undone."""
+        trip = BOOKING.execution_id(key)
+        response.headers.update(execution_headers(trip, invoker.link(trip)))
         return await _handle(key).query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
 
     @router.post(

@@ -25,6 +25,7 @@ from api.invocation import (
     Invocation,
     Submission,
     WebUi,
+    execution_headers,
     identity,
     now_plus,
 )
@@ -117,6 +118,11 @@ class EntityInvoker:
         if scheduled.status is not ActivityExecutionStatus.RUNNING:
             raise Problem(409, "already-finished", "The delayed message is not waiting any more.")
         await self.client.get_activity_handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    def execution_headers(self, key: str) -> dict[str, str]:
+        """The headers of an answer about the key's workflow."""
+        workflow_id = self.entity.pattern.execution_id(key)
+        return execution_headers(workflow_id, self.web_ui.workflow(workflow_id))
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(_workflow_id(invocation_id))

@@ -104,6 +104,11 @@ class WebUi:
         return f"{self.base_url}/namespaces/{self.namespace}/activities?query={query}"
 
 
+def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
+    """What every answer about an execution carries: its ID, and where the Web UI shows it."""
+    return {"Invocation-Id": quote(invocation_id, safe=":~@ "), "Link": f'<{link}>; rel="execution"'}
+
+
 def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str:
     """A new ID, or the one ID of an idempotency key; its scope is service, key (added by the caller) and handler."""
     if idempotency_key is None:

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from api.gateway import PatternRoutes
-from api.invocation import Invocation, Invoker
+from api.invocation import Invocation, Invoker, execution_headers
 from api.problems import RESPONSES, unknown
-from api.service import execution_headers, outcome_response
+from api.service import outcome_response
 from api.waiting import while_connected
 from domain.payload import Payload
 

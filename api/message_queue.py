@@ -10,9 +10,9 @@ from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT
+from api.invocation import RPC_TIMEOUT, execution_headers
 from api.problems import RESPONSES, Problem
-from api.service import Accepted, Handler, add_routes, execution_headers
+from api.service import Accepted, Handler, add_routes
 from api.task_invoker import TaskInvoker, task_of
 from domain.message_queue import DeadLetter, Task
 from domain.patterns import MESSAGE_QUEUE

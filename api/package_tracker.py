@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
@@ -20,8 +20,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[PACKAGE_TRACKER.service])
     add_entity_routes(router, invoker)
 
-    async def info(key: Annotated[str, Depends(path_key)]) -> PackageInfo:
+    async def info(response: Response, key: Annotated[str, Depends(path_key)]) -> PackageInfo:
         """Where the package goes, and where it was, in the order of event time."""
+        response.headers.update(invoker.execution_headers(key))
         found = await invoker.query(key, "info", KNOWN)
         if found is None:
             raise Problem(404, "package-not-registered", f"Package {key} is not registered; its locations wait for it.")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
@@ -19,8 +19,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_entity_routes(router, invoker)
 
     @router.get(f"/{PAYMENT_TRACKER.service}/{{key}}", responses=RESPONSES)
-    async def state(key: Annotated[str, Depends(path_key)]) -> InvoiceState:
+    async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> InvoiceState:
         """Whether the invoice is paid, how many reminders were sent, and what is due next."""
+        response.headers.update(invoker.execution_headers(key))
         return await invoker.query(key, "state", TypeAdapter(InvoiceState))
 
     return PatternRoutes(router, invoker)

@@ -7,13 +7,12 @@ POST /{Service}[/{key}]/{handler}/send[?delay=10s]    202 at once
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from api.body import openapi_body, strict
-from api.invocation import Call, Finished, Invoker, Submission
+from api.invocation import Call, Finished, Invoker, Submission, execution_headers
 from api.problems import RESPONSES, Problem
 from api.waiting import while_connected
 from domain.delay import parse_delay
@@ -84,7 +83,12 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
         "responses": RESPONSES,
     }
     router.add_api_route(
-        path, call, methods=["POST"], response_model=handler.outcome, summary=f"{handler.name}: wait for the outcome", **about
+        path,
+        call,
+        methods=["POST"],
+        response_model=handler.outcome,
+        summary=f"{handler.name}: wait for the outcome",
+        **about,
     )
     router.add_api_route(
         f"{path}/send",
@@ -107,10 +111,6 @@ async def _run(invoker: Invoker, call: Call) -> JSONResponse:
 def outcome_response(invoker: Invoker, invocation_id: str, finished: Finished) -> JSONResponse:
     """The outcome as the body; the invocation's ID and its link into the Web UI as headers."""
     return JSONResponse(finished.value, headers=execution_headers(invocation_id, invoker.link(invocation_id)))
-
-
-def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
-    return {"Invocation-Id": quote(invocation_id, safe=":~@ "), "Link": f'<{link}>; rel="execution"'}
 
 
 def _accepted(invoker: Invoker, submission: Submission) -> JSONResponse:

@@ -9,9 +9,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.body import openapi_body, strict
 from api.gateway import Gateway
-from api.invocation import RPC_TIMEOUT
+from api.invocation import RPC_TIMEOUT, execution_headers
 from api.problems import RESPONSES, RETRY_AFTER_SECONDS, Problem, conflict, unknown
-from api.service import execution_headers
 from domain.payload import Payload
 from domain.subscription import (
     ConsumerProgress,

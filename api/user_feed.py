@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 from temporalio.client import WorkflowUpdateFailedError
 
@@ -22,8 +22,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_entity_routes(router, invoker)
 
     @router.get(f"/{USER_FEED.service}/{{key}}", responses=RESPONSES)
-    async def state(key: Annotated[str, Depends(path_key)]) -> FeedState:
+    async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> FeedState:
         """The user's most recent posts, and what is queued or in review."""
+        response.headers.update(invoker.execution_headers(key))
         return await invoker.query(key, "state", TypeAdapter(FeedState))
 
     @router.post(f"/{USER_FEED.service}/{{key}}/reviewPost", responses=RESPONSES, openapi_extra=openapi_body(Review))

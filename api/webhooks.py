@@ -7,9 +7,8 @@ from pydantic import ValidationError
 
 from api.body import read_limited
 from api.gateway import Gateway
-from api.invocation import Call
+from api.invocation import Call, execution_headers
 from api.problems import RESPONSES, Problem, invalid_fields
-from api.service import execution_headers
 from domain.patterns import PAYMENT_TRACKER
 from domain.payload import Payload
 from domain.payment_tracker import PaymentEvent, PaymentEventData

@@ -1,6 +1,7 @@
 """Calls to URLs on behalf of tasks, to allowed hosts only."""
 
 import string
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 
 import httpx
@@ -26,7 +27,10 @@ class HttpSender:
 
     def __init__(self, allowed_hosts: list[str]) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one task's are none of another's business
+        self._client = httpx.AsyncClient(
+            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=no_cookies
+        )
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
         """Raises `TryAgainLater` for 408, 425, 429 and 5xx.

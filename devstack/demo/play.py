@@ -46,6 +46,6 @@ async def open_stage(stack: Stack, narrator: Narrator) -> AsyncIterator[Stage]:
     await producer.start()
     try:
         async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=_ANSWER_WITHIN_SECONDS) as http:
-            yield Stage(http, producer, stack.web_ui_url, narrator)
+            yield Stage(http, producer, narrator)
     finally:
         await producer.stop()

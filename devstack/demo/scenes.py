@@ -104,9 +104,7 @@ async def user_feed(stage: Stage) -> None:
         ("userid1", {"content": second, "metadata": "public"}),
     )
     await stage.until(f"/{USER_FEED.service}/userid1", {"published": 2, "queued": 0})
-    stage.show(USER_FEED, "userid1")
     await stage.until(f"/{USER_FEED.service}/userid2", {"published": 1, "queued": 0})
-    stage.show(USER_FEED, "userid2")
 
 
 async def package_tracker(stage: Stage) -> None:

@@ -7,13 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from aiokafka import AIOKafkaProducer
 
 from devstack.demo.narrator import Narrator, shown
-from domain.patterns import Pattern
 
 _POLL_EVERY_SECONDS = 0.2
 
@@ -55,12 +53,9 @@ class Reply:
 class Stage:
     """Plays requests and records, narrates them, and raises `Unexpected` when an answer is wrong."""
 
-    def __init__(
-        self, http: httpx.AsyncClient, producer: AIOKafkaProducer, web_ui_url: str, narrator: Narrator
-    ) -> None:
+    def __init__(self, http: httpx.AsyncClient, producer: AIOKafkaProducer, narrator: Narrator) -> None:
         self._http = http
         self._producer = producer
-        self._web_ui_url = web_ui_url
         self._narrator = narrator
 
     def step(self, text: str) -> None:
@@ -110,11 +105,6 @@ class Stage:
             self._narrator.action(f"Kafka {topic}  {key}:{text}")
             await self._producer.send_and_wait(topic, text.encode(), key.encode())
         self._narrator.right(f"the broker has {'it' if len(records) == 1 else 'them'}")
-
-    def show(self, pattern: Pattern, key: str) -> None:
-        """Link to the execution of `key`, for answers that do not."""
-        workflow_id = quote(pattern.execution_id(key), safe="")
-        self._narrator.link(f"{self._web_ui_url}/namespaces/default/workflows/{workflow_id}")
 
     def expect(self, what: str, actual: object, expected: object) -> None:
         if actual != expected:

@@ -31,7 +31,7 @@ def told() -> io.StringIO:
 
 def stage(answer: Answer, told: io.StringIO, records: Records | None = None) -> Stage:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://gateway")
-    return Stage(http, Records() if records is None else records, "http://ui", Narrator(told))
+    return Stage(http, Records() if records is None else records, Narrator(told))
 
 
 async def test_a_right_answer_is_told_with_its_link(told: io.StringIO) -> None:

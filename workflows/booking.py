@@ -46,6 +46,7 @@ class BookingWorkflow:
 
     def __init__(self) -> None:
         self._status = TripStatus.BOOKING
+        self._shown: TripStatus | None = None
         self._done: list[str] = []
         self._compensations = Compensations(on_change=self._show)
 
@@ -157,7 +158,9 @@ class BookingWorkflow:
         stuck = self._compensations.stuck()
         if self._status in (TripStatus.COMPENSATING, TripStatus.COMPENSATION_STUCK):
             self._status = TripStatus.COMPENSATION_STUCK if stuck else TripStatus.COMPENSATING
-        workflow.upsert_search_attributes([STATUS.value_set(self._status)])
+        if self._status is not self._shown:
+            self._shown = self._status
+            workflow.upsert_search_attributes([STATUS.value_set(self._status)])
         waiting = f" Waiting for an operator to resolve: {', '.join(stuck)}." if stuck else ""
         workflow.set_current_details(f"{self._status}. Done: {', '.join(self._done) or 'nothing'}.{waiting}")
 

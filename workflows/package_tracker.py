@@ -78,7 +78,7 @@ class PackageTracker:
                 timeout_summary="wait for the registration",
             )
         except TimeoutError:
-            return False
+            return self._package.is_registered()
         return True
 
     def _must_continue_as_new(self) -> bool:

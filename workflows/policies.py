@@ -1,7 +1,7 @@
 """Timeouts and retries, each with its reason. Seconds are on purpose: nothing here is a default."""
 
 from datetime import timedelta
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from temporalio.common import RetryPolicy
 
@@ -10,7 +10,7 @@ class Policy(TypedDict):
     """How one kind of activity is timed and retried."""
 
     start_to_close_timeout: timedelta
-    schedule_to_close_timeout: timedelta
+    schedule_to_close_timeout: NotRequired[timedelta]
     retry_policy: RetryPolicy
 
 
@@ -29,9 +29,9 @@ UNDO = Policy(
 )
 
 DATABASE = Policy(
-    # One idempotent write to our own database, which may be restarting: patient, but not for ever.
+    # One idempotent write to our own database. For ever: an entity that gave up would lose its place in the queue,
+    # and while it waits it shows as a pending activity with its last error.
     start_to_close_timeout=timedelta(seconds=10),
-    schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)),
 )
 

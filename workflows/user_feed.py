@@ -166,9 +166,9 @@ class UserFeed:
         return workflow.info().is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        while any(pending.draft for pending in self._queue):
+        while any(pending.draft for pending in self._queue) or not workflow.all_handlers_finished():
             await self._store_new_posts()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(FeedStart(user=self._user, plan=self._plan, memory=self._memory))
 
     def _show(self, status: str) -> None:

@@ -37,7 +37,7 @@ class Payments(Protocol):
     """A card network."""
 
     async def charge(self, charge: Charge) -> None:
-        """Take the money once per key. Raises `CardDeclined`, `ReservationCancelled`."""
+        """Take the money once per key. Raises `CardDeclined`, `PaymentCancelled`."""
 
     async def refund(self, key: str) -> None:
         """Give the money back; if nothing was charged, refuse whatever comes under `key` later."""

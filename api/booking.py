@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.body import openapi_body, strict
 from api.gateway import Gateway, PatternRoutes
 from api.invocation import RPC_TIMEOUT, execution_headers
-from api.problems import RESPONSES, Problem
+from api.problems import RESPONSES, Problem, refusal_of
 from api.service import Handler, add_routes, path_key
 from api.workflow_invoker import WorkflowInvoker
 from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
@@ -46,9 +47,16 @@ def routes(gateway: Gateway) -> PatternRoutes:
     ) -> TripState:
         """For an operator: have a stuck compensation retried, or report that it was done by hand."""
         try:
-            return await _handle(key).execute_update(BookingWorkflow.resolve_compensation, resolution)
+            return await _handle(key).execute_update(
+                BookingWorkflow.resolve_compensation, resolution, rpc_timeout=RPC_TIMEOUT
+            )
         except WorkflowUpdateFailedError as error:
-            raise Problem(409, "not-stuck", str(error.cause)) from None
+            raise Problem(409, "not-stuck", refusal_of(error)) from None
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await _handle(key).describe(rpc_timeout=RPC_TIMEOUT)  # not found either, if there is no such trip
+            raise Problem(409, "not-stuck", "The trip has ended; nothing is stuck.") from None
 
     def _handle(key: str) -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
         return gateway.client.get_workflow_handle_for(BookingWorkflow.run, BOOKING.execution_id(key))

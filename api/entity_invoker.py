@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -26,6 +27,7 @@ from api.invocation import (
     Submission,
     WebUi,
     execution_headers,
+    failure_problem,
     identity,
     now_plus,
 )
@@ -147,10 +149,20 @@ class EntityInvoker:
         except RPCError:
             return False
         if receipt is None:
-            return False
+            return await self._is_scheduled(invocation_id, message)
         if receipt.fingerprint != message.fingerprint:
             raise self._conflict(invocation_id)
         return receipt.submission != message.submission
+
+    async def _is_scheduled(self, invocation_id: str, message: Message[Any]) -> bool:
+        """Whether another call brought this message, and it waits for its delay."""
+        try:
+            await self._same_as_scheduled(invocation_id, message)
+        except Problem as problem:
+            if problem.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _schedule(self, invocation_id: str, key: str, call: Call, batch: Batch[Any]) -> bool:
         """Start the delayed delivery; False if there is one under this ID."""
@@ -186,12 +198,16 @@ class EntityInvoker:
         while True:
             receipt = await self._receipt(invocation_id)
             if receipt is None:
-                self._must_be_waiting(invocation_id, await self._scheduled(invocation_id))
+                scheduled = await self._scheduled(invocation_id)
+                self._must_not_have_failed(invocation_id, scheduled)
+                # Delivered between the two questions, or so long ago that its receipt is forgotten.
+                if scheduled.close_time and (receipt := await self._receipt(invocation_id)) is None:
+                    raise unknown(f"The invocation {invocation_id}")
             yield receipt
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
-    def _must_be_waiting(self, invocation_id: str, scheduled: ActivityExecutionDescription) -> None:
+    def _must_not_have_failed(self, invocation_id: str, scheduled: ActivityExecutionDescription) -> None:
         if scheduled.status is ActivityExecutionStatus.CANCELED:
             raise Problem(
                 409,
@@ -200,6 +216,8 @@ class EntityInvoker:
                 invocationId=invocation_id,
                 webUi=self.link(invocation_id),
             )
+        if scheduled.status not in (ActivityExecutionStatus.RUNNING, ActivityExecutionStatus.COMPLETED):
+            raise failure_problem(None, invocation_id, self.web_ui.activity(invocation_id))
 
     async def _receipt(self, invocation_id: str) -> Receipt | None:
         handle = self.client.get_workflow_handle(_workflow_id(invocation_id))

@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import InvalidKey, Refusal
@@ -21,6 +23,7 @@ from domain.errors import InvalidKey, Refusal
 log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
+_NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 
 
@@ -99,10 +102,19 @@ def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
     return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
 
 
+def refusal_of(error: WorkflowUpdateFailedError) -> str:
+    """Why a workflow refused an update, in its own words."""
+    return error.cause.message if isinstance(error.cause, ApplicationError) else "The workflow refused."
+
+
 def temporal_problem(error: RPCError) -> Problem:
     """What a failed call to Temporal means to a client."""
     if error.status is RPCStatusCode.NOT_FOUND:
         return Problem(404, "not-found", "No such execution.")
+    if any(words in error.message for words in _NOT_BEGUN):
+        return Problem(
+            409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
+        )
     if error.status in _AWAY or "no poller" in error.message:
         return Problem(
             503,

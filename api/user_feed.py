@@ -9,7 +9,8 @@ from temporalio.client import WorkflowUpdateFailedError
 from api.body import openapi_body, strict
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
-from api.problems import RESPONSES, Problem
+from api.invocation import RPC_TIMEOUT
+from api.problems import RESPONSES, Problem, refusal_of
 from api.service import path_key
 from domain.patterns import USER_FEED
 from domain.user_feed import FeedState, PostOutcome, Review
@@ -34,8 +35,8 @@ def routes(gateway: Gateway) -> PatternRoutes:
         """For a person: decide on a post that moderation did not decide in time."""
         handle = gateway.client.get_workflow_handle_for(UserFeed.run, USER_FEED.execution_id(key))
         try:
-            return await handle.execute_update(UserFeed.review_post, review)
+            return await handle.execute_update(UserFeed.review_post, review, rpc_timeout=RPC_TIMEOUT)
         except WorkflowUpdateFailedError as error:
-            raise Problem(409, "not-in-review", str(error.cause)) from None
+            raise Problem(409, "not-in-review", refusal_of(error)) from None
 
     return PatternRoutes(router, invoker)

@@ -2,14 +2,15 @@
 
 Messages reach an entity workflow in batches, from HTTP or from Kafka. A record from Kafka counts once by
 its position: the inbox remembers the highest offset of every source it has read. A message from HTTP counts
-once by its ID, and leaves a receipt in which its sender can look up what became of it.
+once by its ID, and leaves a receipt in which its sender can look up what became of it. A record that was re-driven has a
+new offset and counts by both.
 
 Offsets suffice because the ingress keeps at most one batch per key in flight, in offset order.
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -19,19 +20,34 @@ RECEIPTS_KEPT = 500
 """Finished receipts that an entity remembers; older ones are forgotten, and with them their message IDs."""
 
 Body = TypeVar("Body")
+OmitEmpty = Field(exclude_if=lambda value: value is None or value == "")
+"""Records come by the thousand: what they do not have is not sent."""
+
+
+def origin(message_id: str, trace: str | None) -> str:
+    """How log lines name a message: by its ID, and its trace context if it has one."""
+    return f"{message_id} trace {trace}" if trace else message_id
 
 
 class Message(Payload, Generic[Body]):
     """One fact sent to an entity."""
 
     id: str
+    """Of a record its coordinates, `topic-partition-offset`."""
     body: Body
-    fingerprint: str = ""
+    fingerprint: Annotated[str, OmitEmpty] = ""
     """Of the body, from HTTP: the same ID with another fingerprint is a conflict."""
-    submission: str = ""
-    """Of the call, from HTTP: tells the call that brought the message from the calls that repeated it."""
-    offset: int | None = None
+    submission: Annotated[str, OmitEmpty] = ""
+    """Of the call, from HTTP: tells the call that brought the message from the calls that repeated it.
+    Of the record that brought it again, if it was re-driven."""
+    offset: Annotated[int | None, OmitEmpty] = None
     """Position in the batch's source, from Kafka."""
+    trace: Annotated[str | None, OmitEmpty] = None
+    """W3C trace context, from Kafka: `traceparent`, and behind a space `tracestate`."""
+
+    @property
+    def origin(self) -> str:
+        return origin(self.id, self.trace)
 
 
 class Batch(Payload, Generic[Body]):
@@ -85,7 +101,8 @@ class Inbox(BaseModel):
             if message.offset <= self.watermarks.get(source, -1):
                 return False
             self.watermarks[source] = message.offset
-            return True
+            if not message.submission:
+                return True
         if message.id in self.receipts:
             return False
         self.receipts[message.id] = Receipt(

@@ -59,6 +59,7 @@ class LocationReceipt(Payload):
 
     registered: bool
     locations: int
+    """All that ever came, also those that are not kept."""
 
 
 class Package(BaseModel):
@@ -66,6 +67,7 @@ class Package(BaseModel):
 
     final_destination: str | None = None
     locations: list[LocationUpdate] = Field(default_factory=list)
+    received: int = 0
 
     def register(self, registration: PackageRegistration) -> None:
         """Set the destination; what is known of the package stays."""
@@ -73,6 +75,7 @@ class Package(BaseModel):
 
     def locate(self, update: LocationUpdate) -> None:
         """Insert by event time; of equal times the later message comes later."""
+        self.received += 1
         bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
         if len(self.locations) > LOCATIONS_KEPT:
             self.locations.pop(0)
@@ -86,4 +89,4 @@ class Package(BaseModel):
         return PackageInfo(final_destination=self.final_destination, locations=list(self.locations))
 
     def receipt(self) -> LocationReceipt:
-        return LocationReceipt(registered=self.is_registered(), locations=len(self.locations))
+        return LocationReceipt(registered=self.is_registered(), locations=self.received)

@@ -81,6 +81,8 @@ class Invoice(BaseModel):
 
     status: InvoiceStatus = InvoiceStatus.OPEN
     reminders_sent: int = 0
+    reminders_failed: int = 0
+    """Those that no mail server took; they count towards the escalation."""
     due_at: datetime | None = None
     """When the next reminder, or the escalation, is due."""
     last_failure: PaymentEvent | None = None
@@ -120,6 +122,14 @@ class Invoice(BaseModel):
         self.reminders_sent += 1
         self.postponed(plan, now)
 
+    def reminder_failed(self, plan: ReminderPlan, now: datetime) -> None:
+        self.reminders_failed += 1
+        self.postponed(plan, now)
+
+    def next_reminder(self) -> int:
+        """The number of the next reminder, from 1."""
+        return self.reminders_sent + self.reminders_failed + 1
+
     def postponed(self, plan: ReminderPlan, now: datetime) -> None:
         """Wait for the interval, unless a failure or a success decided otherwise meanwhile."""
         if self.status is InvoiceStatus.REMINDING and self.due_at is None:
@@ -131,7 +141,7 @@ class Invoice(BaseModel):
         self.due_at = None
 
     def reminders_are_used_up(self, plan: ReminderPlan) -> bool:
-        return self.reminders_sent >= plan.reminders
+        return self.next_reminder() > plan.reminders
 
     def state(self) -> InvoiceState:
         return InvoiceState(

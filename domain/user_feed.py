@@ -6,7 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.inbox import OmitEmpty, origin
 from domain.payload import Payload
+
+Origin = Annotated[str, OmitEmpty]
+"""Names in log lines the message that a step is about: see `domain.inbox.origin`."""
 
 MAX_CONTENT_LENGTH = 10_000
 RECENT_POSTS = 20
@@ -42,6 +46,7 @@ class Draft(Payload):
 
     id: str
     post: SocialMediaPost
+    origin: Origin = ""
 
 
 class Drafts(Payload):
@@ -52,6 +57,7 @@ class Drafts(Payload):
 class PostRef(Payload):
     user: str
     post_id: str
+    origin: Origin = ""
 
 
 class ModerationCheck(Payload):
@@ -60,6 +66,7 @@ class ModerationCheck(Payload):
     user: str
     post_id: str
     poll_interval: timedelta
+    origin: Origin = ""
 
 
 class PostOutcome(Payload):
@@ -75,6 +82,11 @@ class PendingPost(Payload):
     draft: SocialMediaPost | None
     review_at: datetime | None = None
     """When moderation has taken too long; set when the post's turn comes."""
+    trace: Annotated[str | None, OmitEmpty] = None
+
+    @property
+    def origin(self) -> str:
+        return origin(self.message_id, self.trace)
 
 
 class Review(Payload):

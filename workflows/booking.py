@@ -143,7 +143,7 @@ class BookingWorkflow:
         cause = failure.__cause__
         reason = cause.message if isinstance(cause, ApplicationError) else f"a step got no answer: {cause}"
         return TripFailed(
-            f"Failed to reserve the trip: {reason}. Ran {len(undone)} compensations.",
+            f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(undone)} compensations.",
             {
                 "cause": cause.type if isinstance(cause, ApplicationError) else type(cause).__name__,
                 "compensations": [undo.model_dump(mode="json", by_alias=True) for undo in undone],

@@ -5,7 +5,9 @@ keeps failing does not stop the ones before it; it waits for an operator, who ha
 was done by hand.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -33,7 +35,16 @@ class Compensations:
         del self._actions[name], self._undos[name]
 
     async def run(self) -> None:
-        """Run every undo, the last registered first; return when each is done or resolved."""
+        """Run every undo, the last registered first; return when each is done or resolved.
+
+        A cancellation that comes meanwhile changes nothing: what it asks for is what happens already.
+        """
+        running = asyncio.create_task(self._run())
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(running)
+
+    async def _run(self) -> None:
         for name in reversed(self._actions):
             await self._attempt(name)
         while self.stuck():

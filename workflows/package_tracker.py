@@ -86,7 +86,7 @@ class PackageTracker:
 
     def _show(self, status: str) -> None:
         workflow.upsert_search_attributes([STATUS.value_set(status)])
-        workflow.set_current_details(f"{status}. {len(self._package.locations)} locations when this was written.")
+        workflow.set_current_details(f"{status}. {self._package.received} locations when this was written.")
 
     @workflow.signal
     def package_registered(self, batch: Batch[PackageRegistration]) -> None:
@@ -96,9 +96,11 @@ class PackageTracker:
 
     @workflow.signal
     def locations_received(self, batch: Batch[LocationUpdate]) -> None:
-        for message in self._inbox.admit("updateLocation", batch, workflow.now()):
+        messages = self._inbox.admit("updateLocation", batch, workflow.now())
+        for message in messages:
             self._package.locate(message.body)
             self._inbox.done(message.id, self._package.receipt(), workflow.now())
+        workflow.logger.info("Locations received: %s", ", ".join(message.origin for message in messages))
 
     @workflow.query
     def info(self) -> PackageInfo | None:

@@ -98,7 +98,7 @@ class PaymentTracker:
 
     async def _remind(self) -> None:
         failure = self._invoice.take_due()
-        number = self._invoice.reminders_sent + 1
+        number = self._invoice.next_reminder()
         try:
             still_open = await workflow.execute_activity_method(
                 PaymentTrackerActivities.send_reminder,
@@ -107,8 +107,8 @@ class PaymentTracker:
                 summary=f"reminder {number} of {self._plan.reminders}",
             )
         except ActivityError:
-            workflow.logger.exception("Reminder %d failed; it is tried again after the interval", number)
-            self._invoice.postponed(self._plan, workflow.now())
+            workflow.logger.exception("Reminder %d failed; the next one follows after the interval", number)
+            self._invoice.reminder_failed(self._plan, workflow.now())
             return
         if still_open:
             self._invoice.reminded(self._plan, workflow.now())
@@ -161,7 +161,7 @@ class PaymentTracker:
             return "forget the paid invoice"
         if self._invoice.reminders_are_used_up(self._plan):
             return "escalation to support"
-        return f"reminder {self._invoice.reminders_sent + 1} of {self._plan.reminders}"
+        return f"reminder {self._invoice.next_reminder()} of {self._plan.reminders}"
 
     def _show(self) -> None:
         if self._invoice.status is not self._shown:
@@ -183,6 +183,7 @@ class PaymentTracker:
     def _admit(self, handler: str, batch: Batch[PaymentEvent]) -> list[Message[PaymentEvent]]:
         messages = self._inbox.admit(handler, batch, workflow.now())
         self._unanswered.extend(message.id for message in messages)
+        workflow.logger.info("%s: %s", handler, ", ".join(message.origin for message in messages))
         return messages
 
     @workflow.query

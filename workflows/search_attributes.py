@@ -5,8 +5,8 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from domain.patterns import Pattern
 
 PATTERN = SearchAttributeKey.for_keyword("Pattern")
-KEY = SearchAttributeKey.for_keyword("Key")
-STATUS = SearchAttributeKey.for_keyword("Status")
+KEY = SearchAttributeKey.for_keyword("PatternKey")
+STATUS = SearchAttributeKey.for_keyword("PatternStatus")
 
 ALL = (PATTERN, KEY, STATUS)
 

@@ -19,4 +19,4 @@ else
     temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"
 fi
 patiently temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
-    --name Pattern --type Keyword --name Key --type Keyword --name Status --type Keyword
+    --name Pattern --type Keyword --name PatternKey --type Keyword --name PatternStatus --type Keyword

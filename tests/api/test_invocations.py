@@ -112,7 +112,18 @@ async def test_a_delayed_request_runs_once_its_time_has_come(
     assert attached.status_code == 200, attached.text
 
 
-async def test_a_trip_cancelled_by_its_id_compensates(http: httpx.AsyncClient) -> None:
+async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: httpx.AsyncClient) -> None:
+    path, headers = f"/PackageTracker/{key()}/registerPackage/send", {"Idempotency-Key": key()}
+    body = {"finalDestination": "Amsterdam"}
+    first = (await http.post(path, params={"delay": "1h"}, json=body, headers=headers)).json()
+    again = (await http.post(path, json=body, headers=headers)).json()
+    assert again == {"invocationId": first["invocationId"], "status": "PreviouslyAccepted"}
+    other = await http.post(path, json={"finalDestination": "Paris"}, headers=headers)
+    assert other.status_code == 409
+    assert (await http.get(f"/invocations/{first['invocationId']}")).json()["status"] == "SCHEDULED"
+
+
+async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx.AsyncClient) -> None:
     trip = {
         "flights": {"flightId": "12345", "passengerName": "John Doe"},
         "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
@@ -120,12 +131,18 @@ async def test_a_trip_cancelled_by_its_id_compensates(http: httpx.AsyncClient) -
     }
     trip_id = key()
     sent = await http.post(f"/BookingWorkflow/{trip_id}/run/send", params={"delay": "1h"}, json=trip)
+    state = await http.get(f"/BookingWorkflow/{trip_id}")
+    assert (state.status_code, state.json()["type"]) == (409, "urn:problem:not-begun")
+    resolve = {"compensation": "cancel car", "retry": True}
+    assert (await http.post(f"/BookingWorkflow/{key()}/resolveCompensation", json=resolve)).status_code == 404
     assert (await http.delete(f"/invocations/{sent.json()['invocationId']}")).status_code == 202
 
     async def cancelled() -> bool:
         return (await http.get(f"/invocations/booking:{trip_id}/output")).status_code == 409
 
     await eventually(cancelled)
+    resolved = await http.post(f"/BookingWorkflow/{trip_id}/resolveCompensation", json=resolve)
+    assert (resolved.status_code, resolved.json()["type"]) == (409, "urn:problem:not-stuck")
 
 
 async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx.AsyncClient) -> None:

@@ -244,6 +244,23 @@ class TestCancellation:
         undo = {"reserve flight": "cancel flight", "reserve car": "cancel car", "charge": "refund"}
         assert world.done() == [*begun, *(undo[step] for step in reversed(begun) if step in undo)]
 
+    async def test_a_trip_cancelled_while_it_compensates_compensates_on(self, start: Start, world: World) -> None:
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            reached.set()
+            await go_on.wait()
+
+        world.before["charge"] = refuse(CardDeclined("no."))
+        world.before["cancel car"] = hold
+        handle = await start()
+        await reached.wait()
+        await handle.cancel()
+        go_on.set()
+        error = await failure_of(handle)
+        assert error.message == "Failed to reserve the trip: no. Ran 3 compensations."
+        assert [undo["status"] for undo in error.details[0]["compensations"]] == ["DONE"] * 3
+
 
 async def until_status(handle: WorkflowHandle[BookingWorkflow, TripConfirmation], status: TripStatus) -> None:
     async def reached() -> bool:

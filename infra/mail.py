@@ -71,10 +71,9 @@ class ReminderMail:
 
 def _address(customer: str, domain: str) -> Address:
     """Quoted where needed, so that no customer ID reads as another address, or as two."""
-    try:
-        return Address(username=customer, domain=domain)
-    except ValueError as error:
-        raise MailRejected(f"The customer {customer!r} has no e-mail address.") from error
+    if not customer.isprintable():
+        raise MailRejected(f"The customer {customer!r} has no e-mail address.")
+    return Address(username=customer, domain=domain)
 
 
 def open_mail(database: Database, smtp_url: str | None, sender: str) -> ReminderMail:

@@ -1,0 +1,110 @@
+import asyncio
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.database import Database, ModerationHolds, SettledInvoices
+from tests.infra.rows import rows
+from tests.infra.schema import check, downgrade, upgrade
+
+
+async def settle(database: Database, invoice: str) -> bool:
+    async with database.transaction() as connection:
+        return await database.insert_once(connection, SettledInvoices, invoice=invoice)
+
+
+class TestMigrations:
+    async def test_leave_no_difference_to_the_tables_in_code(self, database_url: str) -> None:
+        await check(database_url)
+
+    async def test_can_be_taken_back_and_applied_again(self, database_url: str) -> None:
+        await downgrade(database_url)
+        await upgrade(database_url)
+        await check(database_url)
+
+    async def test_applied_twice_keep_the_rows(self, database_url: str, database: Database) -> None:
+        await settle(database, "in_1")
+        await upgrade(database_url)
+        assert len(await rows(database, SettledInvoices)) == 1
+
+
+class TestTransaction:
+    async def test_that_fails_leaves_nothing(self, database: Database) -> None:
+        async def settle_and_fail() -> None:
+            async with database.transaction() as connection:
+                await database.insert_once(connection, SettledInvoices, invoice="in_1")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await settle_and_fail()
+        assert await rows(database, SettledInvoices) == []
+
+    async def test_inserts_a_row_once_however_many_try(self, database: Database) -> None:
+        inserted = await asyncio.gather(*(settle(database, "in_1") for _ in range(50)))
+        assert inserted.count(True) == 1
+        assert len(await rows(database, SettledInvoices)) == 1
+
+    async def test_of_two_processes_both_succeed_hundreds_of_times(self, database_url: str, database: Database) -> None:
+        other = Database(database_url)
+        writes = [settle(each, f"{name}-{n}") for name, each in (("a", database), ("b", other)) for n in range(300)]
+        try:
+            assert all(await asyncio.gather(*writes))
+        finally:
+            await other.close()
+        assert len(await rows(database, SettledInvoices)) == 600
+
+    async def test_that_is_cancelled_half_way_neither_keeps_the_lock_nor_the_connection(
+        self, database_url: str, database: Database
+    ) -> None:
+        for number in range(100):
+            task = asyncio.create_task(settle(database, f"in_{number}"))
+            for _ in range(random.randrange(500)):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        other = Database(database_url)
+        try:
+            async with asyncio.timeout(5):
+                assert await settle(other, "after")
+                assert await settle(database, "at last")
+        finally:
+            await other.close()
+
+    async def test_stores_the_one_character_that_postgresql_refuses_as_its_replacement(
+        self, database: Database
+    ) -> None:
+        async with database.transaction() as connection:
+            await database.insert_once(connection, ModerationHolds, user="nul \0 inside")
+        assert [row.user for row in await rows(database, ModerationHolds)] == ["nul \N{REPLACEMENT CHARACTER} inside"]
+
+
+class TestSqliteFile:
+    async def test_has_a_write_ahead_log_and_a_folder_made_for_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "new" / "folder" / "patterns.db"
+        opened = Database(f"sqlite+aiosqlite:///{file}")
+        await opened.check()
+        await opened.close()
+        reader = sqlite3.connect(file)
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        reader.close()
+
+
+class TestCheck:
+    async def test_passes_when_the_database_answers(self, database: Database) -> None:
+        await database.check()
+
+    async def test_raises_when_there_is_no_database(self, tmp_path: Path) -> None:
+        (tmp_path / "patterns.db").mkdir()
+        opened = Database(f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
+        with pytest.raises(SQLAlchemyError):
+            await opened.check()
+        await opened.close()
+
+    async def test_raises_when_no_server_listens(self, unused_tcp_port: int) -> None:
+        opened = Database(f"postgresql+asyncpg://nobody@127.0.0.1:{unused_tcp_port}/nothing")
+        with pytest.raises((SQLAlchemyError, OSError)):
+            await opened.check()
+        await opened.close()

@@ -1,0 +1,192 @@
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from domain.errors import TaskRejected
+from domain.message_queue import HttpRequest
+from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender, TryAgainLater
+
+HOST = "127.0.0.1"
+
+
+class Receiver:
+    """Somebody's server: keeps each request as it came, and answers with `answer`."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.answer = reply(200, b"ok")
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.requests.append((first, headers, body))
+        writer.write(self.answer)
+        writer.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} Words", f"Content-Length: {len(body)}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, HOST, 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield receiver
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[HttpSender]:
+    sender = HttpSender([HOST])
+    yield sender
+    await sender.aclose()
+
+
+def request(url: str, **values: object) -> HttpRequest:
+    return HttpRequest.model_validate({"url": url, **values})
+
+
+class TestRequest:
+    async def test_arrives_with_its_method_headers_body_and_idempotency_key(
+        self, sender: HttpSender, receiver: Receiver
+    ) -> None:
+        order = request(f"{receiver.url}/hook?a=1", method="PUT", headers={"X-Shop": "7"}, body={"order": "ö"})
+        answer = await sender.send(order, "message-queue:order 100%")
+        ((first, headers, body),) = receiver.requests
+        assert (answer.status, answer.body) == (200, "ok")
+        assert first == "PUT /hook?a=1 HTTP/1.1"
+        assert (headers["x-shop"], headers["content-type"]) == ("7", "application/json")
+        assert headers["idempotency-key"] == "message-queue:order 100%25"
+        assert body.decode() == '{"order":"ö"}'
+
+    async def test_has_an_idempotency_key_that_fits_a_header_whatever_the_task_is_called(
+        self, sender: HttpSender, receiver: Receiver
+    ) -> None:
+        await sender.send(request(receiver.url), "message-queue:Größe")
+        assert receiver.requests[0][1]["idempotency-key"] == "message-queue:Gr%C3%B6%C3%9Fe"
+
+    async def test_without_a_body_has_none(self, sender: HttpSender, receiver: Receiver) -> None:
+        await sender.send(request(receiver.url, method="GET"), "key")
+        first, _, body = receiver.requests[0]
+        assert (first, body) == ("GET / HTTP/1.1", b"")
+
+    async def test_keeps_the_headers_that_are_ours(self, sender: HttpSender, receiver: Receiver) -> None:
+        theirs = {"HOST": "evil", "content-length": "1", "Transfer-Encoding": "chunked", "idempotency-key": "theirs"}
+        await sender.send(request(receiver.url, headers=theirs, body=[1]), "ours")
+        _, headers, body = receiver.requests[0]
+        assert headers["host"] == f"{HOST}:{receiver.port}"
+        assert headers["content-length"] == str(len(body))
+        assert "transfer-encoding" not in headers
+        assert headers["idempotency-key"] == "ours"
+
+    async def test_carries_no_cookie_from_one_task_to_another(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(200, Set_Cookie="session=1; Path=/")
+        await sender.send(request(receiver.url), "one")
+        await sender.send(request(receiver.url), "another")
+        assert "cookie" not in receiver.requests[1][1]
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{"X": "ö"}, {"X": "a\r\nHost: evil"}, {"a name": "x"}, {"": "x"}],
+        ids=["not ASCII", "two lines", "space in its name", "no name"],
+    )
+    async def test_that_http_cannot_express_is_rejected(
+        self, sender: HttpSender, receiver: Receiver, headers: dict[str, str]
+    ) -> None:
+        with pytest.raises(TaskRejected, match="cannot express"):
+            await sender.send(request(receiver.url, headers=headers), "key")
+        assert receiver.requests == []
+
+
+class TestAllowedHosts:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://localhost:{port}/",
+            "http://127.0.0.2:{port}/",
+            "http://127.0.0.1.evil.example:{port}/",
+            "http://127.0.0.1@localhost:{port}/",
+            "http://localhost:{port}\\@127.0.0.1/",
+            "http://[::1]:{port}/",
+        ],
+    )
+    async def test_leave_out_every_other(self, sender: HttpSender, receiver: Receiver, url: str) -> None:
+        with pytest.raises(TaskRejected, match="HTTP_TASK_ALLOWED_HOSTS"):
+            await sender.send(request(url.format(port=receiver.port)), "key")
+        assert receiver.requests == []
+
+    async def test_are_none_by_default(self, receiver: Receiver) -> None:
+        sender = HttpSender([])
+        with pytest.raises(TaskRejected):
+            await sender.send(request(receiver.url), "key")
+        await sender.aclose()
+
+    async def test_with_a_port_allow_that_port_only(self, receiver: Receiver) -> None:
+        sender = HttpSender([f"{HOST}:{receiver.port}"])
+        assert (await sender.send(request(receiver.url), "key")).status == 200
+        with pytest.raises(TaskRejected):
+            await sender.send(request(f"http://{HOST}:{receiver.port - 1}"), "key")
+        await sender.aclose()
+
+    async def test_are_matched_whatever_their_capitals(self) -> None:
+        sender = HttpSender(["Nobody.Invalid"])
+        with pytest.raises(httpx.ConnectError):
+            await sender.send(request("http://nobody.INVALID/"), "key")
+        await sender.aclose()
+
+    async def test_are_not_left_by_a_redirect(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(307, Location=f"http://localhost:{receiver.port}/")
+        assert (await sender.send(request(receiver.url), "key")).status == 307
+        assert len(receiver.requests) == 1
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("status", [200, 201, 204, 304])
+    async def test_of_success_is_the_outcome(self, sender: HttpSender, receiver: Receiver, status: int) -> None:
+        receiver.answer = reply(status)
+        assert (await sender.send(request(receiver.url), "key")).status == status
+
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+    async def test_that_may_change_is_tried_again(self, sender: HttpSender, receiver: Receiver, status: int) -> None:
+        receiver.answer = reply(status)
+        with pytest.raises(TryAgainLater, match=str(status)):
+            await sender.send(request(receiver.url), "key")
+
+    @pytest.mark.parametrize("status", [400, 401, 404, 409, 422])
+    async def test_that_will_not_change_is_a_rejection(
+        self, sender: HttpSender, receiver: Receiver, status: int
+    ) -> None:
+        receiver.answer = reply(status, b"no such order")
+        with pytest.raises(TaskRejected, match=f"{status}: no such order"):
+            await sender.send(request(receiver.url), "key")
+
+    async def test_is_cut_off_at_its_longest(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(200, "ö".encode() * (MAX_BODY_CHARACTERS + 1), Content_Type="text/plain; charset=utf-8")
+        assert (await sender.send(request(receiver.url), "key")).body == "ö" * MAX_BODY_CHARACTERS
+
+    async def test_that_never_ends_is_read_no_further_than_needed(self, sender: HttpSender, receiver: Receiver) -> None:
+        endless = reply(200, b"x" * MAX_BODY_CHARACTERS).replace(b"Content-Length: 10000", b"Content-Length: 99999999")
+        receiver.answer = endless
+        assert (await sender.send(request(receiver.url), "key")).body == "x" * MAX_BODY_CHARACTERS
+
+    async def test_that_breaks_off_is_tried_again(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(200, b"half").replace(b"Content-Length: 4", b"Content-Length: 8")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await sender.send(request(receiver.url), "key")
+
+    async def test_may_be_compressed(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(200, gzip.compress(b"short"), Content_Encoding="gzip")
+        assert (await sender.send(request(receiver.url), "key")).body == "short"

@@ -8,11 +8,11 @@ import uvicorn
 
 from api.app import create_app, open_gateway
 from infra import logs
-from infra.settings import Settings
+from infra.settings import Settings, load_settings
 
 
 def main() -> None:
-    settings = Settings()
+    settings = load_settings()
     parser = argparse.ArgumentParser(
         prog="python -m api",
         description="Run the HTTP gateway of the six patterns.",

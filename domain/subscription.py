@@ -115,13 +115,18 @@ class SubscriptionChange(Payload):
 
 
 class PartitionProgress(Payload):
-    """How far one partition is. Offsets are those of the next record."""
+    """How far one partition is: `committed <= acknowledged <= position <= end`, each the offset of the next record."""
 
     partition: int
     committed: int
+    """The group's own, in Kafka."""
+    acknowledged: int
+    """Everything before it is done with: it is what the next commit says."""
     position: int
+    """Everything before it is read."""
     end: int
     lag: int
+    """Records between `committed` and `end`."""
 
 
 class ConsumerProgress(Payload):
@@ -132,6 +137,11 @@ class ConsumerProgress(Payload):
     delivered: int
     dead_lettered: int
     in_flight: int
+    """Calls to Temporal."""
+    rate: float = 0.0
+    """Records delivered per second, over about the last 10 seconds."""
+    oldest_in_flight_seconds: float = 0.0
+    """Since when the oldest record that was read waits for its acknowledgement."""
     last_error: str | None = None
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from domain.subscription import Subscription, UnknownSink, UnknownSource
+from infra.kafka_access import ACCESS_REFUSED, why_unreachable
+from infra.kafka_cluster import KafkaCluster
 from infra.topic_ids import NO_ID, read_topic_metadata
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -21,15 +24,16 @@ class KafkaUnreachable(ConnectionError):
 class KafkaClusters:
     """The clusters that subscriptions may name, with their bootstrap servers."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._addresses = addresses
+    def __init__(self, clusters: Mapping[str, KafkaCluster | str]) -> None:
+        """Strings are bootstrap servers without security."""
+        self._clusters = {name: KafkaCluster.model_validate(cluster) for name, cluster in clusters.items()}
 
-    def address(self, cluster: str) -> str:
-        """The cluster's bootstrap servers. Raises `UnknownSource`."""
-        if cluster not in self._addresses:
-            known = ", ".join(sorted(self._addresses)) or "none"
+    def connection(self, cluster: str) -> dict[str, Any]:
+        """What every Kafka client is made with: addresses and credentials. Raises `UnknownSource`."""
+        if cluster not in self._clusters:
+            known = ", ".join(sorted(self._clusters)) or "none"
             raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known are: {known}.")
-        return self._addresses[cluster]
+        return self._clusters[cluster].connection()
 
     async def incarnation(self, cluster: str, topic: str) -> str | None:
         """Tell this topic from one of the same name before or after it; None if there is none now.
@@ -43,15 +47,15 @@ class KafkaClusters:
             return None
         return metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
 
-    async def ensure_topic(self, cluster: str, topic: str) -> None:
-        """Make the topic, with one partition, if it does not exist.
+    async def ensure_topic(self, cluster: str, topic: str, settings: Mapping[str, str] | None = None) -> None:
+        """Make the topic, with one partition and Kafka's topic `settings`, if it does not exist.
 
         Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`.
         """
         async with self._admin(cluster) as admin:
             if await read_topic_metadata(admin, topic) is not None:
                 return
-            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, replica_assignments={})])
+            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, {}, dict(settings or {}))])
             topics = sorted(await admin.list_topics())
         error = for_code(answer.topic_errors[0][1])
         if error not in (NoError, TopicAlreadyExistsError):
@@ -62,15 +66,25 @@ class KafkaClusters:
 
     @asynccontextmanager
     async def _admin(self, cluster: str) -> AsyncIterator[AIOKafkaAdminClient]:
-        address = self.address(cluster)
-        admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+        connection = self.connection(cluster)
+        admin = AIOKafkaAdminClient(**connection, request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
             await admin.start()
             yield admin
         except KafkaError as error:
-            raise KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {type(error).__name__}.") from error
+            reason: Exception | None = error
+            if isinstance(error, KafkaConnectionError):
+                reason = await why_unreachable(connection, REQUEST_TIMEOUT_MS)
+            raise _unusable(cluster, reason or error) from error
         finally:
             await admin.close()
+
+
+def _unusable(cluster: str, reason: Exception) -> UnknownSource | KafkaUnreachable:
+    told = f"{type(reason).__name__}: {reason}"
+    if isinstance(reason, ACCESS_REFUSED):
+        return UnknownSource(f"Kafka cluster {cluster!r} refuses access: {told}")
+    return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {told}")
 
 
 async def check_subscription(

@@ -1,28 +1,41 @@
 """Configuration, from the environment. Temporal's own comes from its standard `TEMPORAL_*` variables."""
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from domain.delay import parse_delay
+from domain.errors import InvalidDelay
 from domain.package_tracker import PackagePlan
 from domain.payment_tracker import ReminderPlan
 from domain.user_feed import ModerationPlan
+from infra.kafka_cluster import KafkaCluster
+
+
+def _read_duration(value: object) -> object:
+    try:
+        return parse_delay(value) if isinstance(value, str) else value
+    except InvalidDelay as error:
+        raise ValueError(str(error)) from None
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 
 
 class Settings(BaseSettings):
     """Every setting of gateway and workers; the variable is the name in capitals, as in `DATABASE_URL`.
 
-    Durations are ISO 8601 (`PT24H`) or seconds.
+    Durations are written `1500ms`, `10s`, `5m`, `12h`, `7d` or in ISO 8601 (`PT10S`).
     """
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
     database_url: str = "sqlite+aiosqlite:///data/patterns.db"
-    kafka_clusters: dict[str, str] = {"my-cluster": "localhost:9092"}
-    """Names that subscriptions use, and their bootstrap servers. JSON in the environment."""
+    kafka_clusters: dict[str, KafkaCluster] = {"my-cluster": KafkaCluster.model_validate("localhost:9092")}
+    """Names that subscriptions use, and bootstrap servers or an object with the fields of `KafkaCluster`. JSON in the
+    environment."""
     kafka_epoch: str | None = None
     """Tells topics that begin again at offset 0 from those before; by default the topic's own ID does."""
     web_ui_url: str = "http://localhost:8233"
@@ -40,19 +53,18 @@ class Settings(BaseSettings):
     http_task_allowed_hosts: list[str] = []
     """Hosts that `http_request` tasks may call. JSON in the environment."""
 
-    reminder_interval: timedelta = ReminderPlan().interval
+    reminder_interval: Duration = ReminderPlan().interval
     reminders: int = ReminderPlan().reminders
-    moderation_poll_interval: timedelta = ModerationPlan().poll_interval
-    moderation_give_up_after: timedelta = ModerationPlan().give_up_after
-    registration_ttl: timedelta = PackagePlan().registration_ttl
-    simulated_work: timedelta = timedelta(milliseconds=200)
+    moderation_poll_interval: Duration = ModerationPlan().poll_interval
+    moderation_give_up_after: Duration = ModerationPlan().give_up_after
+    registration_ttl: Duration = PackagePlan().registration_ttl
+    simulated_work: Duration = timedelta(milliseconds=200)
     """How long a simulated unit of work takes at most."""
 
     workers_metrics_address: str | None = None
     """`host:port` for Prometheus metrics of the Temporal SDK in the worker process."""
-    graceful_shutdown: timedelta = timedelta(seconds=20)
-    log_format: str = "text"
-    """`text` or `json`."""
+    graceful_shutdown: Duration = timedelta(seconds=20)
+    log_format: Literal["text", "json"] = "text"
 
     @property
     def reminder_plan(self) -> ReminderPlan:
@@ -66,7 +78,13 @@ class Settings(BaseSettings):
     def package_plan(self) -> PackagePlan:
         return PackagePlan(registration_ttl=self.registration_ttl)
 
-    def sqlite_path(self) -> Path | None:
-        """The database's file, if it is one."""
-        head, _, path = self.database_url.partition(":///")
-        return Path(path) if head.startswith("sqlite") and path and path != ":memory:" else None
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `SystemExit` with a line for each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SystemExit("\n".join(lines)) from None
+    except SettingsError as error:  # a value that had to be JSON and is not
+        raise SystemExit(f"{error}: it must be JSON") from None

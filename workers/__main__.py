@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from infra import logs, temporal
-from infra.settings import Settings
+from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
 from workers.systems import open_systems
 
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.pool) - set(names)):
         parser.error(f"unknown pool {', '.join(unknown)}; there are: {', '.join(names)}")
-    settings = Settings()
+    settings = load_settings()
     logs.configure(settings.log_format)
     asyncio.run(run(settings, [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]))
 

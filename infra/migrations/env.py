@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from infra import logs
 from infra.database import Database, Table
-from infra.settings import Settings
+from infra.settings import load_settings
 
 
 def migrate(connection: Connection) -> None:
@@ -17,7 +17,7 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    database = Database(context.config.attributes.get("database_url") or Settings().database_url)
+    database = Database(context.config.attributes.get("database_url") or load_settings().database_url)
     async with database.transaction() as connection:
         await connection.run_sync(migrate)
     await database.close()

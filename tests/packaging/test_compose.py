@@ -115,7 +115,7 @@ class TestOurContainers:
     def test_start_with_one_secret_given(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = settings_of(service, {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
         assert settings.database_url == "postgresql+asyncpg://patterns:local-only@postgresql:5432/patterns"
-        assert settings.kafka_clusters == {"my-cluster": "broker:29092"}
+        assert settings.kafka_clusters["my-cluster"].bootstrap_servers == "broker:29092"
         assert settings.card_token_key.get_secret_value() == "secret"
         assert settings.stripe_webhook_secret is None
 

@@ -49,9 +49,14 @@ class Assignment:
             if tracker.pending <= MAX_PENDING_RECORDS and tracker.pending_bytes <= MAX_PENDING_BYTES
         ]
 
-    def accept(self, records: Iterable[Record]) -> None:
+    def oldest_waiting_seconds(self, now: float) -> float:
+        """How long the oldest record that is not delivered yet has been waiting."""
+        since = [tracker.waiting_since for tracker in self._trackers.values() if tracker.waiting_since is not None]
+        return max(0.0, now - min(since, default=now))
+
+    def accept(self, records: Iterable[Record], now: float) -> None:
         for record in records:
-            self._trackers[record.partition].delivered(record.offset, record.size_bytes)
+            self._trackers[record.partition].delivered(record.offset, record.size_bytes, now)
             self._delivery.accept(record)
 
     def check(self) -> None:
@@ -59,7 +64,7 @@ class Assignment:
         self._delivery.check()
 
     def skip_to(self, partition: int, offset: int) -> None:
-        """Go on at `offset`, because the records before it are gone."""
+        """Go on at `offset`: before it there is nothing more for us."""
         self._trackers[partition].skip_to(offset)
 
     def commits_due(self, now: float) -> dict[int, int]:
@@ -84,7 +89,12 @@ class Assignment:
         committed = self._schedule.committed.get(partition, 0)
         end = ends.get(partition, tracker.position)
         return PartitionProgress(
-            partition=partition, committed=committed, position=tracker.position, end=end, lag=max(0, end - committed)
+            partition=partition,
+            committed=committed,
+            acknowledged=tracker.safe,
+            position=tracker.position,
+            end=end,
+            lag=max(0, end - committed),
         )
 
     def _safe(self) -> dict[int, int]:

@@ -1,7 +1,9 @@
-"""The Kafka client of one consumer, and how it is set up."""
+"""The Kafka client of one consumer: how it is set up, and how it ends."""
 
-from collections.abc import Iterable
-from typing import Protocol
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -10,8 +12,8 @@ from aiokafka.structs import ConsumerRecord
 from domain.subscription import ConsumerTask
 from workers.kafka.records import Record
 
-SESSION_TIMEOUT_MS = 6_000
-"""The least that brokers allow by default: after it a dead worker's partitions move."""
+log = logging.getLogger(__name__)
+
 REBALANCE_TIMEOUT_MS = 30_000
 """Time to let go of partitions: longer than a consumer takes to drain and commit."""
 
@@ -35,10 +37,13 @@ class _Callbacks(ConsumerRebalanceListener):  # type: ignore[misc]
         self._listener.partitions_assigned()
 
 
-def new_client(task: ConsumerTask, address: str, listener: Rebalances) -> AIOKafkaConsumer:
+def new_client(
+    task: ConsumerTask, connection: dict[str, Any], listener: Rebalances, session_timeout_ms: int
+) -> AIOKafkaConsumer:
+    """`connection` are the arguments that lead to the cluster."""
     subscription = task.subscription
     client = AIOKafkaConsumer(
-        bootstrap_servers=address,
+        **connection,
         client_id=f"{subscription.id}-{task.member}",
         group_id=subscription.group,
         # Where to begin is decided by the consumer: a reset by the client's own rule would lose records without a word.
@@ -46,12 +51,44 @@ def new_client(task: ConsumerTask, address: str, listener: Rebalances) -> AIOKaf
         enable_auto_commit=False,
         isolation_level="read_committed",
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+        session_timeout_ms=session_timeout_ms,
+        heartbeat_interval_ms=session_timeout_ms // 3,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
     client.subscribe([subscription.topic], listener=_Callbacks(listener))
     return client
+
+
+async def stop_client(client: AIOKafkaConsumer, patience_seconds: float) -> None:
+    """Leave the group and close, within twice `patience_seconds`.
+
+    A client that does not stop is taken apart: its heartbeats would go on, and keep partitions that nobody reads.
+    """
+    if await _ends(client.stop(), patience_seconds):
+        return
+    log.warning("the Kafka client did not stop within %g s", patience_seconds)
+    steps: list[Callable[[], Coroutine[Any, Any, None]]] = [client._client.close]
+    if client._fetcher is not None:
+        steps.insert(0, client._fetcher.close)
+    if (coordinator := client._coordinator) is not None:
+        coordinator._coordination_task.cancel()
+        ends_heartbeats = (coordinator._stop_heartbeat_task, coordinator._stop_commit_offsets_refresh_task)
+        steps = [*ends_heartbeats, coordinator._maybe_leave_group, *steps]
+    for step in steps:
+        await _ends(step(), patience_seconds / len(steps))
+
+
+async def _ends(closing: Coroutine[Any, Any, None], patience_seconds: float) -> bool:
+    """Whether it ended in time, with an error perhaps. If not it is cancelled, and left alone should it not obey."""
+    task = asyncio.create_task(closing)
+    task.add_done_callback(_log_error)
+    await asyncio.wait({task}, timeout=patience_seconds)
+    return task.done() or not task.cancel()
+
+
+def _log_error(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("the Kafka client did not close well: %r", error)
 
 
 def as_record(record: ConsumerRecord) -> Record:

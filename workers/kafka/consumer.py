@@ -10,15 +10,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
-from infra.kafka import KafkaClusters
+from infra.kafka import KafkaClusters, KafkaUnreachable
 from workers.kafka.assignment import Assignment
-from workers.kafka.client import as_record, new_client
+from workers.kafka.client import as_record, new_client, stop_client
 from workers.kafka.delivery import Counts, Route
+from workers.kafka.rate import Rate
 from workers.kafka.records import Record
 from workers.kafka.watchdog import Watchdog
 
@@ -26,11 +28,23 @@ log = logging.getLogger(__name__)
 
 POLL_MS = 200
 POLL_RECORDS = 1_000
-DRAIN_SECONDS = 10.0
 COMMIT_SECONDS = 5.0
 BEGIN_SECONDS = 30.0
-STOP_SECONDS = 5.0
 REPORT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a consumer gives others, and they it. All in seconds."""
+
+    session: float = 6.0
+    """After it a dead worker's partitions move; the least that brokers allow by default."""
+    drain: float = 10.0
+    """For the calls in flight, when partitions are let go."""
+    stop: float = 5.0
+    """For each step of closing the client."""
+    look_at_topic: float = 10.0
+    """Between two looks whether the topic is still the same: the client may not notice for minutes."""
 
 
 class TopicReplaced(Exception):
@@ -47,6 +61,8 @@ class TopicConsumer:
         epoch: str | None,
         route: Route,
         report: Callable[[ConsumerProgress], None],
+        *,
+        timing: Timing = Timing(),
     ) -> None:
         """`epoch` stands in for the topic's own incarnation in the source that batches name."""
         self._subscription = task.subscription
@@ -54,12 +70,15 @@ class TopicConsumer:
         self._configured_epoch = epoch
         self._route = route
         self._report = report
-        self._client = new_client(task, clusters.address(task.subscription.cluster), self)
+        self._timing = timing
+        connection = clusters.connection(task.subscription.cluster)
+        self._client = new_client(task, connection, self, session_timeout_ms=round(timing.session * 1000))
         self._assignment: Assignment | None = None
         self._incarnation: str | None = None
         self._generation = 0
         self._rebalancing = False
         self._counts = Counts()
+        self._rate = Rate(0, time.monotonic())
         self._watchdog = Watchdog()
         self._report_at = 0.0
 
@@ -69,17 +88,22 @@ class TopicConsumer:
         Raises `SubscriptionBroken`; `TopicReplaced`, `KafkaError` and others after which a new consumer goes on.
         """
         polling = asyncio.create_task(self._poll(stop))
+        watching = asyncio.create_task(self._watch_topic())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({polling, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({polling}, timeout=2 * POLL_MS / 1000)
         finally:
             # From here on nothing is read any more, so a poll that waits for a rebalance may be cancelled.
-            stopping.cancel()
-            polling.cancel()
+            for task in (stopping, watching, polling):
+                task.cancel()
             await self._release()
-            await self._leave()
-            await asyncio.wait({polling})
+            await stop_client(self._client, self._timing.stop)
+            await asyncio.wait({polling}, timeout=self._timing.stop)
+        if watching.done() and not watching.cancelled():
+            watching.result()
+        if not polling.done():
+            raise ConnectionError("The Kafka client does not end a read that was cancelled.")
         if not polling.cancelled():
             polling.result()
 
@@ -96,7 +120,8 @@ class TopicConsumer:
             self._report_now_and_then()
 
     async def _advance(self, assignment: Assignment, partitions: Iterable[int], records: list[Record]) -> None:
-        assignment.accept(records)
+        assignment.accept(records, time.monotonic())
+        await self._pass_gaps(assignment)
         assignment.check()
         await self._check_ends(assignment)
         self._check_fetches(partitions)
@@ -114,6 +139,12 @@ class TopicConsumer:
             await self._out_of_range(error.args[0])
             return []
         return [as_record(record) for records in polled.values() for record in records]
+
+    async def _pass_gaps(self, assignment: Assignment) -> None:
+        """Count as read what the client keeps from us: aborted records, the marks of transactions."""
+        with suppress(IllegalStateError):  # partitions that were revoked this moment
+            for partition in assignment.positions():
+                assignment.skip_to(partition, await self._client.position(self._tp(partition)))
 
     async def _begin(self) -> Assignment | None:
         """Set the positions of newly assigned partitions; None while there are none, or not any more."""
@@ -174,13 +205,24 @@ class TopicConsumer:
                 self._assignment.skip_to(tp.partition, beginning)
 
     async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
-        if await self._current_incarnation() != self._incarnation:
-            raise TopicReplaced(f"Topic {self._subscription.topic!r} was made anew.")
+        await self._check_incarnation()
         raise SubscriptionBroken(
             f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
             f"{self._subscription.topic!r} ends at {end}: the topic lost records or was made anew. "
             "Reset the group's offsets and resume, or subscribe with another group.id."
         )
+
+    async def _watch_topic(self) -> None:
+        """Raises `TopicReplaced` or `SubscriptionBroken` when the topic is not the one that is read any more."""
+        while True:
+            await asyncio.sleep(self._timing.look_at_topic)
+            if self._incarnation is not None:
+                with suppress(KafkaUnreachable):
+                    await self._check_incarnation()
+
+    async def _check_incarnation(self) -> None:
+        if await self._current_incarnation() != self._incarnation:
+            raise TopicReplaced(f"Topic {self._subscription.topic!r} was made anew.")
 
     async def _current_incarnation(self) -> str:
         incarnation = await self._clusters.incarnation(self._subscription.cluster, self._subscription.topic)
@@ -212,15 +254,9 @@ class TopicConsumer:
         """Let go of the partitions, once: what was sent gets its time, then one commit."""
         assignment, self._assignment = self._assignment, None
         if assignment is not None:
-            await assignment.close(DRAIN_SECONDS)
+            await assignment.close(self._timing.drain)
             await self._commit(assignment, assignment.commits_left())
             self._report_progress(assignment)
-
-    async def _leave(self) -> None:
-        try:
-            await asyncio.wait_for(self._client.stop(), STOP_SECONDS)
-        except Exception as error:
-            log.warning("%s: the Kafka client did not close well: %r", self._subscription.id, error)
 
     async def partitions_revoked(self) -> None:
         self._rebalancing = True
@@ -236,10 +272,13 @@ class TopicConsumer:
             self._report_progress(self._assignment)
 
     def _report_progress(self, assignment: Assignment | None) -> None:
+        now = time.monotonic()
         self._report(
             ConsumerProgress(
                 partitions=assignment.progress(self._ends()) if assignment else [],
                 in_flight=assignment.in_flight if assignment else 0,
+                rate=round(self._rate.sampled(self._counts.delivered, now), 1),
+                oldest_in_flight_seconds=round(assignment.oldest_waiting_seconds(now), 1) if assignment else 0.0,
                 received=self._counts.received,
                 delivered=self._counts.delivered,
                 dead_lettered=self._counts.dead_lettered,

@@ -1,16 +1,17 @@
 """Dead letters: poison goes to `<topic>.dead-letter`, its bytes unchanged, the reason in its headers.
 
-The headers are named as Kafka Connect names them, so that its tools find them. A record that is read again after a
-crash is written again: readers count by topic, partition and offset.
+A record that is read again after a crash is written again, to the same partition: see `domain.dead_letter`.
 """
 
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from domain import dead_letter
 from domain.errors import Refusal
 from domain.subscription import Subscription
 from infra.kafka import KafkaClusters
@@ -19,10 +20,11 @@ from workers.kafka.records import Poison, Record
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
+FOR_EVER = {"retention.ms": "-1"}
+"""A letter has its record's time, from which retention counts: an old one would be gone at once."""
+OMITTED = (dead_letter.VALUE_OMITTED, b"too large for this topic")
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """Whatever the source topic took is sent; the broker has the last word."""
-VALUE_OMITTED = "dead-letter.value.omitted"
-"""Header of a record whose value the dead-letter topic would not take; the source topic still has it."""
 
 
 class DeadLetterTopic:
@@ -31,6 +33,7 @@ class DeadLetterTopic:
     def __init__(self, clusters: KafkaClusters, subscription: Subscription) -> None:
         self._clusters = clusters
         self._cluster = subscription.cluster
+        self._subscription_id = subscription.id
         self._topic = subscription.dead_letter_topic
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -38,13 +41,13 @@ class DeadLetterTopic:
     async def keep(self, record: Record, reason: Poison) -> None:
         """Return once all replicas have it. Raises `KafkaError`, `ConnectionError`."""
         producer = await self._started_producer()
-        headers = [*record.headers, *reason_headers(record, reason)]
+        headers = letter_headers(record, reason, self._subscription_id, datetime.now(UTC))
         # A message needs a key or a value, and a record may lack both.
         value = b"" if record.key is None and record.value is None else record.value
         try:
             await self._send(producer, record, value, headers)
         except MessageSizeTooLargeError:
-            await self._send(producer, record, b"", [*headers, (VALUE_OMITTED, b"too large for this topic")])
+            await self._send(producer, record, b"", [*headers, OMITTED])
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
@@ -55,8 +58,10 @@ class DeadLetterTopic:
     async def _send(
         self, producer: AIOKafkaProducer, record: Record, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> None:
+        partitions = await producer.partitions_for(self._topic)
         await producer.send_and_wait(
             self._topic,
+            partition=record.partition % len(partitions),
             value=value,
             key=record.key,
             timestamp_ms=record.timestamp_ms if record.timestamp_ms >= 0 else None,
@@ -68,7 +73,7 @@ class DeadLetterTopic:
             if self._producer is None:
                 await self._ensure_topic()
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._clusters.address(self._cluster),
+                    **self._clusters.connection(self._cluster),
                     acks="all",
                     max_request_size=MAX_REQUEST_BYTES,
                 )
@@ -82,17 +87,27 @@ class DeadLetterTopic:
 
     async def _ensure_topic(self) -> None:
         try:
-            await self._clusters.ensure_topic(self._cluster, self._topic)
+            await self._clusters.ensure_topic(self._cluster, self._topic, FOR_EVER)
         except Refusal as refusal:
             # Perhaps the broker makes it with the first record; if not, that record waits and says so.
             log.warning("%s", refusal)
 
 
-def reason_headers(record: Record, reason: Poison) -> list[tuple[str, bytes]]:
-    return [
-        ("__connect.errors.topic", record.topic.encode()),
-        ("__connect.errors.partition", str(record.partition).encode()),
-        ("__connect.errors.offset", str(record.offset).encode()),
-        ("__connect.errors.exception.class.name", reason.kind.encode()),
-        ("__connect.errors.exception.message", str(reason).encode()),
-    ]
+def letter_headers(record: Record, reason: Poison, subscription_id: str, now: datetime) -> list[tuple[str, bytes]]:
+    """The record's own headers, and behind them the reason."""
+    returned = dead_letter.read_return(record.topic, record.headers)
+    own = dead_letter.without_return(record.headers) if returned else record.headers
+    block = {
+        dead_letter.TOPIC: record.topic,
+        dead_letter.PARTITION: str(record.partition),
+        dead_letter.OFFSET: str(record.offset),
+        dead_letter.STAGE: reason.stage,
+        dead_letter.KIND: reason.kind,
+        dead_letter.REASON: str(reason),
+        dead_letter.SUBSCRIPTION: subscription_id,
+        dead_letter.TIME: now.isoformat(timespec="milliseconds"),
+        dead_letter.ATTEMPTS: str(returned.attempts + 1 if returned else 1),
+    }
+    if returned:
+        block[dead_letter.REDRIVEN_FROM] = returned.origin
+    return [*own, *((name, text.encode()) for name, text in block.items())]

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from domain.inbox import Batch, Message
+from domain.dead_letter import Stage, read_return
+from domain.inbox import Batch, Message, origin
 from domain.payload import Payload
 from workers.kafka.lanes import Lanes, Limits
 from workers.kafka.records import Poison, Record, read_key, read_message
@@ -72,6 +73,8 @@ class Route:
     dead_letters: DeadLetters
     body: type[Payload]
     limits: Limits
+    subscription: str = ""
+    """Its ID: records that were re-driven for another one are passed over."""
 
 
 class Delivery:
@@ -97,6 +100,10 @@ class Delivery:
     def accept(self, record: Record) -> None:
         """Queue a record and return at once."""
         self._counts.received += 1
+        returned = read_return(record.topic, record.headers)
+        if returned and returned.subscription != self._route.subscription:
+            self._finished(record)
+            return
         try:
             lane = read_key(record)
             self._lanes.add(lane, Item(record, read_message(record, self._route.body)))
@@ -151,12 +158,13 @@ class Delivery:
             await self._deliver_halves(key, items, refused)
             return
         self._counts.delivered += len(items)
+        log.info("%s has %s", key, ", ".join(message.origin for message in batch.messages))
         for item in items:
             self._finished(item.record)
 
     async def _deliver_halves(self, key: str, items: Sequence[Item], refused: BatchRefused) -> None:
         if len(items) == 1:
-            await self._bury(items[0].record, Poison("Refused", str(refused)))
+            await self._bury(items[0].record, Poison("Refused", str(refused), Stage.SINK))
             return
         middle = len(items) // 2
         await self._deliver(key, items[:middle])
@@ -164,7 +172,7 @@ class Delivery:
 
     async def _bury(self, record: Record, reason: Poison) -> None:
         await self._persist(lambda: self._route.dead_letters.keep(record, reason))
-        log.warning("%s-%d@%d is a dead letter: %s", record.topic, record.partition, record.offset, reason)
+        log.warning("%s is a dead letter: %s: %s", origin(record.id, record.trace), reason.kind, reason)
         self._counts.dead_lettered += 1
         self._finished(record)
 

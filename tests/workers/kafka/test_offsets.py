@@ -6,17 +6,19 @@ from hypothesis import strategies as st
 
 from workers.kafka.offsets import OffsetTracker
 
+NOW = 1_000.0
+
 
 def test_nothing_is_safe_beyond_the_position_where_delivery_began() -> None:
     tracker = OffsetTracker(7)
-    tracker.delivered(7, 10)
+    tracker.delivered(7, 10, NOW)
     assert tracker.safe == 7
 
 
 def test_a_finished_record_waits_for_those_before_it() -> None:
     tracker = OffsetTracker(0)
     for offset in (0, 1, 2):
-        tracker.delivered(offset, 10)
+        tracker.delivered(offset, 10, NOW)
     tracker.finished(1)
     tracker.finished(2)
     assert tracker.safe == 0
@@ -27,30 +29,51 @@ def test_a_finished_record_waits_for_those_before_it() -> None:
 def test_gaps_between_offsets_do_not_hold_the_commit_back() -> None:
     tracker = OffsetTracker(0)
     for offset in (3, 8):
-        tracker.delivered(offset, 10)
+        tracker.delivered(offset, 10, NOW)
         tracker.finished(offset)
     assert tracker.safe == 9
 
 
 def test_counts_what_is_pending_in_records_and_bytes() -> None:
     tracker = OffsetTracker(0)
-    tracker.delivered(0, 100)
-    tracker.delivered(1, 20)
+    tracker.delivered(0, 100, NOW)
+    tracker.delivered(1, 20, NOW)
     tracker.finished(0)
     assert (tracker.pending, tracker.pending_bytes) == (1, 20)
 
 
+def test_knows_since_when_the_oldest_unfinished_record_waits() -> None:
+    tracker = OffsetTracker(0)
+    for offset in (0, 1, 2):
+        tracker.delivered(offset, 10, NOW + offset)
+    tracker.finished(1)
+    assert tracker.waiting_since == NOW
+    tracker.finished(0)
+    assert tracker.waiting_since == NOW + 2
+    tracker.finished(2)
+    assert tracker.waiting_since is None
+
+
 def test_refuses_an_offset_that_was_delivered_before() -> None:
     tracker = OffsetTracker(0)
-    tracker.delivered(4, 1)
+    tracker.delivered(4, 1, NOW)
     with pytest.raises(ValueError, match="offset 4 was delivered after 4"):
-        tracker.delivered(4, 1)
+        tracker.delivered(4, 1, NOW)
 
 
 def test_skips_records_that_are_gone_once_nothing_is_pending() -> None:
     tracker = OffsetTracker(5)
     tracker.skip_to(90)
     assert (tracker.safe, tracker.position) == (90, 90)
+
+
+def test_a_gap_behind_a_pending_record_is_passed_with_it() -> None:
+    tracker = OffsetTracker(5)
+    tracker.delivered(5, 10, NOW)
+    tracker.skip_to(9)
+    assert (tracker.safe, tracker.position) == (5, 9)
+    tracker.finished(5)
+    assert tracker.safe == 9
 
 
 @given(st.sets(st.integers(0, 200), min_size=1, max_size=40), st.data())
@@ -60,7 +83,7 @@ def test_a_commit_never_passes_an_unfinished_record_and_ends_behind_the_last(
     delivered = sorted(offsets)
     tracker = OffsetTracker(delivered[0])
     for offset in delivered:
-        tracker.delivered(offset, 1)
+        tracker.delivered(offset, 1, NOW)
     unfinished = set(delivered)
     for offset in data.draw(st.permutations(delivered)):
         before = tracker.safe

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
 from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
-from tests.workers.kafka.conftest import free_address
+from tests.brokers.ports import free_address
 
 SINKS = {"UserFeed": ["processPost"], "PackageTracker": ["registerPackage", "updateLocation"]}
 

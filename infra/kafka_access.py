@@ -1,0 +1,45 @@
+"""Whether Kafka lets us in. aiokafka only logs why it cannot connect, so that a wrong password looks like an outage."""
+
+from typing import Any
+
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+
+ACCESS_REFUSED = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+
+
+async def why_unreachable(connection: dict[str, Any], timeout_ms: int) -> Exception | None:
+    """Connect to one server after the other; the last one's error, or None if one lets us in.
+
+    `connection` are the arguments of aiokafka's clients.
+    """
+    security = {name: value for name, value in connection.items() if name != "bootstrap_servers"}
+    error: Exception | None = None
+    for host, port, _ in collect_hosts(connection["bootstrap_servers"]):
+        try:
+            opened = await create_conn(host, port, request_timeout_ms=timeout_ms, **security)
+        except (KafkaError, OSError, TimeoutError) as reason:
+            error = reason
+            if isinstance(reason, ACCESS_REFUSED):
+                break
+        else:
+            opened.close()
+            return None
+    return error

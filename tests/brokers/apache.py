@@ -1,0 +1,143 @@
+"""Apache Kafka for tests: one node, from whatever this machine has it in.
+
+That is a folder named by KAFKA_HOME, or the server's jars, which Maven fetches once, or its container image.
+"""
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.brokers.certificates import make_certificates
+from tests.brokers.ports import HOST, free_ports, wait_until_it_listens
+
+VERSION = "4.3.1"
+OLDEST_JAVA = 17
+USER = "ann"
+PASSWORD = "secret of ann"
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+
+_HERE = Path(__file__).parent
+_JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+
+
+@dataclass(frozen=True)
+class Ports:
+    plain: int
+    sasl: int
+    tls: int
+    sasl_tls: int
+    controller: int
+
+
+@dataclass(frozen=True)
+class Installation:
+    """How to run one of Kafka's Java programs, and whence."""
+
+    origin: str
+    java: Callable[[Path, Ports], list[str]]
+    listens_on: str = HOST
+
+
+@dataclass(frozen=True)
+class ApacheKafka:
+    """A node that runs. `folder` has the certificates: `ca.crt`, and `client`'s and `stranger`'s `.crt` and `.key`."""
+
+    ports: Ports
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.ports.plain}"
+
+
+def find_installation(cache: pytest.Cache) -> Installation | str:
+    """Find Apache Kafka; what is lacking, if it is not there. `cache` saves asking Maven again."""
+    if not shutil.which("openssl"):
+        return "openssl is missing"
+    if has_java():
+        if home := os.environ.get("KAFKA_HOME"):
+            return Installation(home, lambda folder, ports: ["java", "-cp", f"{home}/libs/*"])
+        if classpath := cached_classpath(cache):
+            return Installation(f"{VERSION}, Maven", lambda folder, ports: ["java", "-cp", classpath])
+    if answers("docker", "version"):
+        return Installation(f"{VERSION}, Docker", in_a_container, listens_on="0.0.0.0")
+    return f"it takes Java {OLDEST_JAVA} with KAFKA_HOME or Maven, or Docker"
+
+
+def has_java() -> bool:
+    if not shutil.which("java"):
+        return False
+    asked = subprocess.run(["java", "-version"], check=False, capture_output=True, text=True)
+    version = re.search(r'version "(\d+)', asked.stderr)
+    return version is not None and int(version[1]) >= OLDEST_JAVA
+
+
+def cached_classpath(cache: pytest.Cache) -> str | None:
+    key = f"apache-kafka/{VERSION}"
+    classpath: str | None = cache.get(key, None)
+    if classpath is None or not all(Path(jar).exists() for jar in classpath.split(os.pathsep)):
+        classpath = resolve_classpath()
+        cache.set(key, classpath)
+    return classpath
+
+
+def resolve_classpath() -> str | None:
+    """The server's jars in Maven's local repository, where it fetches those that are missing. None if it cannot."""
+    if not shutil.which("mvn"):
+        return None
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(_HERE / "pom.xml"), f"-Dkafka.version={VERSION}"]
+    with TemporaryDirectory() as folder:
+        classpath = Path(folder) / "classpath"
+        goal = ["dependency:build-classpath", "-DincludeScope=runtime", f"-Dmdep.outputFile={classpath}"]
+        resolved = subprocess.run([*command, *goal], check=False, capture_output=True).returncode == 0
+        return classpath.read_text() if resolved else None
+
+
+def answers(*command: str) -> bool:
+    if not shutil.which(command[0]):
+        return False
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def in_a_container(folder: Path, ports: Ports) -> list[str]:
+    published = [f"--publish={HOST}:{port}:{port}" for port in asdict(ports).values()]
+    run = ["docker", "run", "--rm", f"--user={os.getuid()}:{os.getgid()}", f"--volume={folder}:{folder}", *published]
+    return [*run, f"apache/kafka:{VERSION}", "java", "-cp", "/opt/kafka/libs/*"]
+
+
+@contextmanager
+def running_apache_kafka(installation: Installation, folder: Path) -> Iterator[ApacheKafka]:
+    """A new cluster of one node, with its files in `folder`."""
+    ports = Ports(*free_ports(5))
+    make_certificates(folder)
+    properties = folder / "server.properties"
+    values = {"folder": folder, "bind": installation.listens_on, "user": USER, "password": PASSWORD, **asdict(ports)}
+    properties.write_text(Template((_HERE / "server.properties").read_text()).substitute(values))
+    java = [*installation.java(folder, ports), *_JVM]
+    with (folder / "log.txt").open("w") as log:
+        subprocess.run([*java, *_format(properties)], stdout=log, stderr=log, check=True)
+        process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log)
+        try:
+            wait_until_it_listens(f"{HOST}:{ports.plain}")
+            yield ApacheKafka(ports, folder)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _format(properties: Path) -> list[str]:
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    scram = [f"--add-scram={mechanism}=[name={USER},password={PASSWORD}]" for mechanism in SCRAM]
+    tool = "kafka.tools.StorageTool"
+    return [tool, "format", "--standalone", f"--cluster-id={cluster_id}", f"--config={properties}", *scram]

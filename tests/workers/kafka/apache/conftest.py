@@ -1,0 +1,13 @@
+"""What only Apache Kafka can be asked."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.workers.kafka.conftest import Topics, open_topics
+
+
+@pytest.fixture
+async def apache_topics(apache_broker: str) -> AsyncIterator[Topics]:
+    async with open_topics(apache_broker) as topics:
+        yield topics

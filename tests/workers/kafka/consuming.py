@@ -1,0 +1,84 @@
+"""A consumer that runs beside its test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from domain.subscription import ConsumerProgress, ConsumerTask, Subscription
+from domain.user_feed import SocialMediaPost
+from infra.kafka import KafkaClusters
+from infra.kafka_cluster import KafkaCluster
+from tests.eventually import eventually
+from workers.kafka.consumer import Timing, TopicConsumer
+from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.delivery import Route, Sink
+from workers.kafka.lanes import Limits
+
+QUICK = Timing(session=2, look_at_topic=0.5)
+"""The embedded broker lets a consumer back into its group after the session that was before."""
+
+
+def post(key: str, content: object) -> tuple[bytes, bytes]:
+    return key.encode(), b'{"content": "%s", "metadata": ""}' % str(content).encode()
+
+
+class Running:
+    """A consumer that runs, and what it says."""
+
+    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerProgress]) -> None:
+        self.task = task
+        self.stop = stop
+        self._reports = reports
+
+    @property
+    def progress(self) -> ConsumerProgress:
+        return self._reports[-1]
+
+    @property
+    def reported(self) -> bool:
+        return bool(self._reports)
+
+    def errors(self) -> list[str | None]:
+        """What it reported as its last error, each time."""
+        return [report.last_error for report in self._reports]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for `condition`; if the consumer fails meanwhile, with its error."""
+        await eventually(lambda: self.task.done() or condition())
+        if self.task.done():
+            self.task.result()
+
+    async def committed(self, offset: int) -> None:
+        await self.until(lambda: self._reports and [p.committed for p in self.progress.partitions] == [offset])
+
+
+@asynccontextmanager
+async def consuming(
+    cluster: KafkaCluster | str, sub: Subscription, sink: Sink, member: int = 0, timing: Timing = QUICK
+) -> AsyncIterator[Running]:
+    clusters = KafkaClusters({"local": cluster})
+    dead_letters = DeadLetterTopic(clusters, sub)
+    limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
+    route = Route(sink, dead_letters, SocialMediaPost, limits)
+    reports: list[ConsumerProgress] = []
+    stop = asyncio.Event()
+    task = ConsumerTask(subscription=sub, member=member)
+    consumer = TopicConsumer(task, clusters, None, route, reports.append, timing=timing)
+    running = Running(asyncio.create_task(consumer.run(stop)), stop, reports)
+    try:
+        yield running
+    finally:
+        stop.set()
+        await asyncio.wait({running.task})
+        await dead_letters.close()
+    running.task.result()
+
+
+async def commit(address: str, sub: Subscription, offset: int) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, group_id=sub.group, enable_auto_commit=False)
+    consumer.assign([TopicPartition(sub.topic, 0)])
+    await consumer.start()
+    await consumer.commit({TopicPartition(sub.topic, 0): offset})
+    await consumer.stop()

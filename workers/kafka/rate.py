@@ -1,0 +1,21 @@
+"""How fast something counts up."""
+
+from collections import deque
+
+SECONDS = 10.0
+
+
+class Rate:
+    """Counts per second, over about the last `SECONDS`."""
+
+    def __init__(self, count: int, now: float) -> None:
+        self._samples = deque([(now, count)])
+
+    def sampled(self, count: int, now: float) -> float:
+        """Note what the counter shows now, and return its rate."""
+        self._samples.append((now, count))
+        # One sample from before stays, so that the rate is over the whole time.
+        while self._samples[1][0] <= now - SECONDS:
+            self._samples.popleft()
+        then, counted = self._samples[0]
+        return (count - counted) / (now - then) if now > then else 0.0

@@ -30,35 +30,56 @@ class FanOutActivities:
         """Run every subtask of `batch`; the outcomes come in the batch's order.
 
         A subtask that fails for good is an outcome like another, unless the job stops at the first failure:
-        then `SubtaskFailed` is raised. Other errors fail the attempt; the next one skips what the heartbeat
-        says is done.
+        then `SubtaskFailed` is raised. Any other error fails the attempt once the other subtasks are done; the next
+        attempt skips what the heartbeat says is done, and after the last one the error is the subtask's outcome.
         """
         finished = _finished_before()
+        errors: list[Exception] = []
         room = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def run(index: int, subtask: str) -> None:
-            if index in finished:
-                return
             async with room:
-                finished[index] = await self._run_one(batch, index, subtask)
-                activity.heartbeat(list(finished.values()))
+                try:
+                    finished[index] = await self._run_one(batch, index, subtask)
+                except SubtaskFailed:
+                    raise
+                except Exception as error:
+                    errors.append(error)
+                else:
+                    activity.heartbeat(list(finished.values()))
 
-        async with asyncio.TaskGroup() as group:
-            for index, subtask in enumerate(batch.subtasks, batch.first):
-                group.create_task(run(index, subtask))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, subtask in enumerate(batch.subtasks, batch.first):
+                    if index not in finished:
+                        group.create_task(run(index, subtask))
+        except* SubtaskFailed as failures:
+            errors[:] = [failures.exceptions[0]]
+        if errors:
+            raise errors[0]
         return [finished[index] for index in sorted(finished)]
 
     async def _run_one(self, batch: SubtaskBatch, index: int, subtask: str) -> SubtaskOutcome:
         activity.logger.info("Started executing subtask: %s", subtask)
         try:
             result = await self._subtasks.run(f"{batch.job_id}:{index}", subtask)
-        except SubtaskFailed as failure:
-            activity.logger.info("Execution subtask failed: %s: %s", subtask, failure.message)
-            if batch.on_failure is OnFailure.STOP:
+        except Exception as failure:
+            activity.logger.info("Execution subtask failed: %s: %s", subtask, failure)
+            if batch.on_failure is OnFailure.STOP or not _is_final(failure):
                 raise
-            return SubtaskOutcome(index=index, error=failure.message)
+            return SubtaskOutcome(index=index, error=_reason(failure))
         activity.logger.info("Execution subtask finished: %s", subtask)
         return SubtaskOutcome(index=index, result=result)
+
+
+def _is_final(failure: Exception) -> bool:
+    retry = activity.info().retry_policy
+    last_attempt = retry is not None and activity.info().attempt == retry.maximum_attempts
+    return last_attempt or isinstance(failure, SubtaskFailed)
+
+
+def _reason(failure: Exception) -> str:
+    return failure.message if isinstance(failure, SubtaskFailed) else str(failure) or type(failure).__name__
 
 
 def _finished_before() -> dict[int, SubtaskOutcome]:

@@ -39,7 +39,7 @@ class UserFeedActivities:
     async def create_posts(self, drafts: Drafts) -> None:
         await self._posts.create(drafts.user, drafts.drafts)
         for draft in drafts.drafts:
-            activity.logger.info("Creating post %s for user %s", draft.id, drafts.user)
+            activity.logger.info("Creating post %s for user %s%s", draft.id, drafts.user, _about(draft.origin))
 
     @activity.defn
     async def await_moderation(self, check: ModerationCheck) -> Verdict:
@@ -50,9 +50,10 @@ class UserFeedActivities:
         verdict = await self._moderation.verdict(check.user, check.post_id)
         if verdict is Verdict.PENDING:
             activity.logger.info(
-                "Content moderation for post %s is still pending... Will check again in %g seconds",
+                "Content moderation for post %s is still pending... Will check again in %g seconds%s",
                 check.post_id,
                 check.poll_interval.total_seconds(),
+                _about(check.origin),
             )
             raise ApplicationError(
                 "Moderation is pending.",
@@ -60,20 +61,28 @@ class UserFeedActivities:
                 next_retry_delay=check.poll_interval,
                 category=ApplicationErrorCategory.BENIGN,
             )
-        activity.logger.info("Content moderation for post %s is done", check.post_id)
+        activity.logger.info("Content moderation for post %s is done%s", check.post_id, _about(check.origin))
         return verdict
 
     @activity.defn
     async def publish(self, post: PostRef) -> None:
         await self._posts.publish(post.user, post.post_id)
-        activity.logger.info("Updating user feed for user %s with post %s", post.user, post.post_id)
+        activity.logger.info(
+            "Updating user feed for user %s with post %s%s", post.user, post.post_id, _about(post.origin)
+        )
 
     @activity.defn
     async def reject(self, post: PostRef) -> None:
         await self._posts.set_status(post.post_id, PostStatus.REJECTED)
-        activity.logger.info("Post %s of user %s was rejected", post.post_id, post.user)
+        activity.logger.info("Post %s of user %s was rejected%s", post.post_id, post.user, _about(post.origin))
 
     @activity.defn
     async def send_to_review(self, post: PostRef) -> None:
         await self._posts.set_status(post.post_id, PostStatus.IN_REVIEW)
-        activity.logger.warning("Post %s of user %s waits for a person's review", post.post_id, post.user)
+        activity.logger.warning(
+            "Post %s of user %s waits for a person's review%s", post.post_id, post.user, _about(post.origin)
+        )
+
+
+def _about(origin: str) -> str:
+    return f" (message {origin})" if origin else ""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     booking,
+    dead_letters,
     fan_out,
     invocations,
     message_queue,
@@ -75,6 +76,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         app.include_router(added.router)
     app.include_router(invocations.router({p.task_queue: added for p, added in patterns.items()}))
     app.include_router(subscriptions.router(gateway))
+    app.include_router(dead_letters.router(gateway))
     app.include_router(webhooks.router(gateway))
     app.include_router(operations.router(gateway))
     describe_bodies(app)

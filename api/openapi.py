@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from api.dead_letters import RedriveRequest
 from api.problems import ProblemDocument
 from domain.booking import Resolution, TripRequest
 from domain.fan_out import Job
@@ -15,8 +16,8 @@ from domain.subscription import SubscriptionChange, SubscriptionRequest
 from domain.user_feed import Review, SocialMediaPost
 
 BODIES = (
-    Job, LocationUpdate, PackageRegistration, PaymentEvent, ProblemDocument, Resolution, Review, SocialMediaPost,
-    SubscriptionChange, SubscriptionRequest, Task, TripRequest,
+    Job, LocationUpdate, PackageRegistration, PaymentEvent, ProblemDocument, RedriveRequest, Resolution, Review,
+    SocialMediaPost, SubscriptionChange, SubscriptionRequest, Task, TripRequest,
 )  # fmt: skip
 
 

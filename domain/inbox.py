@@ -2,8 +2,8 @@
 
 Messages reach an entity workflow in batches, from HTTP or from Kafka. A record from Kafka counts once by
 its position: the inbox remembers the highest offset of every source it has read. A message from HTTP counts
-once by its ID, and leaves a receipt in which its sender can look up what became of it. A record that was re-driven has a
-new offset and counts by both.
+once by its ID, and leaves a receipt in which its sender can look up what became of it. A record that was
+re-driven has a new offset and counts by both.
 
 Offsets suffice because the ingress keeps at most one batch per key in flight, in offset order.
 """

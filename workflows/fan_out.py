@@ -10,7 +10,7 @@ continues where its heartbeat says it was.
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.fan_out import FanOutActivities
@@ -50,7 +50,13 @@ class FanOutWorker:
         self._show("RUNNING")
         try:
             await asyncio.gather(*work)
+        except asyncio.CancelledError:
+            self._show("CANCELLED")
+            raise
         except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                self._show("CANCELLED")
+                raise
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)

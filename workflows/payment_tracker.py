@@ -39,6 +39,7 @@ class TrackerMemory(BaseModel):
     invoice: Invoice = Invoice()
     inbox: Inbox = Inbox()
     settled_at: datetime | None = None
+    unanswered: list[str] = []
 
 
 class TrackerStart(Payload):
@@ -63,7 +64,7 @@ class PaymentTracker:
         self._invoice = memory.invoice
         self._inbox = memory.inbox
         self._settled_at = memory.settled_at
-        self._unanswered: list[str] = []
+        self._unanswered = memory.unanswered
         self._shown: InvoiceStatus | None = None
 
     @workflow.run
@@ -152,8 +153,9 @@ class PaymentTracker:
 
     async def _continue_as_new(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._answer(self._unanswered)
-        memory = TrackerMemory(invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at)
+        memory = TrackerMemory(
+            invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at, unanswered=self._unanswered
+        )
         workflow.continue_as_new(TrackerStart(invoice_id=self._id, plan=self._plan, memory=memory))
 
     def _waiting_for(self) -> str:

@@ -92,7 +92,7 @@ class UserFeed:
         new = [pending for pending in self._queue if pending.draft][:POSTS_PER_STORE]
         if not new:
             return
-        drafts = [Draft(id=pending.post_id, post=pending.draft) for pending in new if pending.draft]
+        drafts = [Draft(id=p.post_id, post=p.draft, origin=p.origin) for p in new if p.draft]
         await workflow.execute_activity_method(
             UserFeedActivities.create_posts,
             Drafts(user=self._user, drafts=drafts),
@@ -110,7 +110,8 @@ class UserFeed:
         verdict = await self._moderate(pending)
         if verdict is None:
             return
-        status = await self._apply(verdict, PostRef(user=self._user, post_id=pending.post_id))
+        post = PostRef(user=self._user, post_id=pending.post_id, origin=pending.origin)
+        status = await self._apply(verdict, post)
         outcome = PostOutcome(post_id=pending.post_id, status=status)
         self._queue.pop(0)
         self._memory.inbox.done(pending.message_id, outcome, workflow.now())
@@ -128,7 +129,12 @@ class UserFeed:
             return Verdict.PENDING
         check = workflow.start_activity_method(
             UserFeedActivities.await_moderation,
-            ModerationCheck(user=self._user, post_id=pending.post_id, poll_interval=self._plan.poll_interval),
+            ModerationCheck(
+                user=self._user,
+                post_id=pending.post_id,
+                poll_interval=self._plan.poll_interval,
+                origin=pending.origin,
+            ),
             start_to_close_timeout=timedelta(seconds=10),
             schedule_to_close_timeout=time_left,
             retry_policy=RetryPolicy(initial_interval=self._plan.poll_interval, backoff_coefficient=1.0),
@@ -184,7 +190,11 @@ class UserFeed:
     @workflow.signal
     def posts_received(self, batch: Batch[SocialMediaPost]) -> None:
         for message in self._memory.inbox.admit("processPost", batch, workflow.now()):
-            self._queue.append(PendingPost(message_id=message.id, post_id=str(workflow.uuid4()), draft=message.body))
+            pending = PendingPost(
+                message_id=message.id, post_id=str(workflow.uuid4()), draft=message.body, trace=message.trace
+            )
+            workflow.logger.info("Post %s is message %s", pending.post_id, message.origin)
+            self._queue.append(pending)
 
     @workflow.update
     async def review_post(self, review: Review) -> PostOutcome:

@@ -1,0 +1,125 @@
+"""The task kinds: what they call, under which key, and that they heartbeat meanwhile."""
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from pydantic import HttpUrl, JsonValue
+from temporalio.testing import ActivityEnvironment
+
+from activities.message_queue import MessageQueueActivities
+from domain.errors import TaskRejected
+from domain.message_queue import HttpRequest, HttpResponse
+from tests.eventually import eventually
+from tests.workflows.fakes import Gate
+
+REQUEST = HttpRequest(url=HttpUrl("https://example.com/hook"))
+
+
+@dataclass
+class FakeWork:
+    gate: Gate = field(default_factory=Gate)
+    done: list[tuple[str, JsonValue]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    async def do(self, key: str, payload: JsonValue) -> str:
+        await self.gate.passage()
+        if self.fault:
+            raise self.fault
+        self.done.append((key, payload))
+        return "DONE"
+
+
+@dataclass
+class FakeHttp:
+    sent: list[tuple[HttpRequest, str]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
+        if self.fault:
+            raise self.fault
+        self.sent.append((request, idempotency_key))
+        return HttpResponse(status=200, body="ok")
+
+
+@pytest.fixture
+def work() -> FakeWork:
+    return FakeWork()
+
+
+@pytest.fixture
+def http() -> FakeHttp:
+    return FakeHttp()
+
+
+@pytest.fixture
+def activities(work: FakeWork, http: FakeHttp) -> MessageQueueActivities:
+    return MessageQueueActivities(work, http)
+
+
+@pytest.fixture
+def environment() -> ActivityEnvironment:
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(
+        environment.info, activity_id="message-queue:1", heartbeat_timeout=timedelta(seconds=0.06)
+    )
+    return environment
+
+
+async def test_heavy_work_is_done_under_the_tasks_id(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
+) -> None:
+    outcome = await environment.run(activities.heavy_work, {"taskId": 7})
+    assert work.done == [("message-queue:1", {"taskId": 7})]
+    assert outcome.model_dump() == {"result": "DONE", "payload": {"taskId": 7}}
+
+
+async def test_heavy_work_heartbeats_as_long_as_it_lasts(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
+) -> None:
+    beats: list[tuple[object, ...]] = []
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    work.gate.close()
+    running = asyncio.create_task(environment.run(activities.heavy_work, None))
+    await eventually(lambda: len(beats) >= 3)
+    work.gate.open()
+    assert (await running).result == "DONE"
+
+
+async def test_heavy_work_can_be_cancelled(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
+) -> None:
+    work.gate.close()
+    running = asyncio.create_task(environment.run(activities.heavy_work, None))
+    await work.gate.reached()
+    environment.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert work.done == []
+
+
+async def test_work_that_fails_fails_the_attempt(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
+) -> None:
+    work.fault = ConnectionError("away")
+    with pytest.raises(ConnectionError, match="away"):
+        await environment.run(activities.heavy_work, None)
+
+
+async def test_a_request_carries_the_tasks_id_as_its_idempotency_key(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, http: FakeHttp
+) -> None:
+    response = await environment.run(activities.http_request, REQUEST)
+    assert http.sent == [(REQUEST, "message-queue:1")]
+    assert response.status == 200
+
+
+async def test_a_rejected_request_is_final(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, http: FakeHttp
+) -> None:
+    http.fault = TaskRejected("Host not allowed.")
+    with pytest.raises(TaskRejected) as rejected:
+        await environment.run(activities.http_request, REQUEST)
+    assert rejected.value.non_retryable

@@ -1,0 +1,60 @@
+"""Polling by retry, and what is written for a post."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
+
+from activities.user_feed import UserFeedActivities
+from domain.user_feed import Draft, Drafts, ModerationCheck, PostRef, SocialMediaPost, Verdict
+from tests.workflows.fakes import FakeModeration, FakePosts
+
+CHECK = ModerationCheck(user="ada", post_id="1", poll_interval=timedelta(seconds=7))
+POST = PostRef(user="ada", post_id="1")
+
+
+@pytest.fixture
+def posts() -> FakePosts:
+    return FakePosts(contents={"1": "hello"})
+
+
+@pytest.fixture
+def moderation(posts: FakePosts) -> FakeModeration:
+    return FakeModeration(posts)
+
+
+@pytest.fixture
+def activities(posts: FakePosts, moderation: FakeModeration) -> UserFeedActivities:
+    return UserFeedActivities(posts, moderation)
+
+
+async def test_a_pending_moderation_asks_for_an_attempt_after_the_poll_interval(
+    activities: UserFeedActivities, moderation: FakeModeration
+) -> None:
+    moderation.verdicts["hello"] = Verdict.PENDING
+    with pytest.raises(ApplicationError) as pending:
+        await ActivityEnvironment().run(activities.await_moderation, CHECK)
+    assert pending.value.next_retry_delay == timedelta(seconds=7)
+    assert pending.value.category is ApplicationErrorCategory.BENIGN
+    assert not pending.value.non_retryable
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVED, Verdict.REJECTED])
+async def test_a_verdict_is_returned(
+    activities: UserFeedActivities, moderation: FakeModeration, verdict: Verdict
+) -> None:
+    moderation.verdicts["hello"] = verdict
+    assert await ActivityEnvironment().run(activities.await_moderation, CHECK) is verdict
+
+
+async def test_posts_are_stored_in_order(activities: UserFeedActivities, posts: FakePosts) -> None:
+    drafts = [Draft(id=f"id of {text}", post=SocialMediaPost(content=text, metadata="")) for text in "abc"]
+    await ActivityEnvironment().run(activities.create_posts, Drafts(user="ada", drafts=drafts))
+    assert posts.calls == ["create a", "create b", "create c"]
+
+
+async def test_a_decision_is_written(activities: UserFeedActivities, posts: FakePosts) -> None:
+    for write in (activities.publish, activities.reject, activities.send_to_review):
+        await ActivityEnvironment().run(write, POST)
+    assert posts.calls == ["publish hello", "rejected hello", "in_review hello"]

@@ -1,0 +1,57 @@
+"""How a job is split and put together again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from domain.fan_out import MAX_BATCHES, MAX_SUBTASKS, Job, OnFailure, SubtaskOutcome, aggregate, batches
+
+
+def job_of(size: int) -> Job:
+    return Job(description=",".join(str(number) for number in range(size)))
+
+
+@given(st.integers(1, MAX_SUBTASKS))
+def test_batches_have_every_subtask_once_in_order(size: int) -> None:
+    shares = batches("job", job_of(size))
+    indexes = [share.first + n for share in shares for n in range(len(share.subtasks))]
+    assert indexes == list(range(size))
+    assert [subtask for share in shares for subtask in share.subtasks] == [str(n) for n in range(size)]
+    assert len(shares) <= MAX_BATCHES
+
+
+@pytest.mark.parametrize("size", [1, 2, 99, 100])
+def test_up_to_a_hundred_subtasks_each_have_a_batch_of_their_own(size: int) -> None:
+    assert [len(share.subtasks) for share in batches("job", job_of(size))] == [1] * size
+
+
+def test_a_batch_knows_its_job_and_what_a_failure_means() -> None:
+    [share] = batches("fan-out:1", Job(description="a", on_failure=OnFailure.STOP))
+    assert (share.job_id, share.on_failure) == ("fan-out:1", OnFailure.STOP)
+
+
+def test_spaces_around_subtasks_do_not_count() -> None:
+    assert Job(description=" get out of bed ,shower").subtasks() == ["get out of bed", "shower"]
+
+
+@pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        ("", "at least 1 character"),
+        (" ", "subtask 1 of 1 is empty"),
+        ("a,,b", "subtask 2 of 3 is empty"),
+        ("a,", "subtask 2 of 2 is empty"),
+        (",".join(["a"] * (MAX_SUBTASKS + 1)), "10001 subtasks; at most 10000 are allowed"),
+    ],
+)
+def test_a_job_that_cannot_be_split_is_refused_with_the_reason(description: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Job(description=description)
+
+
+@given(st.permutations(range(5)))
+def test_outcomes_are_put_together_in_the_order_of_the_description(order: list[int]) -> None:
+    outcomes = {i: SubtaskOutcome(index=i, result="DONE") for i in order} | {1: SubtaskOutcome(index=1, error="no oil")}
+    result = aggregate(Job(description="a,b,c,d,e"), outcomes)
+    assert result.description == "a: DONE, b: FAILED (no oil), c: DONE, d: DONE, e: DONE"

@@ -1,0 +1,64 @@
+"""What travels."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from domain.booking import FlightRequest
+from domain.errors import UnknownTaskKind
+from domain.message_queue import Task, check_task
+from domain.payload import fingerprint
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def reordered(value: object) -> object:
+    """Equal, its fields the other way round."""
+    if isinstance(value, dict):
+        return {name: reordered(value[name]) for name in reversed(value)}
+    return [reordered(item) for item in value] if isinstance(value, list) else value
+
+
+class TestFingerprint:
+    @given(json_values)
+    def test_does_not_depend_on_the_order_of_fields(self, value: object) -> None:
+        assert fingerprint(json.loads(json.dumps(value))) == fingerprint(reordered(value))  # type: ignore[arg-type]
+
+    @given(json_values, json_values)
+    def test_differs_when_the_values_do(self, one: object, other: object) -> None:
+        same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+        assert (fingerprint(one) == fingerprint(other)) is same  # type: ignore[arg-type]
+
+
+class TestPayload:
+    def test_is_camel_case_on_the_wire_and_read_in_either_case(self) -> None:
+        flight = FlightRequest.model_validate({"flightId": "1", "passenger_name": "Ada"})
+        assert flight.model_dump(by_alias=True) == {"flightId": "1", "passengerName": "Ada"}
+
+    def test_from_a_newer_gateway_is_read_without_its_new_fields(self) -> None:
+        assert FlightRequest.model_validate({"flightId": "1", "passengerName": "Ada", "seat": "3A"}).flight_id == "1"
+
+    def test_does_not_change(self) -> None:
+        with pytest.raises(ValidationError, match="frozen"):
+            FlightRequest(flight_id="1", passenger_name="Ada").flight_id = "2"  # type: ignore[misc]
+
+
+class TestTask:
+    def test_of_an_unknown_kind_is_refused_and_the_known_ones_are_named(self) -> None:
+        with pytest.raises(UnknownTaskKind, match="known are: heavy_work, http_request"):
+            check_task(Task(kind="light_work"))
+
+    def test_whose_payload_its_kind_cannot_take_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="url"):
+            check_task(Task(kind="http_request", payload={"url": "not a url"}))
+
+    def test_that_a_worker_can_run_is_accepted(self) -> None:
+        check_task(Task(kind="heavy_work", payload={"taskId": 7}))
+        check_task(Task(kind="http_request", payload={"url": "https://example.com/hook"}))

@@ -1,0 +1,54 @@
+"""What a workflow's history says about how it ran."""
+
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType, PendingActivityState, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import WorkflowHandle
+
+from tests.eventually import eventually
+
+
+async def events(handle: WorkflowHandle[Any, Any], kind: str) -> list[HistoryEvent]:
+    """The events of one kind, such as `TIMER_STARTED`, of the handle's run or its latest."""
+    wanted = EventType.Value(f"EVENT_TYPE_{kind}")
+    return [event for event in (await handle.fetch_history()).events if event.event_type == wanted]
+
+
+async def activities(handle: WorkflowHandle[Any, Any], name: str) -> list[HistoryEvent]:
+    """The events that scheduled activity `name`: one each, however often it was tried."""
+    scheduled = await events(handle, "ACTIVITY_TASK_SCHEDULED")
+    return [e for e in scheduled if e.activity_task_scheduled_event_attributes.activity_type.name == name]
+
+
+async def assert_clean(handle: WorkflowHandle[Any, Any]) -> None:
+    """No workflow task failed: no bug was hidden by a retry, and every replay found what it expected.
+
+    A run that would have ended while a signal came does not count: it takes the signal and goes on.
+    """
+    failed = [e.workflow_task_failed_event_attributes for e in await events(handle, "WORKFLOW_TASK_FAILED")]
+    unexpected = [f for f in failed if f.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND]
+    assert not unexpected, unexpected
+
+
+async def until_idle(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until nothing happens that a worker has to end: then a workflow can be terminated without a trace.
+
+    In the time-skipping server an activity that outlives its workflow keeps time from being skipped.
+    """
+
+    async def idle() -> bool:
+        tasks = [e.event_type for e in (await handle.fetch_history()).events if e.event_type in _WORKFLOW_TASK]
+        pending = (await handle.describe()).raw_description.pending_activities
+        return bool(tasks) and tasks[-1] not in _UNFINISHED and all(_is_polling(activity) for activity in pending)
+
+    await eventually(idle)
+
+
+def _is_polling(activity: PendingActivityInfo) -> bool:
+    return activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED and activity.attempt > 1
+
+
+_UNFINISHED = {EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED}
+_WORKFLOW_TASK = _UNFINISHED | {EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED}

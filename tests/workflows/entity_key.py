@@ -1,0 +1,84 @@
+"""One key of an entity service, as gateway and ingress send to it."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from domain.inbox import Batch, Message, Receipt, ReceiptStatus
+from domain.payload import Payload
+from tests.eventually import eventually
+from tests.histories import assert_clean, until_idle
+from workers.activity_methods import activity_methods
+from workflows.entity import Entity
+
+
+@dataclass
+class EntityKey:
+    client: Client
+    entity: Entity
+    name: str = field(default_factory=lambda: f"key-{uuid.uuid4().hex[:8]}")
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        """Of the latest run."""
+        return self.client.get_workflow_handle(self.entity.pattern.execution_id(self.name))
+
+    async def send(self, handler: str, *bodies: Payload) -> list[str]:
+        """Send messages as the gateway does; return their IDs."""
+        messages = [Message[Payload](id=uuid.uuid4().hex, body=body) for body in bodies]
+        await self.entity.send(self.client, self.name, handler, Batch(messages=messages))
+        return [message.id for message in messages]
+
+    async def deliver(self, handler: str, records: dict[int, Payload], source: str = "cluster/topic/epoch-1/0") -> None:
+        """Send records by their offsets, as the Kafka ingress does."""
+        messages = [
+            Message[Payload](id=f"{source}/{offset}", body=body, offset=offset) for offset, body in records.items()
+        ]
+        await self.entity.send(self.client, self.name, handler, Batch(source=source, messages=messages))
+
+    async def receipt(self, message_id: str) -> Receipt | None:
+        receipt: Receipt | None = await self.handle.query("receipt", message_id, result_type=Receipt | None)  # type: ignore[arg-type]
+        return receipt
+
+    async def answered(self, message_id: str) -> Receipt:
+        """The message's receipt, once it is no longer queued and no task is under way.
+
+        A query that meets an activity's end before the workflow task for it sees the outcome, at an earlier time.
+        """
+
+        async def finished() -> Receipt | None:
+            receipt = await self.receipt(message_id)
+            return receipt if receipt and receipt.status is not ReceiptStatus.QUEUED else None
+
+        await eventually(finished)
+        await until_idle(self.handle)
+        return await eventually(finished)
+
+    async def run_id(self) -> str:
+        return (await self.handle.describe()).raw_description.workflow_execution_info.execution.run_id
+
+
+@asynccontextmanager
+async def serving(
+    client: Client, entity: Entity, workflow: type, activities: object | None
+) -> AsyncIterator[EntityKey]:
+    """A new key and a worker for it that replays the whole history with every task. None of its tasks may fail."""
+    key = EntityKey(client, entity)
+    async with Worker(
+        client,
+        task_queue=entity.pattern.task_queue,
+        workflows=[workflow],
+        activities=activity_methods(activities) if activities else [],
+        max_cached_workflows=0,
+    ):
+        yield key
+        await until_idle(key.handle)
+        with suppress(RPCError):
+            await key.handle.terminate()
+        await assert_clean(key.handle)

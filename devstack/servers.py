@@ -113,6 +113,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name != "KAFKA_EPOCH"
     }
+    other_clusters = json.loads(settings.get("KAFKA_CLUSTERS", "{}"))
     return {
         "RUST_LOG": "warn",
         **inherited,
@@ -122,7 +123,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         "TEMPORAL_NAMESPACE": "default",
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "DATABASE_URL": data.database_url,
-        "KAFKA_CLUSTERS": json.dumps({CLUSTER: f"{HOST}:{ports.broker}"}),
+        "KAFKA_CLUSTERS": json.dumps({**other_clusters, CLUSTER: f"{HOST}:{ports.broker}"}),
         "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
         "GATEWAY_HOST": HOST,
         "GATEWAY_PORT": str(ports.gateway),

@@ -1,0 +1,1 @@
+"""What the patterns cost, measured as ratios in one run. Never run by tests."""

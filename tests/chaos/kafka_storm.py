@@ -1,0 +1,183 @@
+"""Records flow into package trackers while processes are killed; then every package is compared with its records."""
+
+import asyncio
+import json
+import os
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from devstack.stack import Stack
+from tests.eventually import eventually
+
+BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+FULL = os.environ.get("CHAOS") == "full"
+"""`make chaos` sets it; otherwise storms are short, and part of `make test`."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What flows: record `n` belongs to package `n % keys`; packages stay on their partition."""
+
+    records: int
+    keys: int
+    partitions: int
+    cluster: str
+    bootstrap: str
+    topic: str = field(default_factory=lambda: f"storm-{uuid.uuid4().hex[:8]}")
+
+    def package(self, number: int) -> str:
+        return f"{self.topic}-{number % self.keys}"
+
+    def packages(self) -> list[str]:
+        return [self.package(number) for number in range(self.keys)]
+
+    def locations(self, package_number: int) -> list[dict[str, str]]:
+        return [location(number) for number in range(package_number, self.records, self.keys)]
+
+
+def location(number: int) -> dict[str, str]:
+    return {"timestamp": f"{BEGINNING + timedelta(minutes=number):%Y-%m-%d %H:%M}", "location": f"record {number}"}
+
+
+async def make_topic(flow: Flow) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=flow.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(flow.topic, flow.partitions, 1)])
+    await admin.close()
+
+
+async def register(http: httpx.AsyncClient, flow: Flow) -> None:
+    """Register every package, so that its state can be read."""
+    room = asyncio.Semaphore(20)
+
+    async def register_one(package: str) -> None:
+        async with room:
+            answer = await http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
+            answer.raise_for_status()
+
+    await asyncio.gather(*(register_one(package) for package in flow.packages()))
+
+
+async def subscribe(http: httpx.AsyncClient, flow: Flow, **options: object) -> str:
+    body = {
+        "source": f"kafka://{flow.cluster}/{flow.topic}",
+        "sink": "service://PackageTracker/updateLocation",
+        "options": options,
+    }
+    answer = await http.post("/subscriptions", json=body)
+    subscription_id: str = answer.raise_for_status().json()["id"]
+    return subscription_id
+
+
+async def produce(flow: Flow, per_second: float) -> None:
+    """Write every record once; the broker may be killed meanwhile."""
+    producer = AIOKafkaProducer(bootstrap_servers=flow.bootstrap, acks="all", linger_ms=5)
+    await producer.start()
+    began = time.monotonic()
+    # A chunk of consecutive records has each package at most once, so a chunk that is written again after a broker was
+    # killed can double a record only, and which ones it did is what the returned futures tell.
+    for first in range(0, flow.records, flow.keys):
+        chunk = range(first, min(first + flow.keys, flow.records))
+        for number in chunk:
+            await _write(producer, flow, number)
+        await producer.flush()
+        await asyncio.sleep(max(0.0, began + chunk.stop / per_second - time.monotonic()))
+    await producer.stop()
+
+
+async def _write(producer: AIOKafkaProducer, flow: Flow, number: int) -> None:
+    value = json.dumps(location(number)).encode()
+    key = flow.package(number).encode()
+    await producer.send(flow.topic, value, key=key, partition=number % flow.keys % flow.partitions)
+
+
+@asynccontextmanager
+async def killing(
+    kill: Sequence[Callable[[], Awaitable[str]]], pause_seconds: tuple[float, float]
+) -> AsyncIterator[Counter[str]]:
+    """Call one of `kill` at random moments while the body runs; each kills something, restarts it and names it."""
+    chance = random.Random(SEED)
+    killed: Counter[str] = Counter()
+
+    async def storm() -> None:
+        while True:
+            await asyncio.sleep(chance.uniform(*pause_seconds))
+            killed[await chance.choice(kill)()] += 1
+
+    storming = asyncio.create_task(storm())
+    try:
+        yield killed
+    finally:
+        storming.cancel()
+        await asyncio.wait({storming})
+        if not storming.cancelled():
+            storming.result()
+
+
+def killer(stack: Stack, name: str) -> Callable[[], Awaitable[str]]:
+    """Kills a process of the stack with -9, and starts it again."""
+
+    async def kill_and_restart() -> str:
+        # A restart that is cut off would leave the stack without the process.
+        await asyncio.shield(_restart(stack, name))
+        return name
+
+    return kill_and_restart
+
+
+async def _restart(stack: Stack, name: str) -> None:
+    await stack.processes.kill(name)
+    await stack.processes.start(name)
+
+
+async def all_arrived(http: httpx.AsyncClient, flow: Flow, within_seconds: float) -> None:
+    """Wait until every package shows its last record, then compare each with all of its records."""
+
+    async def shown(number: int) -> list[dict[str, str]]:
+        try:
+            answer = await http.get(f"/PackageTracker/{flow.package(number)}/getPackageInfo")
+        except httpx.TransportError:
+            return []
+        return answer.json()["locations"] if answer.status_code == 200 else []
+
+    deadline = time.monotonic() + within_seconds
+    for number in range(flow.keys):
+        expected = flow.locations(number)
+
+        async def last_is_there(number: int = number, expected: list[dict[str, str]] = expected) -> bool:
+            locations = await shown(number)
+            return bool(locations) and locations[-1] == expected[-1]
+
+        await eventually(last_is_there, timeout_seconds=deadline - time.monotonic())
+    wrong = [violation for number in range(flow.keys) if (violation := compare(flow, number, await shown(number)))]
+    assert not wrong, "\n".join(wrong)
+
+
+def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
+    """What is wrong with a package, in words; None if it shows its records, each once and in order."""
+    expected = flow.locations(number)
+    if shown == expected:
+        return None
+    counts = Counter(each["location"] for each in shown)
+    lost = [each["location"] for each in expected if each["location"] not in counts]
+    doubled = [name for name, count in counts.items() if count > 1]
+    return f"{flow.package(number)}: lost {lost}, doubled {doubled}, {len(shown)} shown of {len(expected)}"
+
+
+def report(flow: Flow, killed: Counter[str], began: float) -> str:
+    kills = ", ".join(f"{name} {count}" for name, count in sorted(killed.items()))
+    return (
+        f"seed {SEED}: {flow.records:,} records, {flow.keys:,} keys, {flow.partitions} partitions, "
+        f"{sum(killed.values())} kills ({kills}), {time.monotonic() - began:.0f} s"
+    )

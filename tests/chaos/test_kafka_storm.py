@@ -1,0 +1,104 @@
+"""Nothing is lost, doubled or out of order, whatever is killed. Short here; `make chaos` runs the long form."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+from devstack.stack import Stack
+from tests.chaos.kafka_storm import (
+    FULL,
+    Flow,
+    all_arrived,
+    compare,
+    killer,
+    killing,
+    make_topic,
+    produce,
+    register,
+    report,
+    subscribe,
+)
+
+
+@pytest.fixture
+async def storm_stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A stack of its own: it is killed piece by piece."""
+    with (tmp_path / "log.txt").open("w") as log:
+        stack = Stack.on_free_ports(
+            tmp_path / "data", {"GRACEFUL_SHUTDOWN": "2s"}, lambda name, line: print(name, line, file=log, flush=True)
+        )
+        async with stack:
+            yield stack
+
+
+@pytest.fixture
+async def storm_http(storm_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=storm_stack.gateway_url, timeout=30) as client:
+        yield client
+
+
+@pytest.mark.timeout(1200)
+async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
+    storm_stack: Stack, storm_http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, keys, per_second = (100_000, 1_000, 700) if FULL else (1_500, 30, 100)
+    flow = Flow(records, keys, 4, "my-cluster", storm_stack.bootstrap)
+    began = time.monotonic()
+    await make_topic(flow)
+    await register(storm_http, flow)
+    await subscribe(storm_http, flow, consumers=2)
+    kills = [killer(storm_stack, "workers"), killer(storm_stack, "temporal")]
+    async with killing(kills, pause_seconds=(1, 4)) as killed:
+        await produce(flow, per_second)
+    await all_arrived(storm_http, flow, within_seconds=600)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report(flow, killed, began)}\n")
+    assert sum(killed.values()) >= (20 if FULL else 2)
+
+
+@pytest.mark.timeout(600)
+async def test_a_member_that_joins_and_leaves_all_the_time_loses_and_doubles_nothing(
+    storm_stack: Stack, storm_http: httpx.AsyncClient
+) -> None:
+    records, keys, seconds = (20_000, 200, 60) if FULL else (600, 20, 8)
+    flow = Flow(records, keys, 4, "my-cluster", storm_stack.bootstrap)
+    await make_topic(flow)
+    await register(storm_http, flow)
+    await subscribe(storm_http, flow, **{"group.id": "stormy"})
+    producing = asyncio.create_task(produce(flow, records / seconds))
+    while not producing.done():
+        await _join_for_a_moment(flow)
+    await producing
+    await all_arrived(storm_http, flow, within_seconds=300)
+
+
+async def _join_for_a_moment(flow: Flow) -> None:
+    """Take partitions away from the subscription for about a second, and commit nothing."""
+    member = AIOKafkaConsumer(
+        flow.topic,
+        bootstrap_servers=flow.bootstrap,
+        group_id="stormy",
+        enable_auto_commit=False,
+        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+    )
+    await member.start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(asyncio.create_task(member.getmany(timeout_ms=500))), timeout=1)
+    await member.stop()
+
+
+def test_the_comparison_finds_a_lost_a_doubled_and_a_misplaced_record() -> None:
+    flow = Flow(12, 2, 1, "my-cluster", "nowhere")
+    right = flow.locations(0)
+    assert compare(flow, 0, right) is None
+    assert "lost ['record 4']" in str(compare(flow, 0, [*right[:2], *right[3:]]))
+    assert "doubled ['record 4']" in str(compare(flow, 0, [*right[:3], *right[2:]]))
+    assert compare(flow, 0, [right[1], right[0], *right[2:]]) is not None

@@ -52,13 +52,15 @@ class EntityKey:
         A query that meets an activity's end before the workflow task for it sees the outcome, at an earlier time.
         """
 
-        async def finished() -> Receipt | None:
+        async def finished() -> bool:
             receipt = await self.receipt(message_id)
-            return receipt if receipt and receipt.status is not ReceiptStatus.QUEUED else None
+            return receipt is not None and receipt.status is not ReceiptStatus.QUEUED
 
         await eventually(finished)
         await until_idle(self.handle)
-        return await eventually(finished)
+        receipt = await self.receipt(message_id)
+        assert receipt
+        return receipt
 
     async def run_id(self) -> str:
         return (await self.handle.describe()).raw_description.workflow_execution_info.execution.run_id

@@ -107,6 +107,6 @@ def _summary(batch: SubtaskBatch) -> str:
     return f"subtasks {batch.first + 1} to {batch.first + len(batch.subtasks)}"
 
 
-def _reason(failure: ActivityError) -> str:
-    cause = failure.cause
+def _reason(failure: BaseException) -> str:
+    cause = failure.__cause__
     return cause.message if isinstance(cause, ApplicationError) else str(cause or failure)

@@ -1,7 +1,7 @@
 """One key of an entity service, as gateway and ingress send to it."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +35,9 @@ class EntityKey:
         await self.entity.send(self.client, self.name, handler, Batch(messages=messages))
         return [message.id for message in messages]
 
-    async def deliver(self, handler: str, records: dict[int, Payload], source: str = "cluster/topic/epoch-1/0") -> None:
+    async def deliver(
+        self, handler: str, records: Mapping[int, Payload], source: str = "cluster/topic/epoch-1/0"
+    ) -> None:
         """Send records by their offsets, as the Kafka ingress does."""
         messages = [
             Message[Payload](id=f"{source}/{offset}", body=body, offset=offset) for offset, body in records.items()

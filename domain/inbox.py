@@ -61,7 +61,6 @@ class Batch(Payload, Generic[Body]):
 class ReceiptStatus(StrEnum):
     QUEUED = "QUEUED"
     DONE = "DONE"
-    FAILED = "FAILED"
 
 
 class Receipt(Payload):
@@ -74,8 +73,6 @@ class Receipt(Payload):
     received_at: datetime
     finished_at: datetime | None = None
     outcome: JsonValue = None
-    error_type: str | None = None
-    error: str | None = None
 
 
 class Inbox(BaseModel):
@@ -90,11 +87,16 @@ class Inbox(BaseModel):
 
     def done(self, message_id: str, outcome: Payload, now: datetime) -> None:
         """Write the outcome into the message's receipt, if it has one."""
-        self._finish(message_id, now, status=ReceiptStatus.DONE, outcome=outcome.model_dump(mode="json", by_alias=True))
-
-    def failed(self, message_id: str, error_type: str, error: str, now: datetime) -> None:
-        """Write a failure into the message's receipt, if it has one."""
-        self._finish(message_id, now, status=ReceiptStatus.FAILED, error_type=error_type, error=error)
+        receipt = self.receipts.pop(message_id, None)
+        if receipt is None:
+            return
+        what = {
+            "status": ReceiptStatus.DONE,
+            "finished_at": now,
+            "outcome": outcome.model_dump(mode="json", by_alias=True),
+        }
+        self.receipts[message_id] = receipt.model_copy(update=what)
+        self._forget_oldest_finished()
 
     def _is_new(self, handler: str, source: str | None, message: Message[Body], now: datetime) -> bool:
         if source is not None and message.offset is not None:
@@ -113,13 +115,6 @@ class Inbox(BaseModel):
             received_at=now,
         )
         return True
-
-    def _finish(self, message_id: str, now: datetime, **what: object) -> None:
-        receipt = self.receipts.pop(message_id, None)
-        if receipt is None:
-            return
-        self.receipts[message_id] = receipt.model_copy(update={"finished_at": now, **what})
-        self._forget_oldest_finished()
 
     def _forget_oldest_finished(self) -> None:
         finished = [i for i, r in self.receipts.items() if r.status is not ReceiptStatus.QUEUED]

@@ -76,7 +76,10 @@ class Package(BaseModel):
     def locate(self, update: LocationUpdate) -> None:
         """Insert by event time; of equal times the later message comes later."""
         self.received += 1
-        bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
+        if not self.locations or event_time(update.timestamp) >= event_time(self.locations[-1].timestamp):
+            self.locations.append(update)
+        else:
+            bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
         if len(self.locations) > LOCATIONS_KEPT:
             self.locations.pop(0)
 

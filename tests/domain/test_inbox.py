@@ -108,13 +108,6 @@ class TestRequests:
         assert isinstance(receipt.outcome, dict)
         assert receipt.outcome["id"] == "x"
 
-    def test_a_receipt_tells_a_failure(self) -> None:
-        inbox = Inbox()
-        admitted(inbox, requests("a"))
-        inbox.failed("a", "Refused", "no", NOW)
-        receipt = inbox.receipts["a"]
-        assert (receipt.status, receipt.error_type, receipt.error) == (ReceiptStatus.FAILED, "Refused", "no")
-
     def test_the_oldest_finished_receipts_are_forgotten_and_none_that_is_queued(self) -> None:
         inbox = Inbox()
         ids = [str(number) for number in range(RECEIPTS_KEPT + 2)]

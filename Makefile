@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-requirements-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test check lock clean
+.PHONY: help install up demo test chaos check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: install ## Play the six patterns on a stack of its own, and check every an
 
 test: install ## Run the tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+chaos: install ## Run the long storms: kills at random moments, every unit compared (CHAOS_SEED=1)
+	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
 check: install ## Format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from devstack.stack import Stack
+from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
 from workflows import search_attributes
 
 
@@ -68,3 +69,33 @@ async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway over HTTP, as a client sees it."""
     async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as client:
         yield client
+
+
+FOUND = pytest.StashKey[Installation | str]()
+
+
+def apache_kafka_here(config: pytest.Config) -> Installation | str:
+    """Apache Kafka on this machine, or why there is none. Looked for once."""
+    if FOUND not in config.stash:
+        config.stash[FOUND] = find_installation(config.cache)
+    return config.stash[FOUND]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
+        return True
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = apache_kafka_here(config)
+    line = f"not tested: {found}" if isinstance(found, str) else f"tested ({found.origin})"
+    terminalreporter.write_line(f"Apache Kafka: {line}.")
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    installation = apache_kafka_here(pytestconfig)
+    assert isinstance(installation, Installation), installation
+    with running_apache_kafka(installation, tmp_path_factory.mktemp("kafka")) as running:
+        yield running

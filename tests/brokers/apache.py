@@ -49,16 +49,36 @@ class Installation:
     listens_on: str = HOST
 
 
-@dataclass(frozen=True)
 class ApacheKafka:
-    """A node that runs. `folder` has the certificates: `ca.crt`, and `client`'s and `stranger`'s `.crt` and `.key`."""
+    """A node. `folder` has the certificates: `ca.crt`, and `client`'s and `stranger`'s `.crt` and `.key`."""
 
-    ports: Ports
-    folder: Path
+    def __init__(self, command: list[str], ports: Ports, folder: Path) -> None:
+        self.ports = ports
+        self.folder = folder
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
         return f"{HOST}:{self.ports.plain}"
+
+    def start(self) -> None:
+        """Run the node, with what it has stored, and wait until it listens."""
+        with (self.folder / "log.txt").open("a") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        wait_until_it_listens(self.address)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+
+    def restart_after_a_crash(self) -> None:
+        """End the node as a power cut would, then start it."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(timeout=30)
+        self.start()
 
 
 def find_installation(cache: pytest.Cache) -> Installation | str:
@@ -127,13 +147,12 @@ def running_apache_kafka(installation: Installation, folder: Path) -> Iterator[A
     java = [*installation.java(folder, ports), *_JVM]
     with (folder / "log.txt").open("w") as log:
         subprocess.run([*java, *_format(properties)], stdout=log, stderr=log, check=True)
-        process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log)
-        try:
-            wait_until_it_listens(f"{HOST}:{ports.plain}")
-            yield ApacheKafka(ports, folder)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    node = ApacheKafka([*java, "kafka.Kafka", str(properties)], ports, folder)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
 
 
 def _format(properties: Path) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
@@ -81,12 +82,13 @@ async def subscribe(http: httpx.AsyncClient, flow: Flow, **options: object) -> s
 
 
 async def produce(flow: Flow, per_second: float) -> None:
-    """Write every record once; the broker may be killed meanwhile."""
-    producer = AIOKafkaProducer(bootstrap_servers=flow.bootstrap, acks="all", linger_ms=5)
+    """Write every record once, in order, also while the broker is killed."""
+    # The embedded broker knows no idempotent producers; it is not killed, so nothing is written twice there.
+    producer = AIOKafkaProducer(
+        bootstrap_servers=flow.bootstrap, acks="all", linger_ms=5, enable_idempotence=flow.cluster != "my-cluster"
+    )
     await producer.start()
     began = time.monotonic()
-    # A chunk of consecutive records has each package at most once, so a chunk that is written again after a broker was
-    # killed can double a record only, and which ones it did is what the returned futures tell.
     for first in range(0, flow.records, flow.keys):
         chunk = range(first, min(first + flow.keys, flow.records))
         for number in chunk:
@@ -173,6 +175,34 @@ def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
     lost = [each["location"] for each in expected if each["location"] not in counts]
     doubled = [name for name, count in counts.items() if count > 1]
     return f"{flow.package(number)}: lost {lost}, doubled {doubled}, {len(shown)} shown of {len(expected)}"
+
+
+@asynccontextmanager
+async def stormy_stack(folder: Path, **settings: str) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+    """A stack of its own, to be killed piece by piece, and its gateway."""
+    with (folder / "log.txt").open("w") as log:
+        stack = Stack.on_free_ports(
+            folder / "data",
+            {"GRACEFUL_SHUTDOWN": "2s", **settings},
+            lambda name, line: print(name, line, file=log, flush=True),
+        )
+        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=30) as http:
+            yield stack, http
+
+
+async def storm(
+    stack: Stack, http: httpx.AsyncClient, flow: Flow, kills: list[Callable[[], Awaitable[str]]], per_second: float
+) -> str:
+    """Let the records flow while `kills` strike, check every package, and say what happened."""
+    began = time.monotonic()
+    await make_topic(flow)
+    await register(http, flow)
+    await subscribe(http, flow, consumers=2)
+    async with killing(kills, pause_seconds=(1, 4)) as killed:
+        await produce(flow, per_second)
+    await all_arrived(http, flow, within_seconds=600)
+    assert sum(killed.values()) >= (20 if FULL else 2)
+    return report(flow, killed, began)
 
 
 def report(flow: Flow, killed: Counter[str], began: float) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,65 +18,48 @@ from tests.chaos.kafka_storm import (
     all_arrived,
     compare,
     killer,
-    killing,
     make_topic,
     produce,
     register,
-    report,
+    storm,
+    stormy_stack,
     subscribe,
 )
 
 
 @pytest.fixture
-async def storm_stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    """A stack of its own: it is killed piece by piece."""
-    with (tmp_path / "log.txt").open("w") as log:
-        stack = Stack.on_free_ports(
-            tmp_path / "data", {"GRACEFUL_SHUTDOWN": "2s"}, lambda name, line: print(name, line, file=log, flush=True)
-        )
-        async with stack:
-            yield stack
-
-
-@pytest.fixture
-async def storm_http(storm_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=storm_stack.gateway_url, timeout=30) as client:
-        yield client
+async def embedded(tmp_path: Path) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+    async with stormy_stack(tmp_path) as running:
+        yield running
 
 
 @pytest.mark.timeout(1200)
 async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
-    storm_stack: Stack, storm_http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+    embedded: tuple[Stack, httpx.AsyncClient], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stack, http = embedded
     records, keys, per_second = (100_000, 1_000, 700) if FULL else (1_500, 30, 100)
-    flow = Flow(records, keys, 4, "my-cluster", storm_stack.bootstrap)
-    began = time.monotonic()
-    await make_topic(flow)
-    await register(storm_http, flow)
-    await subscribe(storm_http, flow, consumers=2)
-    kills = [killer(storm_stack, "workers"), killer(storm_stack, "temporal")]
-    async with killing(kills, pause_seconds=(1, 4)) as killed:
-        await produce(flow, per_second)
-    await all_arrived(storm_http, flow, within_seconds=600)
+    flow = Flow(records, keys, 4, "my-cluster", stack.bootstrap)
+    told = await storm(stack, http, flow, [killer(stack, "workers"), killer(stack, "temporal")], per_second)
     with capsys.disabled():
-        sys.stdout.write(f"\n{report(flow, killed, began)}\n")
-    assert sum(killed.values()) >= (20 if FULL else 2)
+        sys.stdout.write(f"\n{told}\n")
 
 
 @pytest.mark.timeout(600)
 async def test_a_member_that_joins_and_leaves_all_the_time_loses_and_doubles_nothing(
-    storm_stack: Stack, storm_http: httpx.AsyncClient
+    embedded: tuple[Stack, httpx.AsyncClient],
 ) -> None:
+    stack, http = embedded
     records, keys, seconds = (20_000, 200, 60) if FULL else (600, 20, 8)
-    flow = Flow(records, keys, 4, "my-cluster", storm_stack.bootstrap)
+    flow = Flow(records, keys, 4, "my-cluster", stack.bootstrap)
     await make_topic(flow)
-    await register(storm_http, flow)
-    await subscribe(storm_http, flow, **{"group.id": "stormy"})
+    await register(http, flow)
+    await subscribe(http, flow, **{"group.id": "stormy"})
     producing = asyncio.create_task(produce(flow, records / seconds))
     while not producing.done():
         await _join_for_a_moment(flow)
     await producing
-    await all_arrived(storm_http, flow, within_seconds=300)
+    await all_arrived(http, flow, within_seconds=300)
 
 
 async def _join_for_a_moment(flow: Flow) -> None:

@@ -3,30 +3,15 @@
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from domain.subscription import Subscription, SubscriptionOptions
-from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
+from tests.brokers.apache import ApacheKafka
 from tests.brokers.embedded import running_broker
-
-FOUND = pytest.StashKey[Installation | str]()
-
-
-def apache_kafka_here(config: pytest.Config) -> Installation | str:
-    """Apache Kafka on this machine, or why there is none. Looked for once."""
-    if FOUND not in config.stash:
-        config.stash[FOUND] = find_installation(config.cache)
-    return config.stash[FOUND]
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
-        return True
-    return None
+from tests.conftest import apache_kafka_here
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,12 +20,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         absent = isinstance(apache_kafka_here(metafunc.config), str)
         brokers = ["embedded_broker"] if absent else ["embedded_broker", "apache_broker"]
         metafunc.parametrize("broker", brokers, indirect=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = apache_kafka_here(config)
-    line = f"not tested: {found}" if isinstance(found, str) else f"tested ({found.origin})"
-    terminalreporter.write_line(f"Apache Kafka: {line}.")
 
 
 @pytest.fixture
@@ -54,14 +33,6 @@ def broker(request: pytest.FixtureRequest) -> str:
 def embedded_broker() -> Iterator[str]:
     with running_broker() as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    installation = apache_kafka_here(pytestconfig)
-    assert isinstance(installation, Installation), installation
-    with running_apache_kafka(installation, tmp_path_factory.mktemp("kafka")) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,29 @@
+"""The storm with the broker in it, which Apache Kafka survives."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.brokers.apache import ApacheKafka
+from tests.chaos.kafka_storm import FULL, Flow, killer, storm, stormy_stack
+
+
+@pytest.mark.timeout(1200)
+async def test_kills_of_apache_kafka_too_lose_and_double_nothing(
+    tmp_path: Path, apache_kafka: ApacheKafka, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, keys, per_second = (100_000, 1_000, 700) if FULL else (1_000, 20, 60)
+    flow = Flow(records, keys, 4, "apache", apache_kafka.address)
+
+    async def kill_broker() -> str:
+        await asyncio.shield(asyncio.to_thread(apache_kafka.restart_after_a_crash))
+        return "broker"
+
+    async with stormy_stack(tmp_path, KAFKA_CLUSTERS=json.dumps({"apache": apache_kafka.address})) as (stack, http):
+        kills = [killer(stack, "workers"), killer(stack, "temporal"), kill_broker]
+        told = await storm(stack, http, flow, kills, per_second)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{told}\n")

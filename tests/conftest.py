@@ -25,9 +25,12 @@ def executable(name: str) -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """Temporal's time-skipping test server: a month passes in a second."""
+    """Temporal's time-skipping test server: a month passes in a second.
+
+    One for each file: an activity that outlives its workflow would stop time for every test after it.
+    """
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
         test_server_existing_path=executable("temporal-test-server"),

@@ -15,7 +15,7 @@ from infra.database import CardTokens, Database, Payments
 log = logging.getLogger("Payment")
 
 DECLINED_NUMBERS = frozenset({"4111111111111111", "4000000000000002"})
-"""The seed of this product's own failing request, and Stripe's test card for a decline."""
+"""The card of the failing example in the README, and Stripe's test card for a decline."""
 
 
 class CardVault:

@@ -127,10 +127,21 @@ class PartitionProgress(Payload):
     end: int
     lag: int
     """Records between `committed` and `end`."""
+    rate: float = 0.0
+    """Records delivered per second, over about the last 10 seconds."""
+    dead_lettered: int = 0
+    """Since the consumer began."""
+    oldest_in_flight_seconds: float = 0.0
+    """How long the oldest record that was read has been waiting for its acknowledgement."""
+    last_error: str | None = None
+    """Why a record is being tried again, or what expired before it was read."""
 
 
 class ConsumerProgress(Payload):
-    """What a consumer reports with each heartbeat: of its partitions the first 100, and counts since it began."""
+    """What a consumer reports with each heartbeat: its first 100 partitions, and all of them together.
+
+    Counts are those since it began.
+    """
 
     partitions: list[PartitionProgress]
     received: int
@@ -139,9 +150,7 @@ class ConsumerProgress(Payload):
     in_flight: int
     """Calls to Temporal."""
     rate: float = 0.0
-    """Records delivered per second, over about the last 10 seconds."""
     oldest_in_flight_seconds: float = 0.0
-    """Since when the oldest record that was read waits for its acknowledgement."""
     last_error: str | None = None
 
 

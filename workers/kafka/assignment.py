@@ -1,16 +1,39 @@
 """The partitions that a consumer has between two rebalances."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from domain.subscription import PartitionProgress
 from workers.kafka.commits import CommitSchedule
-from workers.kafka.delivery import Counts, Delivery, Route
+from workers.kafka.counts import Counts
+from workers.kafka.delivery import Delivery, Route
 from workers.kafka.offsets import OffsetTracker
 from workers.kafka.records import Record
 
-MAX_PENDING_RECORDS = 4_000
-MAX_PENDING_BYTES = 32 * 1024 * 1024
-PARTITIONS_REPORTED = 100
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of one partition may wait in memory. A partition that is full is not read until there is room again."""
+
+    records: int
+    bytes: int
+    span: int = 100_000
+    """Records since the oldest that waits, those that are done with included: they are remembered, and come again
+    after a crash."""
+
+    @classmethod
+    def shared_by(cls, partitions: int) -> Self:
+        """What each of a consumer's partitions has: together at most 64 MiB and 16,000 records, or 250 each."""
+        return cls(
+            records=min(4_000, max(250, 16_000 // partitions)),
+            bytes=min(32 * MIB, max(MIB, 64 * MIB // partitions)),
+        )
+
+    def is_left(self, tracker: OffsetTracker) -> bool:
+        return tracker.pending <= self.records and tracker.pending_bytes <= self.bytes and tracker.span <= self.span
 
 
 class Assignment:
@@ -25,11 +48,16 @@ class Assignment:
         committed: Mapping[int, int],
         route: Route,
         source: Callable[[int], str],
-        counts: Counts,
+        counts: Mapping[int, Counts],
         *,
         now: float,
     ) -> None:
-        """`positions` is where each partition begins, `committed` what its group has committed, if anything."""
+        """`positions` is where each partition begins, `committed` what its group has committed, if anything.
+
+        `counts` has what was done with each partition so far, and goes on counting.
+        """
+        self._room = Room.shared_by(len(positions))
+        self._counts = counts
         self._trackers = {partition: OffsetTracker(position) for partition, position in positions.items()}
         self._schedule = CommitSchedule(committed, now)
         self._delivery = Delivery(route, source, self._finished, counts)
@@ -43,21 +71,12 @@ class Assignment:
 
     def with_room(self) -> list[int]:
         """The partitions that may be read on."""
-        return [
-            partition
-            for partition, tracker in self._trackers.items()
-            if tracker.pending <= MAX_PENDING_RECORDS and tracker.pending_bytes <= MAX_PENDING_BYTES
-        ]
+        return [partition for partition, tracker in self._trackers.items() if self._room.is_left(tracker)]
 
-    def oldest_waiting_seconds(self, now: float) -> float:
-        """How long the oldest record that is not delivered yet has been waiting."""
-        since = [tracker.waiting_since for tracker in self._trackers.values() if tracker.waiting_since is not None]
-        return max(0.0, now - min(since, default=now))
-
-    def accept(self, records: Iterable[Record], now: float) -> None:
+    def accept(self, records: Sequence[Record], now: float) -> None:
         for record in records:
             self._trackers[record.partition].delivered(record.offset, record.size_bytes, now)
-            self._delivery.accept(record)
+        self._delivery.accept(records)
 
     def check(self) -> None:
         """Raises what kept a delivery from ending, if anything did."""
@@ -80,12 +99,12 @@ class Assignment:
         """Drop what was not sent yet; wait for what was."""
         await self._delivery.close(patience_seconds)
 
-    def progress(self, ends: Mapping[int, int]) -> list[PartitionProgress]:
+    def progress(self, ends: Mapping[int, int], now: float) -> list[PartitionProgress]:
         """`ends` are the logs' ends, where they are known."""
-        reported = list(self._trackers.items())[:PARTITIONS_REPORTED]
-        return [self._partition_progress(partition, tracker, ends) for partition, tracker in reported]
+        return [self._partition_progress(partition, ends, now) for partition in sorted(self._trackers)]
 
-    def _partition_progress(self, partition: int, tracker: OffsetTracker, ends: Mapping[int, int]) -> PartitionProgress:
+    def _partition_progress(self, partition: int, ends: Mapping[int, int], now: float) -> PartitionProgress:
+        tracker, counts = self._trackers[partition], self._counts[partition]
         committed = self._schedule.committed.get(partition, 0)
         end = ends.get(partition, tracker.position)
         return PartitionProgress(
@@ -95,6 +114,10 @@ class Assignment:
             position=tracker.position,
             end=end,
             lag=max(0, end - committed),
+            rate=round(counts.rate.sampled(counts.delivered, now), 1),
+            dead_lettered=counts.dead_lettered,
+            oldest_in_flight_seconds=round(now - (tracker.waiting_since or now), 1),
+            last_error=counts.last_error,
         )
 
     def _safe(self) -> dict[int, int]:

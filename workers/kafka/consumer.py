@@ -8,6 +8,7 @@ throws away what was fetched), and a consumer that fails is replaced by a new on
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBrok
 from infra.kafka import KafkaClusters, KafkaUnreachable
 from workers.kafka.assignment import Assignment
 from workers.kafka.client import as_record, new_client, stop_client
-from workers.kafka.delivery import Counts, Route
+from workers.kafka.counts import Counts
+from workers.kafka.delivery import Route
 from workers.kafka.rate import Rate
 from workers.kafka.records import Record
 from workers.kafka.watchdog import Watchdog
@@ -31,6 +33,7 @@ POLL_RECORDS = 1_000
 COMMIT_SECONDS = 5.0
 BEGIN_SECONDS = 30.0
 REPORT_SECONDS = 1.0
+PARTITIONS_REPORTED = 100
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ class TopicConsumer:
         self._incarnation: str | None = None
         self._generation = 0
         self._rebalancing = False
-        self._counts = Counts()
-        self._rate = Rate(0, time.monotonic())
+        self._counts = defaultdict[int, Counts](lambda: Counts(Rate(0, time.monotonic())))
         self._watchdog = Watchdog()
         self._report_at = 0.0
 
@@ -195,10 +197,9 @@ class TopicConsumer:
         if offset >= beginning:
             end = (await self._client.end_offsets([tp]))[tp]
             await self._beyond_end(tp.partition, offset, end)
-        self._counts.last_error = (
-            f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
-        )
-        log.error("%s: %s", self._subscription.id, self._counts.last_error)
+        expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
+        self._counts[tp.partition].errors["expired"] = expired
+        log.error("%s: %s", self._subscription.id, expired)
         with suppress(IllegalStateError):
             self._client.seek(tp, beginning)
             if self._assignment is not None:
@@ -272,17 +273,18 @@ class TopicConsumer:
             self._report_progress(self._assignment)
 
     def _report_progress(self, assignment: Assignment | None) -> None:
-        now = time.monotonic()
+        partitions = assignment.progress(self._ends(), time.monotonic()) if assignment else []
+        counts = self._counts.values()
         self._report(
             ConsumerProgress(
-                partitions=assignment.progress(self._ends()) if assignment else [],
+                partitions=partitions[:PARTITIONS_REPORTED],
                 in_flight=assignment.in_flight if assignment else 0,
-                rate=round(self._rate.sampled(self._counts.delivered, now), 1),
-                oldest_in_flight_seconds=round(assignment.oldest_waiting_seconds(now), 1) if assignment else 0.0,
-                received=self._counts.received,
-                delivered=self._counts.delivered,
-                dead_lettered=self._counts.dead_lettered,
-                last_error=self._counts.last_error,
+                rate=round(sum(partition.rate for partition in partitions), 1),
+                oldest_in_flight_seconds=max((p.oldest_in_flight_seconds for p in partitions), default=0.0),
+                received=sum(each.received for each in counts),
+                delivered=sum(each.delivered for each in counts),
+                dead_lettered=sum(each.dead_lettered for each in counts),
+                last_error=next((each.last_error for each in counts if each.last_error), None),
             )
         )
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domain.dead_letter import Stage, read_return
 from domain.inbox import Batch, Message, origin
 from domain.payload import Payload
+from workers.kafka.counts import Counts
 from workers.kafka.lanes import Lanes, Limits
 from workers.kafka.records import Poison, Record, read_key, read_message
 
@@ -37,16 +38,6 @@ class DeadLetters(Protocol):
 
     async def keep(self, record: Record, reason: Poison) -> None:
         """Return once the record is kept; any error means: try again."""
-
-
-@dataclass
-class Counts:
-    """What a consumer has done since it began, and what hinders it now."""
-
-    received: int = 0
-    delivered: int = 0
-    dead_lettered: int = 0
-    last_error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,9 +72,16 @@ class Delivery:
     """Takes the records of one assignment to the sink or to the dead letters."""
 
     def __init__(
-        self, route: Route, source: Callable[[int], str], finished: Callable[[Record], None], counts: Counts
+        self,
+        route: Route,
+        source: Callable[[int], str],
+        finished: Callable[[Record], None],
+        counts: Mapping[int, Counts],
     ) -> None:
-        """`source` names a partition in batches; `finished` is told of every record that is done with."""
+        """`source` names a partition in batches; `finished` is told of every record that is done with.
+
+        `counts` has each partition's.
+        """
         self._route = route
         self._lanes: Lanes[Item] = Lanes(route.limits)
         self._source = source
@@ -97,9 +95,14 @@ class Delivery:
     def in_flight(self) -> int:
         return len(self._calls)
 
-    def accept(self, record: Record) -> None:
-        """Queue a record and return at once."""
-        self._counts.received += 1
+    def accept(self, records: Iterable[Record]) -> None:
+        """Queue records and return at once. Those of one key travel together, as far as the limits allow."""
+        for record in records:
+            self._queue(record)
+        self._start_calls()
+
+    def _queue(self, record: Record) -> None:
+        self._counts[record.partition].received += 1
         returned = read_return(record.topic, record.headers)
         if returned and returned.subscription != self._route.subscription:
             self._finished(record)
@@ -109,7 +112,6 @@ class Delivery:
             self._lanes.add(lane, Item(record, read_message(record, self._route.body)))
         except Poison as poison:
             self._lanes.add(DEAD_LETTERS, Item(record, poison))
-        self._start_calls()
 
     def check(self) -> None:
         """Raises what ended a call before its records were done with: a fault of this program."""
@@ -153,11 +155,11 @@ class Delivery:
         """Deliver, halving a batch that is refused until the record to blame stands alone."""
         batch = Batch[Any](messages=[item.content for item in items], source=self._source(items[0].partition))
         try:
-            await self._persist(lambda: self._route.sink.deliver(key, batch))
+            await self._persist(items[0].record, key, lambda: self._route.sink.deliver(key, batch))
         except BatchRefused as refused:
             await self._deliver_halves(key, items, refused)
             return
-        self._counts.delivered += len(items)
+        self._counts[items[0].partition].delivered += len(items)
         log.info("%s has %s", key, ", ".join(message.origin for message in batch.messages))
         for item in items:
             self._finished(item.record)
@@ -171,25 +173,29 @@ class Delivery:
         await self._deliver(key, items[middle:])
 
     async def _bury(self, record: Record, reason: Poison) -> None:
-        await self._persist(lambda: self._route.dead_letters.keep(record, reason))
+        await self._persist(record, record.id, lambda: self._route.dead_letters.keep(record, reason))
         log.warning("%s is a dead letter: %s: %s", origin(record.id, record.trace), reason.kind, reason)
-        self._counts.dead_lettered += 1
+        self._counts[record.partition].dead_lettered += 1
         self._finished(record)
 
-    async def _persist(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _persist(self, first: Record, what: str, call: Callable[[], Awaitable[None]]) -> None:
         """Try until it succeeds or is refused: an outage keeps records waiting, it never drops one."""
+        errors = self._counts[first.partition].errors
+        try:
+            await self._until_it_succeeds(errors, what, call)
+        finally:
+            errors.pop(what, None)
+
+    async def _until_it_succeeds(self, errors: dict[str, str], what: str, call: Callable[[], Awaitable[None]]) -> None:
         attempt = 0
         while True:
             try:
-                await call()
+                return await call()
             except BatchRefused:
                 raise
             except Exception as error:
-                self._counts.last_error = f"{type(error).__name__}: {error}"
-                log.warning("trying again after %s", self._counts.last_error)
-            else:
-                self._counts.last_error = None
-                return
+                errors[what] = f"{type(error).__name__}: {error}"
+                log.warning("%s: trying again after %s", what, errors[what])
             await asyncio.sleep(_backoff_seconds(attempt))
             attempt += 1
 

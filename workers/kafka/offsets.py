@@ -41,6 +41,11 @@ class OffsetTracker:
     def pending_bytes(self) -> int:
         return self._pending_bytes
 
+    @property
+    def span(self) -> int:
+        """Records since the oldest unfinished one, those that are finished included."""
+        return len(self._delivered)
+
     def delivered(self, offset: int, size_bytes: int, now: float) -> None:
         """Follow a record; offsets must rise."""
         if offset < self._position:

@@ -5,7 +5,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from domain.inbox import Batch
+from workers.kafka.counts import Counts
 from workers.kafka.delivery import BatchRefused
+from workers.kafka.rate import Rate
 from workers.kafka.records import Poison, Record
 
 
@@ -18,6 +20,8 @@ class RecordingSink:
         self.outages = 0
         """Calls that fail before one succeeds."""
         self.refused_contents: set[str] = set()
+        self.away: set[str] = set()
+        """Keys that are away until a test takes them out."""
         self.calls = 0
         self.most_at_once: Counter[str] = Counter()
         self._at_once: Counter[str] = Counter()
@@ -38,6 +42,8 @@ class RecordingSink:
         if self.outages > 0:
             self.outages -= 1
             raise ConnectionError("Temporal is away")
+        if key in self.away:
+            raise ConnectionError(f"{key} is away")
         if any(message.body.content in self.refused_contents for message in batch.messages):
             raise BatchRefused("blob too large")
         self.batches.append((key, batch))
@@ -63,3 +69,7 @@ class RecordingDeadLetters:
             self.outages -= 1
             raise ConnectionError("Kafka is away")
         self.kept.append((record.offset, reason.kind))
+
+
+def new_counts(*partitions: int) -> dict[int, Counts]:
+    return {partition: Counts(Rate(0, now=100)) for partition in partitions or (0,)}

@@ -20,9 +20,9 @@ from infra import dead_letter_reader, dead_letters
 from infra.dead_letters import DeadLetters, Place, UnknownDeadLetter
 from infra.kafka import KafkaClusters
 from tests.workers.kafka.conftest import Topics, subscription
-from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink
+from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
 from workers.kafka.dead_letters import DeadLetterTopic
-from workers.kafka.delivery import Counts, Delivery, Route
+from workers.kafka.delivery import Delivery, Route
 from workers.kafka.lanes import Limits
 from workers.kafka.records import Poison, Record, read_message
 
@@ -265,7 +265,7 @@ async def test_only_its_subscription_receives_what_was_sent_back() -> None:
     for subscription_id, received in (("mine", ["posts-0-7@1000"]), ("another", [])):
         sink, finished = RecordingSink(), asyncio.Event()
         route = Route(sink, RecordingDeadLetters(), SocialMediaPost, Limits(8, 100), subscription_id)
-        Delivery(route, str, lambda _, done=finished: done.set(), Counts()).accept(record)  # type: ignore[misc]
+        Delivery(route, str, lambda _, done=finished: done.set(), new_counts()).accept([record])  # type: ignore[misc]
         await asyncio.wait_for(finished.wait(), 20)
         assert [message.id for _, batch in sink.batches for message in batch.messages] == received
 

@@ -6,8 +6,8 @@ import pytest
 
 from domain.user_feed import SocialMediaPost
 from tests.eventually import eventually
-from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink
-from workers.kafka.delivery import Counts, Delivery, Route
+from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
+from workers.kafka.delivery import Delivery, Route
 from workers.kafka.lanes import Limits
 from workers.kafka.records import Record
 
@@ -19,10 +19,14 @@ class World:
         self.sink = RecordingSink()
         self.dead_letters = RecordingDeadLetters()
         self.finished: list[int] = []
-        self.counts = Counts()
+        self.all_counts = new_counts()
+        self.counts = self.all_counts[0]
         route = Route(self.sink, self.dead_letters, SocialMediaPost, Limits(lanes_in_flight=8, batch_records=100))
         self.delivery = Delivery(
-            route, lambda partition: f"local/posts/e/{partition}", lambda r: self.finished.append(r.offset), self.counts
+            route,
+            lambda partition: f"local/posts/e/{partition}",
+            lambda r: self.finished.append(r.offset),
+            self.all_counts,
         )
         self._next = 0
 
@@ -30,8 +34,13 @@ class World:
         self.write(key, b'{"content": "%s", "metadata": ""}' % content.encode())
 
     def write(self, key: bytes | None, value: bytes | None) -> None:
-        self.delivery.accept(Record("posts", 0, self._next, key, value, -1, ()))
-        self._next += 1
+        self.poll((key, value))
+
+    def poll(self, *records: tuple[bytes | None, bytes | None]) -> None:
+        """Hand over records that were read together."""
+        read = enumerate(records, self._next)
+        self.delivery.accept([Record("posts", 0, offset, key, value, -1, ()) for offset, (key, value) in read])
+        self._next += len(records)
 
     async def all_finished(self) -> None:
         await eventually(lambda: len(self.finished) == self._next, timeout_seconds=20)
@@ -50,6 +59,13 @@ async def test_what_waits_behind_a_call_travels_in_one_batch_with_its_source(wor
     assert [m.id for m in first.messages] == ["posts-0-0"]
     assert [m.offset for m in second.messages] == [1, 2, 3, 4]
     assert second.source == "local/posts/e/0"
+
+
+async def test_what_was_read_together_for_a_key_travels_together(world: World) -> None:
+    value = b'{"content": "x", "metadata": ""}'
+    world.poll((b"ann", value), (b"bob", value), (b"ann", value))
+    await world.all_finished()
+    assert {key: [m.offset for m in batch.messages] for key, batch in world.sink.batches} == {"ann": [0, 2], "bob": [1]}
 
 
 async def test_one_call_per_key_is_in_flight_and_its_records_stay_in_order(world: World) -> None:
@@ -79,6 +95,18 @@ async def test_an_outage_keeps_records_waiting_and_is_told_until_it_ends(world: 
     await world.all_finished()
     assert world.counts.last_error is None
     assert world.sink.contents() == {"ann": ["hello"]}
+
+
+async def test_the_success_of_one_key_does_not_hide_the_error_of_another(world: World) -> None:
+    world.sink.away.add("ann")
+    world.post(b"ann", "hello")
+    await eventually(lambda: world.counts.last_error == "ConnectionError: ann is away")
+    world.post(b"bob", "hello")
+    await eventually(lambda: world.finished == [1])
+    assert world.counts.last_error == "ConnectionError: ann is away"
+    world.sink.away.clear()
+    await world.all_finished()
+    assert world.counts.last_error is None
     assert world.dead_letters.kept == []
 
 
@@ -139,8 +167,8 @@ async def test_a_fault_of_the_program_is_raised_and_not_swallowed(world: World) 
         raise KeyError("no such partition")
 
     route = Route(world.sink, world.dead_letters, SocialMediaPost, Limits(8, 100))
-    delivery = Delivery(route, str, broken, Counts())
-    delivery.accept(Record("posts", 0, 0, b"ann", b'{"content": "x", "metadata": ""}', -1, ()))
+    delivery = Delivery(route, str, broken, new_counts())
+    delivery.accept([Record("posts", 0, 0, b"ann", b'{"content": "x", "metadata": ""}', -1, ())])
     await eventually(lambda: delivery.in_flight == 0)
     with pytest.raises(KeyError, match="no such partition"):
         delivery.check()

@@ -6,8 +6,8 @@ import pytest
 
 from domain.user_feed import SocialMediaPost
 from tests.eventually import eventually
-from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink
-from workers.kafka.delivery import Counts, Delivery, Route
+from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
+from workers.kafka.delivery import Delivery, Route
 from workers.kafka.lanes import Limits
 from workers.kafka.records import Record, read_message
 
@@ -54,10 +54,9 @@ def test_a_malformed_or_long_state_is_left_out() -> None:
 async def test_the_log_names_every_record_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
     finished: list[int] = []
     route = Route(RecordingSink(), RecordingDeadLetters(), SocialMediaPost, Limits(8, 100))
-    delivery = Delivery(route, str, lambda r: finished.append(r.offset), Counts())
+    delivery = Delivery(route, str, lambda r: finished.append(r.offset), new_counts())
     with caplog.at_level(logging.INFO, logger="workers.kafka.delivery"):
-        delivery.accept(record(("traceparent", PARENT)))
-        delivery.accept(record(("traceparent", PARENT), value=b"{", offset=42))
+        delivery.accept([record(("traceparent", PARENT)), record(("traceparent", PARENT), value=b"{", offset=42)])
         await eventually(lambda: len(finished) == 2)
     assert f"ann has posts-0-41 trace {PARENT.decode()}" in caplog.messages
     assert any(

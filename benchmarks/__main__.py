@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from benchmarks.kafka import Plan, run
+from benchmarks import kafka, stuck_key
 
 
 def main() -> None:
@@ -12,15 +12,32 @@ def main() -> None:
         description="Measure the patterns on an embedded stack of their own, and print ratios.",
     )
     benchmarks = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    kafka = benchmarks.add_parser("kafka", help="records from a topic into package trackers")
-    kafka.add_argument("--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)")
-    kafka.add_argument("--keys", type=int, default=50, help="packages (default: %(default)s)")
-    kafka.add_argument("--partitions", type=int, default=4, help="of the topic (default: %(default)s)")
-    kafka.add_argument("--single", type=int, default=2_000, help="records for one signal each (default: %(default)s)")
-    kafka.add_argument("--one-key", type=int, default=100_000, help="records for one key alone; 0 for none")
+    _add_kafka(benchmarks.add_parser("kafka", help="records from a topic into package trackers"))
+    _add_stuck_key(benchmarks.add_parser("stuck-key", help="user feeds beside one that is stuck"))
     arguments = parser.parse_args()
-    plan = Plan(arguments.records, arguments.keys, arguments.partitions, arguments.single, arguments.one_key)
-    asyncio.run(run(plan))
+    asyncio.run(arguments.run(arguments))
+
+
+def _add_kafka(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)"
+    )
+    parser.add_argument("--keys", type=int, default=50, help="packages (default: %(default)s)")
+    parser.add_argument("--partitions", type=int, default=4, help="of the topic (default: %(default)s)")
+    parser.add_argument("--single", type=int, default=2_000, help="records for one signal each (default: %(default)s)")
+    parser.add_argument("--one-key", type=int, default=100_000, help="records for one key alone; 0 for none")
+    parser.set_defaults(
+        run=lambda given: kafka.run(
+            kafka.Plan(given.records, given.keys, given.partitions, given.single, given.one_key)
+        )
+    )
+
+
+def _add_stuck_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--users", type=int, default=20, help="not counting the stuck one (default: %(default)s)")
+    parser.add_argument("--posts", type=int, default=20, help="of each user (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs (default: %(default)s)")
+    parser.set_defaults(run=lambda given: stuck_key.run(stuck_key.Plan(given.users, given.posts, given.rounds)))
 
 
 if __name__ == "__main__":

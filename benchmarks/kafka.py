@@ -1,18 +1,17 @@
 """Kafka to state: from a topic full of records to package trackers that show them over HTTP.
 
 Against (a) one signal per record, the same pipeline with batches of one, and (b) reading the topic with aiokafka and
-doing nothing. Every result is checked: each package shows the last locations of its records, in order.
+doing nothing. The time counts from the first record written, into a subscription that has its partitions already, to
+the last one shown. Every result is checked: each package shows the last locations of its records, in order.
 """
 
 import asyncio
 import json
 import sys
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -22,6 +21,7 @@ from rich.table import Table
 from temporalio.client import Client
 
 from benchmarks.processes import Usage, usage
+from benchmarks.stack import benchmark_stack
 from devstack.stack import Stack
 from domain.package_tracker import LOCATIONS_KEPT
 from domain.patterns import PACKAGE_TRACKER
@@ -29,6 +29,8 @@ from domain.patterns import PACKAGE_TRACKER
 CLUSTER = "my-cluster"
 GIVE_UP_AFTER_SECONDS = 1_800
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+SINGLE = "one signal per record"
+READ_ONLY = "read only"
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,33 @@ def location(number: int) -> dict[str, str]:
     return {"timestamp": f"{moment:%Y-%m-%d %H:%M}", "location": f"Mountain Road {number}, Brussels"}
 
 
+async def subscribe(http: httpx.AsyncClient, source: str, sink: str, options: dict[str, int]) -> str:
+    """Subscribe, and wait until a consumer has the partitions: joining a group takes seconds, whatever comes."""
+    body = {"source": source, "sink": sink, "options": options}
+    subscription: dict[str, str] = (await http.post("/subscriptions", json=body)).raise_for_status().json()
+    deadline = time.perf_counter() + GIVE_UP_AFTER_SECONDS
+    while time.perf_counter() < deadline:
+        consumers = (await http.get(f"/subscriptions/{subscription['id']}")).json()["consumers"]
+        if any(consumer["partitions"] for consumer in consumers):
+            return subscription["id"]
+        await asyncio.sleep(0.05)
+    raise TimeoutError(subscription["id"])
+
+
 async def run(plan: Plan) -> None:
     """Start a stack, fill topics, measure, and print one table."""
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
-        stack = Stack.on_free_ports(Path(folder) / "data", {}, lambda name, line: print(name, line, file=log))
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as http:
-            bench = Bench(stack, http, plan, console)
-            await bench.measure_all()
-            console.print(bench.table())
+    console = Console(width=120)
+    async with benchmark_stack({}) as (stack, http):
+        bench = Bench(stack, http, plan, console)
+        await bench.measure_all()
+        console.print(bench.table())
+
+
+async def make_topic(stack: Stack, topic: str, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, partitions, 1)])
+    await admin.close()
 
 
 class Bench:
@@ -101,25 +121,28 @@ class Bench:
         self._results: list[Result] = []
 
     async def measure_all(self) -> None:
-        await self._ingest("warm-up", await self._fill(1_000, self._plan.keys), max_batch=100)
+        await self._ingest("warm-up", await self._new_load(1_000, self._plan.keys), {})
         await self._note(
-            self._ingest("one signal per record", await self._fill(self._plan.single, self._plan.keys), max_batch=1)
+            self._ingest(SINGLE, await self._new_load(self._plan.single, self._plan.keys), {"maxBatch": 1})
         )
         for records in self._plan.records:
-            load = await self._fill(records, self._plan.keys)
+            load = await self._new_load(records, self._plan.keys)
+            await self._note(self._ingest("batched", load, {}))
             await self._note(self._read_only(load))
-            await self._note(self._ingest("batched", load, max_batch=100))
         if self._plan.one_key:
-            await self._note(self._ingest("one key alone", await self._fill(self._plan.one_key, 1), max_batch=100))
+            await self._note(self._ingest("one key alone", await self._new_load(self._plan.one_key, 1), {}))
 
     def table(self) -> Table:
-        single = next(result for result in self._results if result.what == "one signal per record")
+        """The results, each against one signal per record and against reading as many records only."""
+        single = next(result for result in self._results if result.what == SINGLE)
+        reading = [result for result in self._results if result.what == READ_ONLY]
         table = Table(title=f"Kafka to state: {self._plan.keys} keys, {self._plan.partitions} partitions")
         for column in (
             "",
             "records",
             "records/s",
             "x one signal",
+            "of reading",
             "server CPU/rec",
             "worker CPU/rec",
             "events/rec",
@@ -132,6 +155,7 @@ class Bench:
                 f"{r.records:,}",
                 f"{r.rate:,.0f}",
                 f"{r.rate / single.rate:.1f}",
+                f"{r.rate / min(reading, key=lambda each: abs(each.records - r.records)).rate:.1%}",
                 f"{r.server_cpu / r.records * 1e6:,.0f} us",
                 f"{r.worker_cpu / r.records * 1e6:,.0f} us",
                 f"{r.history_events / r.records:.2f}",
@@ -144,16 +168,20 @@ class Bench:
         self._results.append(result)
         self._console.print(f"{result.what}: {result.records:,} records, {result.rate:,.0f}/s")
 
-    async def _fill(self, records: int, keys: int) -> Load:
-        """Write a new topic full, and register its packages."""
+    async def _new_load(self, records: int, keys: int) -> Load:
+        """Make a new topic, and register its packages."""
         run = uuid.uuid4().hex[:8]
         load = Load(f"bench-{run}", records, [f"{run}-{number}" for number in range(keys)], self._plan.partitions)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._stack.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic(load.topic, load.partitions, 1)])
-        await admin.close()
+        await make_topic(self._stack, load.topic, load.partitions)
+        for package in load.packages:
+            answer = await self._http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
+            answer.raise_for_status()
+        return load
+
+    async def _write(self, load: Load) -> None:
+        keys = len(load.packages)
         async with AIOKafkaProducer(bootstrap_servers=self._stack.bootstrap, linger_ms=20) as producer:
-            for number in range(records):
+            for number in range(load.records):
                 key = number % keys
                 await producer.send(
                     load.topic,
@@ -162,10 +190,6 @@ class Bench:
                     partition=key % load.partitions,
                 )
             await producer.flush()
-        for package in load.packages:
-            answer = await self._http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
-            answer.raise_for_status()
-        return load
 
     async def _read_only(self, load: Load) -> Result:
         """Read the topic and do nothing: what Kafka and its client allow."""
@@ -178,32 +202,20 @@ class Bench:
             seen += sum(map(len, polled.values()))
         seconds = time.perf_counter() - began
         await consumer.stop()
-        return Result("read only", load.records, seconds)
+        return Result(READ_ONLY, load.records, seconds)
 
-    async def _ingest(self, what: str, load: Load, max_batch: int) -> Result:
-        """From the subscription to every package showing its last location."""
+    async def _ingest(self, what: str, load: Load, options: dict[str, int]) -> Result:
+        """From the first record written to every package showing its last location."""
+        subscription_id = await subscribe(
+            self._http, f"kafka://{CLUSTER}/{load.topic}", "service://PackageTracker/updateLocation", options
+        )
         before, began = usage(self._stack), time.perf_counter()
-        body = {
-            "source": f"kafka://{CLUSTER}/{load.topic}",
-            "sink": "service://PackageTracker/updateLocation",
-            "options": {"maxBatch": max_batch, "maxInFlight": 64},
-        }
-        subscription = (await self._http.post("/subscriptions", json=body)).raise_for_status().json()
-        first_at = await self._first_record_at(subscription["id"], began)
+        await self._write(load)
         for package in reversed(load.packages):
             await self._until_shown(load, package)
         after, ended = usage(self._stack), time.perf_counter()
-        await self._http.delete(f"/subscriptions/{subscription['id']}")
-        return await self._result(what, load, ended - first_at, before, after)
-
-    async def _first_record_at(self, subscription_id: str, began: float) -> float:
-        """When the consumer had its partitions: joining a group takes seconds, whatever the topic holds."""
-        while time.perf_counter() < began + GIVE_UP_AFTER_SECONDS:
-            state = (await self._http.get(f"/subscriptions/{subscription_id}")).json()
-            if any(consumer["received"] for consumer in state["consumers"]):
-                return began
-            await asyncio.sleep(0.05)
-        raise TimeoutError(subscription_id)
+        await self._http.delete(f"/subscriptions/{subscription_id}")
+        return await self._result(what, load, ended - began, before, after)
 
     async def _until_shown(self, load: Load, package: str) -> None:
         expected = load.of(package)[-LOCATIONS_KEPT:]

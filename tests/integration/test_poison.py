@@ -1,0 +1,179 @@
+"""One record in a hundred is poison, of every kind, among 10,000: those and no others become dead letters."""
+
+import asyncio
+import json
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pydantic import Field
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from devstack.stack import Stack
+from domain.package_tracker import LocationUpdate, PackagePlan
+from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
+from infra.kafka import KafkaClusters
+from tests.eventually import eventually
+from workers.kafka.consumer import TopicConsumer
+from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.delivery import Route
+from workers.kafka.ingress import EntitySink
+from workers.kafka.lanes import Limits
+from workers.kafka.records import MAX_VALUE_BYTES
+from workflows import package_tracker
+
+RECORDS, KEYS, PARTITIONS = 10_000, 100, 4
+CLUSTER = "my-cluster"
+BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class YesterdaysLocation(LocationUpdate):
+    """What a version of the handler took that was too strict: places with long names were poison to it."""
+
+    location: Annotated[str, Field(max_length=30)]
+
+
+def location(number: int) -> dict[str, str]:
+    name = f"record {number} at a place with a long name" if kind_of(number) == "TooStrict" else f"record {number}"
+    return {"timestamp": f"{BEGINNING + timedelta(minutes=number):%Y-%m-%d %H:%M}", "location": name}
+
+
+POISON: dict[str, tuple[bytes | None, bytes | None]] = {
+    "NullKey": (None, b"{}"),
+    "KeyNotUtf8": (b"\xff\xfe", b"{}"),
+    "InvalidKey": (b"a/b", b"{}"),
+    "Tombstone": (b"package", None),
+    "ValueNotUtf8": (b"package", b'{"location": "\xff"}'),
+    "InvalidJson": (b"package", b"{not json"),
+    "SchemaMismatch": (b"package", b'{"timestamp": "soon", "location": "A"}'),
+    "ValueTooLarge": (b"package", b'"%s"' % (b"x" * MAX_VALUE_BYTES)),
+}
+KINDS = [*POISON, "TooStrict"]
+"""The last is good for its package, once the handler is mended."""
+
+
+def kind_of(number: int) -> str | None:
+    return KINDS[number // 100 % len(KINDS)] if number % 100 == 37 else None
+
+
+class Flow:
+    """A topic of 10,000 records, and what its packages must show."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.topic = f"poison-{uuid.uuid4().hex[:8]}"
+        self.subscription = Subscription(
+            cluster=CLUSTER,
+            topic=self.topic,
+            service="PackageTracker",
+            handler="updateLocation",
+            options=SubscriptionOptions(),
+        )
+        self._stack = stack
+        self._http = http
+
+    def package(self, number: int) -> str:
+        # Neighbours in time belong to different packages, and so do the poisonous ones.
+        return f"{self.topic}-{(number + number // KEYS) % KEYS}"
+
+    def record(self, number: int) -> tuple[bytes | None, bytes | None]:
+        kind = kind_of(number)
+        if kind in POISON:
+            return POISON[kind]
+        return self.package(number).encode(), json.dumps(location(number)).encode()
+
+    def expected(self, *, mended: bool) -> dict[str, list[dict[str, str]]]:
+        """The locations of each package, before and after the handler is mended."""
+        shown: dict[str, list[dict[str, str]]] = {}
+        for number in range(RECORDS):
+            if kind_of(number) is None or (mended and kind_of(number) == "TooStrict"):
+                shown.setdefault(self.package(number), []).append(location(number))
+        return shown
+
+    async def write(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._stack.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)])
+        await admin.close()
+        async with AIOKafkaProducer(bootstrap_servers=self._stack.bootstrap, max_request_size=2_000_000) as producer:
+            for number in range(RECORDS):
+                key, value = self.record(number)
+                partition = hash(self.package(number)) % PARTITIONS
+                await producer.send(self.topic, value, key=key, partition=partition)
+            await producer.flush()
+
+    async def consume_with_yesterdays_handler(self) -> None:
+        """Bring every record to its package, or to the dead letters, and commit."""
+        client = await Client.connect(self._stack.temporal_address, data_converter=pydantic_data_converter)
+        clusters = KafkaClusters({CLUSTER: self._stack.bootstrap})
+        dead_letters = DeadLetterTopic(clusters, self.subscription)
+        sink = EntitySink(client, package_tracker.entity(PackagePlan()), "updateLocation")
+        route = Route(sink, dead_letters, YesterdaysLocation, Limits(64, 100), self.subscription.id)
+        reports: list[ConsumerProgress] = []
+        stop = asyncio.Event()
+        task = ConsumerTask(subscription=self.subscription, member=0)
+        consumer = TopicConsumer(task, clusters, None, route, reports.append)
+        running = asyncio.create_task(consumer.run(stop))
+        await eventually(
+            lambda: running.done() or (reports and sum(p.committed for p in reports[-1].partitions) == RECORDS),
+            timeout_seconds=90,
+        )
+        stop.set()
+        await running
+        await dead_letters.close()
+
+    async def shown(self) -> dict[str, list[dict[str, str]]]:
+        locations = {}
+        for package in {self.package(number) for number in range(RECORDS)}:
+            answer = await self._http.get(f"/PackageTracker/{package}/getPackageInfo")
+            locations[package] = answer.json()["locations"] if answer.status_code == 200 else []
+        return locations
+
+    async def letters(self) -> list[dict[str, Any]]:
+        """Every dead letter that the gateway lists, page by page."""
+        path, query, found = f"/subscriptions/{self.subscription.id}/deadLetters", {"limit": 50}, []
+        while True:
+            page = (await self._http.get(path, params=query)).raise_for_status().json()
+            found += page["deadLetters"]
+            if page["next"] is None:
+                return found
+            query = {"limit": 50, **page["next"]}
+
+
+async def test_exactly_the_poison_is_in_the_dead_letters_and_what_was_mended_is_applied(
+    stack: Stack, http: httpx.AsyncClient
+) -> None:
+    flow = Flow(stack, http)
+    await flow.write()
+    for package in {flow.package(number) for number in range(RECORDS)}:
+        path = f"/PackageTracker/{package}/registerPackage"
+        (await http.post(path, json={"finalDestination": "A"})).raise_for_status()
+    await flow.consume_with_yesterdays_handler()
+    assert await flow.shown() == flow.expected(mended=False)
+
+    source = {"source": f"kafka://{CLUSTER}/{flow.topic}", "sink": "service://PackageTracker/updateLocation"}
+    (await http.post("/subscriptions", json=source)).raise_for_status()
+    letters = await flow.letters()
+    poison = Counter(kind for number in range(RECORDS) if (kind := kind_of(number)))
+    poison["SchemaMismatch"] += poison.pop("TooStrict")
+    assert Counter(letter["kind"] for letter in letters) == poison
+    assert all(letter["reason"] and letter["attempts"] == 1 for letter in letters)
+
+    sent_back = await http.post(f"/subscriptions/{flow.subscription.id}/deadLetters/redrive", json={"all": True})
+    assert sent_back.json()["redriven"] == 100
+
+    async def mended() -> bool:
+        return await flow.shown() == flow.expected(mended=True)
+
+    await eventually(mended)
+    still_poison = 100 - sum(kind_of(number) == "TooStrict" for number in range(RECORDS))
+
+    async def back_again() -> bool:
+        return [letter["attempts"] for letter in await flow.letters()] == [2] * still_poison
+
+    await eventually(back_again)
+    await http.delete(f"/subscriptions/{flow.subscription.id}")

@@ -7,7 +7,7 @@ import signal
 import uvicorn
 
 from api.app import create_app, open_gateway
-from infra import logs
+from infra import garbage, logs
 from infra.settings import Settings, load_settings
 
 
@@ -31,8 +31,10 @@ def main() -> None:
 async def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight get `settings.graceful_shutdown` to end."""
     async with open_gateway(settings) as gateway:
+        app = create_app(gateway)
+        garbage.settle()
         config = uvicorn.Config(
-            create_app(gateway),
+            app,
             host=host,
             port=port,
             log_config=None,

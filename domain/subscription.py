@@ -39,7 +39,7 @@ class SubscriptionOptions(Payload):
     group_id: Annotated[str | None, Field(alias="group.id", min_length=1, max_length=200)] = None
     consumers: Annotated[int, Field(ge=1, le=16, description="Consumers that share the partitions.")] = 1
     max_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Keys served at the same time.")] = 64
-    max_batch: Annotated[int, Field(ge=1, le=500, description="Records of a key in one signal.")] = 100
+    max_batch: Annotated[int, Field(ge=1, le=500, description="Records of a key in one signal.")] = 500
 
 
 class SubscriptionRequest(Payload):

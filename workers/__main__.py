@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from infra import logs, temporal
+from infra import garbage, logs, temporal
 from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
 from workers.systems import open_systems
@@ -41,6 +41,7 @@ async def run(settings: Settings, pools: Sequence[Pool]) -> None:
     client = await temporal.connect_worker(_runtime(settings))
     async with open_systems(settings, client) as systems:
         workers = [pool.worker(client, systems, settings.graceful_shutdown) for pool in pools]
+        garbage.settle()
         running = [asyncio.create_task(worker.run()) for worker in workers]
         log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
         await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)

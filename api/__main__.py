@@ -5,8 +5,10 @@ import asyncio
 import signal
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app, open_gateway
+from api.connections import BoundedConnection, allow_open_files
 from infra import garbage, logs
 from infra.settings import Settings, load_settings
 
@@ -30,22 +32,30 @@ def main() -> None:
 
 async def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight get `settings.graceful_shutdown` to end."""
+    allow_open_files(settings.max_connections)
     async with open_gateway(settings) as gateway:
-        app = create_app(gateway)
-        garbage.settle()
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
-        )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn raises the signal again once it has shut down; that must not end the process here.
             asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)
-        await uvicorn.Server(config).serve()
+        serving = server(create_app(gateway), settings, host, port)
+        garbage.settle()
+        await serving.serve()
+
+
+def server(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=BoundedConnection,
+        ws="none",
+        limit_concurrency=settings.max_connections,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
+    )
+    return uvicorn.Server(config)
 
 
 def _already_shut_down() -> None:

@@ -1,9 +1,21 @@
-"""Requests by route, method and status; latencies by route."""
+"""Requests by route, method and status; latencies by route; and what the process holds."""
 
+import asyncio
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+def process_metrics() -> CollectorRegistry:
+    """A registry with the process's open files, memory and processor time (on Linux), and its asyncio tasks."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    tasks = Gauge("gateway_asyncio_tasks", "Tasks of the event loop.", registry=registry)
+    tasks.set_function(lambda: len(asyncio.all_tasks()))
+    return registry
 
 
 class MetricsMiddleware:
@@ -15,6 +27,7 @@ class MetricsMiddleware:
             "gateway_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )
         self._seconds = Histogram("gateway_request_seconds", "Time to the answer.", ["route"], registry=registry)
+        self._in_flight = Gauge("gateway_requests_in_flight", "Requests not answered yet.", registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -29,9 +42,13 @@ class MetricsMiddleware:
                 status = message["status"]
             await send(message)
 
+        self._in_flight.inc()
         try:
             await self._app(scope, receive, observe)
         finally:
+            self._in_flight.dec()
+            # A method is whatever the client writes: unknown ones must not become labels without end.
+            method = scope["method"] if scope["method"] in METHODS else "other"
             route = getattr(scope.get("route"), "path", "unknown")
-            self._requests.labels(route, scope["method"], status).inc()
+            self._requests.labels(route, method, status).inc()
             self._seconds.labels(route).observe(time.perf_counter() - started)

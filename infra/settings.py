@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     max_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
+    body_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
+    """How long the whole body of a request may take to arrive."""
+    max_connections: Annotated[int, Field(gt=0)] = 2_000
+    """Connections to one gateway process; it allows itself as many open files."""
 
     card_token_key: SecretStr = SecretStr("for development only")
     """Card numbers become tokens under this key: the same number gives the same token."""

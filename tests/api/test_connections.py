@@ -1,0 +1,374 @@
+"""Clients that are slow, rude, many, or gone: each is bounded, and nothing of it is left behind."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from api import connections
+from api.__main__ import server
+from api.app import create_app
+from api.gateway import Gateway
+from api.metrics import process_metrics
+from infra.settings import Settings
+from tests.eventually import eventually
+from workflows.entities import entities
+
+JOB = json.dumps({"description": "a"}).encode()
+ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: a\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+SETTINGS = Settings(
+    body_timeout=timedelta(seconds=0.3), max_connections=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000
+)
+
+
+class EndlessTemporal:
+    """Takes every workflow, and none ever ends."""
+
+    namespace = "default"
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.starting = asyncio.Event()
+        self.may_start = asyncio.Event()
+        self.may_start.set()
+        self.long_polls = 0
+
+    async def start_workflow(self, *_: Any, id: str, **__: Any) -> None:
+        self.starting.set()
+        await self.may_start.wait()
+        self.started.append(id)
+
+    def get_workflow_handle(self, _: str) -> "EndlessTemporal":
+        return self
+
+    async def result(self) -> None:
+        self.long_polls += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.long_polls -= 1
+
+
+@dataclass
+class Running:
+    """A gateway in this process, and what it asks of Temporal."""
+
+    port: int
+    temporal: EndlessTemporal
+    server: uvicorn.Server
+
+    async def connect(self) -> "Client":
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def says(self, sent: bytes) -> bytes:
+        """What comes back until the gateway closes the connection."""
+        client = await self.connect()
+        client.send(sent)
+        return await client.rest()
+
+
+@dataclass
+class Client:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def drip(self, data: bytes, pause_seconds: float = 0.02) -> None:
+        """Send byte by byte for ever, `data` again and again, until the gateway hangs up."""
+        while True:
+            for byte in data:
+                self.writer.write(bytes([byte]))
+                await self.writer.drain()
+                await asyncio.sleep(pause_seconds)
+
+    async def rest(self) -> bytes:
+        async with asyncio.timeout(10):
+            try:
+                return await self.reader.read()
+            except ConnectionResetError:
+                return b""
+            finally:
+                self.writer.close()
+
+    def leave(self) -> None:
+        self.writer.close()
+
+
+@asynccontextmanager
+async def serving(app: Any, settings: Settings = SETTINGS) -> AsyncIterator[uvicorn.Server]:
+    running = server(app, settings, "127.0.0.1", 0)
+    task = asyncio.create_task(running.serve())
+    try:
+        await eventually(lambda: running.started)
+        yield running
+    finally:
+        running.should_exit = True
+        await task
+
+
+def port_of(running: uvicorn.Server) -> int:
+    port: int = running.servers[0].sockets[0].getsockname()[1]
+    return port
+
+
+@pytest.fixture
+async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    temporal = EndlessTemporal()
+    nothing = cast(Any, SimpleNamespace())
+    plans = entities(SETTINGS.reminder_plan, SETTINGS.moderation_plan, SETTINGS.package_plan)
+    composed = Gateway(SETTINGS, cast(Any, temporal), nothing, nothing, plans, process_metrics())
+    async with serving(create_app(composed)) as running:
+        yield Running(port_of(running), temporal, running)
+
+
+def problem(answer: bytes, status: int, kind: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode()), answer
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["type"] == f"urn:problem:{kind}"
+
+
+def post(path: str, body: bytes, length: int | None = None) -> bytes:
+    length = len(body) if length is None else length
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+    return head.encode() + body
+
+
+class TestSlowClients:
+    async def test_a_body_that_trickles_in_is_cut_off_with_408(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(post("/FanOutWorker/run/send", b"", length=900))
+        dripping = asyncio.create_task(client.drip(b" "))
+        problem(await client.rest(), 408, "body-too-slow")
+        await ended(dripping)
+        assert gateway.temporal.started == []
+
+    @pytest.mark.parametrize(
+        "sent", [b"", b"GET /health HTTP/1.1\r\nX: ", b"POST /nothing HTTP/1.1\r\nHost: a\r\n\r\n"]
+    )
+    async def test_a_connection_without_a_whole_head_is_closed(self, gateway: Running, sent: bytes) -> None:
+        client = await gateway.connect()
+        client.send(sent)
+        dripping = asyncio.create_task(client.drip(b"x"))
+        await client.rest()
+        await ended(dripping)
+        await nothing_left(gateway)
+
+    async def test_a_body_behind_its_answer_keeps_no_connection(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        dripping = asyncio.create_task(client.drip(b"1\r\nx\r\n"))
+        problem(await client.rest(), 404, "not-found")
+        await ended(dripping)
+
+    async def test_an_answer_that_nobody_reads_is_dropped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+        async with serving(twenty_megabytes) as running:
+            _, writer = await asyncio.open_connection("127.0.0.1", port_of(running), limit=1)
+            cast(asyncio.ReadTransport, writer.transport).pause_reading()
+            writer.write(HEALTH)
+            await eventually(lambda: running.server_state.total_requests == 1)
+            await eventually(lambda: not running.server_state.connections, 10)
+            writer.close()
+
+    async def test_a_slow_reader_gets_the_whole_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+        async with serving(twenty_megabytes) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(running))
+            writer.write(HEALTH)
+            received = 0
+            while received < 20_000_000:
+                received += len(await reader.read(1_000_000))
+                await asyncio.sleep(0.02)
+            writer.close()
+
+
+async def twenty_megabytes(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 20_000_000})
+
+
+class TestManyConnections:
+    async def test_beyond_the_limit_a_request_is_told_to_try_again(self, gateway: Running) -> None:
+        waiting = [await gateway.connect() for _ in range(40)]
+        for client in waiting:
+            client.send(ATTACH)
+        await eventually(lambda: gateway.temporal.long_polls == 40)
+        answer = await gateway.says(HEALTH)
+        problem(answer, 503, "too-many-connections")
+        assert b"retry-after: 2\r\n" in answer.lower()
+        waiting.pop().leave()
+        await eventually(lambda: gateway.temporal.long_polls == 39)
+        assert b" 200 OK" in await gateway.says(HEALTH)
+        for client in waiting:
+            client.leave()
+        await nothing_left(gateway)
+
+    async def test_far_beyond_the_limit_a_connection_is_closed(
+        self, gateway: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "MOST_REFUSED", 0)
+        waiting = [await gateway.connect() for _ in range(40)]
+        for client in waiting:
+            client.send(ATTACH)
+        await eventually(lambda: gateway.temporal.long_polls == 40)
+        assert await gateway.says(b"") == b""
+        for client in waiting:
+            client.leave()
+
+    async def test_idle_connections_make_room_by_themselves(self, gateway: Running) -> None:
+        idle = [await gateway.connect() for _ in range(45)]
+        await nothing_left(gateway)
+        assert b" 200 OK" in await gateway.says(HEALTH)
+        for client in idle:
+            client.leave()
+
+
+class TestGoingAway:
+    async def test_abandoned_waiting_leaves_nothing_behind(self, gateway: Running) -> None:
+        before = len(asyncio.all_tasks())
+        for _ in range(13):
+            clients = [await gateway.connect() for _ in range(40)]
+            for client in clients:
+                client.send(ATTACH)
+            await eventually(lambda: gateway.temporal.long_polls == 40)
+            for client in clients:
+                client.leave()
+            await nothing_left(gateway)
+        await eventually(lambda: len(asyncio.all_tasks()) <= before)
+
+    async def test_half_a_close_is_going_away(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(ATTACH)
+        await eventually(lambda: gateway.temporal.long_polls == 1)
+        client.writer.write_eof()
+        assert await client.rest() == b""
+        await nothing_left(gateway)
+
+    async def test_a_request_sent_ahead_does_not_hide_that_the_client_left(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(ATTACH + ATTACH)
+        await eventually(lambda: gateway.temporal.long_polls == 1)
+        client.leave()
+        await nothing_left(gateway)
+
+    async def test_who_sends_too_much_ahead_is_cut_off(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(ATTACH + HEALTH * 5_000)
+        assert await client.rest() == b""
+        await nothing_left(gateway)
+
+    async def test_requests_sent_ahead_are_answered_in_order(self, gateway: Running) -> None:
+        answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + HEALTH)
+        assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
+
+    async def test_what_was_read_is_handed_to_temporal_though_the_client_left(self, gateway: Running) -> None:
+        gateway.temporal.may_start.clear()
+        client = await gateway.connect()
+        client.send(post("/FanOutWorker/run", JOB))
+        await gateway.temporal.starting.wait()
+        client.leave()
+        await eventually(lambda: not gateway.server.server_state.connections)
+        gateway.temporal.may_start.set()
+        await eventually(lambda: len(gateway.temporal.started) == 1)
+        await nothing_left(gateway)
+
+    async def test_leaving_within_a_body_is_no_error_of_the_gateway(
+        self, gateway: Running, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        client = await gateway.connect()
+        client.send(post("/FanOutWorker/run", JOB, length=900))
+        await eventually(lambda: gateway.server.server_state.tasks)
+        client.leave()
+        await nothing_left(gateway)
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+    async def test_who_waits_while_the_gateway_shuts_down_is_told_to_ask_again(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        client.send(ATTACH)
+        await eventually(lambda: gateway.temporal.long_polls == 1)
+        gateway.server.should_exit = True
+        problem(await client.rest(), 503, "shutting-down")
+
+
+class TestWhatIsNotHttp:
+    @pytest.mark.parametrize(
+        ("sent", "status"),
+        [
+            (b"nonsense\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\n\r\n", 400),
+            (b"GET /h\xc3\xa4lth HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+            (b"POST /FanOutWorker/run HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20_000, 431),
+            (b"GET /" + b"x" * 20_000, 431),
+        ],
+    )
+    async def test_it_is_refused_with_a_problem_document(
+        self, gateway: Running, sent: bytes, status: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        problem(await gateway.says(sent), status, "malformed-request")
+        await nothing_left(gateway)
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+    async def test_nonsense_behind_an_answer_closes_the_connection(
+        self, gateway: Running, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        client = await gateway.connect()
+        client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await client.reader.readuntil(b"\r\n\r\n")
+        client.send(b"zz\r\n")
+        await client.rest()
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+    async def test_a_method_of_its_own_becomes_no_label(self, gateway: Running) -> None:
+        await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
+            metrics = (await http.get("/metrics")).text
+        assert 'method="other"' in metrics
+        assert "BREW" not in metrics
+
+    async def test_a_client_may_ask_whether_to_send_its_body(self, gateway: Running) -> None:
+        client = await gateway.connect()
+        asking = post("/FanOutWorker/run/send", b"", length=len(JOB)).replace(
+            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"
+        )
+        client.send(asking)
+        assert b" 100 " in await client.reader.readuntil(b"\r\n\r\n")
+        client.send(JOB)
+        assert b" 202 " in await client.reader.readuntil(b"\r\n\r\n")
+        client.leave()
+
+    async def test_a_body_that_is_too_large_is_not_asked_for(self, gateway: Running) -> None:
+        asking = post("/FanOutWorker/run/send", b"", length=5_000).replace(
+            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"
+        )
+        problem(await gateway.says(asking), 413, "body-too-large")
+
+
+async def ended(dripping: "asyncio.Task[None]") -> None:
+    with pytest.raises((ConnectionError, BrokenPipeError)):
+        await asyncio.wait_for(dripping, 10)
+
+
+async def nothing_left(gateway: Running) -> None:
+    """No connection, no request, and nobody who waits for Temporal."""
+    state = gateway.server.server_state
+    await eventually(lambda: not state.connections and not state.tasks and gateway.temporal.long_polls == 0, 10)

@@ -1,0 +1,85 @@
+"""A thousand clients of the real gateway: they hinder nobody, and when they leave nothing of them stays."""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from devstack.stack import Stack
+from tests.eventually import eventually
+
+
+async def held(http: httpx.AsyncClient) -> dict[str, float]:
+    """What the gateway holds, by its own metrics; this question is a request, a task and maybe a file of it."""
+    names = ("gateway_requests_in_flight", "gateway_asyncio_tasks", "process_open_fds", "process_resident_memory_bytes")
+    text = (await http.get("/metrics")).text
+    return {name: float(found[1]) for name in names if (found := re.search(rf"^{name} (\S+)$", text, re.MULTILINE))}
+
+
+def as_little_as(before: dict[str, float], http: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+    async def condition() -> bool:
+        now = await held(http)
+        return all(
+            now[name] <= before[name] + 3
+            for name in ("gateway_requests_in_flight", "gateway_asyncio_tasks", "process_open_fds")
+            if name in before
+        )
+
+    return condition
+
+
+async def connected(stack: Stack, count: int, request: bytes = b"") -> list[asyncio.StreamWriter]:
+    host, _, port = stack.gateway_url.removeprefix("http://").partition(":")
+    writers = []
+    for _ in range(count):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request)
+        writers.append(writer)
+    return writers
+
+
+async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http: httpx.AsyncClient) -> None:
+    before = await held(http)
+    idle = await connected(stack, 1_000)
+    async with httpx.AsyncClient(base_url=stack.gateway_url) as newcomer:
+        started = time.monotonic()
+        answer = await newcomer.post("/FanOutWorker/run", json={"description": "a"})
+        assert answer.status_code == 200, answer.text
+        assert time.monotonic() - started < 5
+    # They are not ours to close: the gateway does it.
+    await eventually(as_little_as(before, http), 30)
+    for writer in idle:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/FanOutWorker/run/send", {"description": "a"}),
+        ("/AsyncTaskWorker/runTask/send", {"kind": "heavy_work"}),
+        ("/PackageTracker/{key}/registerPackage/send", {"finalDestination": "Paris"}),
+    ],
+)
+async def test_abandoned_waiting_leaves_nothing_behind(
+    stack: Stack, http: httpx.AsyncClient, path: str, body: dict[str, Any]
+) -> None:
+    sent = await http.post(path.format(key=uuid.uuid4().hex), params={"delay": "1d"}, json=body)
+    invocation_id = sent.json()["invocationId"]
+    request = f"GET /invocations/{invocation_id}/attach HTTP/1.1\r\nHost: gateway\r\n\r\n".encode()
+    before = await held(http)
+    writers = await connected(stack, 170, request)
+
+    async def waiting() -> bool:
+        return (await held(http))["gateway_requests_in_flight"] >= before["gateway_requests_in_flight"] + 170
+
+    await eventually(waiting)
+    for writer in writers:
+        writer.close()
+    await eventually(as_little_as(before, http), 30)
+    assert (await http.get(f"/invocations/{invocation_id}/output")).status_code == 202
+    assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 202

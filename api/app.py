@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CollectorRegistry
 
 from api import (
     booking,
@@ -22,7 +21,7 @@ from api import (
     webhooks,
 )
 from api.gateway import Gateway
-from api.metrics import MetricsMiddleware
+from api.metrics import MetricsMiddleware, process_metrics
 from api.openapi import describe_bodies
 from api.waiting import ClientDisconnected
 from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
@@ -54,7 +53,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             database=database,
             vault=CardVault(database, settings.card_token_key),
             entities=entities(settings.reminder_plan, settings.moderation_plan, settings.package_plan),
-            metrics=CollectorRegistry(),
+            metrics=process_metrics(),
         )
     finally:
         await database.close()
@@ -74,7 +73,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
     for added in patterns.values():
         app.include_router(added.router)
-    app.include_router(invocations.router({p.task_queue: added for p, added in patterns.items()}))
+    app.include_router(invocations.router(patterns))
     app.include_router(subscriptions.router(gateway))
     app.include_router(dead_letters.router(gateway))
     app.include_router(webhooks.router(gateway))

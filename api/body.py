@@ -1,19 +1,36 @@
-"""Request bodies: bounded, JSON, strict; an error names the field and never repeats its content."""
+"""Request bodies: bounded in size and time, JSON, strict; an error names the field and never repeats its content."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from api.problems import Problem, invalid_fields
-from domain.payload import Payload
+from api.waiting import ClientDisconnected
+from domain.payload import Payload, check_json
+from infra.settings import Settings
 
 Body = TypeVar("Body", bound=Payload)
 
 
-async def read_limited(request: Request, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes. Raises `Problem` 413."""
+async def read_limited(request: Request) -> bytes:
+    """Read a body within `max_body_bytes` and `body_timeout`. Raises `Problem` 408 and 413, `ClientDisconnected`."""
+    settings: Settings = request.app.state.settings
+    seconds = settings.body_timeout.total_seconds()
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(request, settings.max_body_bytes)
+    except TimeoutError:
+        detail = f"The body did not arrive within {seconds:g} s."
+        raise Problem(408, "body-too-slow", detail, headers={"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise ClientDisconnected from None
+
+
+async def _read(request: Request, limit: int) -> bytes:
     too_large = Problem(413, "body-too-large", f"The body is larger than {limit} bytes.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
@@ -33,20 +50,17 @@ def strict(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
         content_type = request.headers.get("content-type", "application/json")
         if content_type.split(";")[0].strip().lower() != "application/json":
             raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
-        raw = await read_limited(request, request.app.state.settings.max_body_bytes)
+        raw = await read_limited(request)
+        try:
+            check_json(raw)
+        except ValueError as error:
+            raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
         try:
             return model.model_validate_json(raw, strict=True, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
-            raise _problem(error) from None
+            raise invalid_fields(error) from None
 
     return parse
-
-
-def _problem(error: ValidationError) -> Problem:
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return Problem(400, "malformed-json", f"The body is not JSON: {first['ctx']['error']}.")
-    return invalid_fields(error)
 
 
 def openapi_body(model: type[Payload]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.body import openapi_body, strict
 from api.gateway import Gateway, PatternRoutes
 from api.invocation import RPC_TIMEOUT, execution_headers
-from api.problems import RESPONSES, Problem, refusal_of
+from api.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
 from api.service import Handler, add_routes, path_key
 from api.workflow_invoker import WorkflowInvoker
 from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
@@ -30,7 +30,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     )
     add_routes(router, BOOKING, Handler("run", TripRequest, TripConfirmation, invoker), keyed=True)
 
-    @router.get(f"/{BOOKING.service}/{{key}}", responses=RESPONSES)
+    @router.get(f"/{BOOKING.service}/{{key}}", operation_id="readTrip", responses=STATE_PROBLEMS)
     async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> TripState:
         """What was done for the trip, and what was undone."""
         trip = BOOKING.execution_id(key)
@@ -39,7 +39,8 @@ def routes(gateway: Gateway) -> PatternRoutes:
 
     @router.post(
         f"/{BOOKING.service}/{{key}}/resolveCompensation",
-        responses=RESPONSES,
+        operation_id="resolveCompensation",
+        responses=responses(*BODY_STATUSES, 404, 409, 503),
         openapi_extra=openapi_body(Resolution),
     )
     async def resolve_compensation(

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.body import openapi_body, strict
 from api.gateway import Gateway
 from api.invocation import RPC_TIMEOUT
-from api.problems import RESPONSES, RETRY_AFTER_SECONDS, Problem, unknown
+from api.problems import BODY_STATUSES, RETRY, Problem, responses, unknown
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus, workflow_id
@@ -95,9 +95,7 @@ class RedriveOutcome(Payload):
 
 
 def router(gateway: Gateway) -> APIRouter:
-    routes = APIRouter(
-        prefix="/subscriptions/{subscription_id}/deadLetters", tags=["Subscriptions"], responses=RESPONSES
-    )
+    routes = APIRouter(prefix="/subscriptions/{subscription_id}/deadLetters", tags=["Subscriptions"])
     dead_letters = DeadLetters(KafkaClusters(gateway.settings.kafka_clusters))
 
     async def known_subscription(subscription_id: Annotated[str, Path(max_length=200)]) -> SubscriptionState:
@@ -109,7 +107,7 @@ def router(gateway: Gateway) -> APIRouter:
                 raise unknown(f"The subscription {subscription_id}") from None
             raise
 
-    @routes.get("")
+    @routes.get("", operation_id="listDeadLetters", responses=responses(404, 422, 503))
     async def list_dead_letters(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
         partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Begin with this one.")] = 0,
@@ -124,7 +122,13 @@ def router(gateway: Gateway) -> APIRouter:
             next=NextPage(partition=page.next.partition, after=page.next.after) if page.next else None,
         )
 
-    @routes.post("/redrive", status_code=202, openapi_extra=openapi_body(RedriveRequest))
+    @routes.post(
+        "/redrive",
+        status_code=202,
+        operation_id="redrive",
+        responses=responses(*BODY_STATUSES, 404, 409, 503),
+        openapi_extra=openapi_body(RedriveRequest),
+    )
     async def redrive(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
         request: Annotated[RedriveRequest, Depends(strict(RedriveRequest))],
@@ -154,8 +158,7 @@ async def _problems() -> AsyncIterator[None]:
     except UnknownDeadLetter as error:
         raise Problem(404, "not-found", str(error)) from None
     except KafkaUnreachable as error:
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        raise Problem(503, "kafka-unavailable", str(error), headers=headers) from None
+        raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
 
 
 def _as_view(letter: DeadLetter, subscription: Subscription) -> DeadLetterView:

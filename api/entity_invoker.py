@@ -249,4 +249,8 @@ class EntityInvoker:
 
 
 def _workflow_id(invocation_id: str) -> str:
-    return invocation_id.rpartition(SEPARATOR)[0]
+    """Raises `Problem` 404 for an ID without a message."""
+    workflow_id, separator, _ = invocation_id.rpartition(SEPARATOR)
+    if not separator:
+        raise unknown(f"The invocation {invocation_id}")
+    return workflow_id

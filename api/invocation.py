@@ -8,9 +8,10 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
+from fastapi import Path
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 
@@ -21,6 +22,10 @@ from domain.payload import Payload
 
 RPC_TIMEOUT = timedelta(seconds=5)
 QUERY_TIMEOUT = timedelta(seconds=2)
+MAX_ID_BYTES = 1000
+"""Temporal's limit on the ID of a workflow or an activity."""
+
+InvocationId = Annotated[str, Path(max_length=MAX_ID_BYTES)]
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,12 @@ class WebUi:
 def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
     """What every answer about an execution carries: its ID, and where the Web UI shows it."""
     return {"Invocation-Id": quote(invocation_id, safe=":~@ "), "Link": f'<{link}>; rel="execution"'}
+
+
+def names_an_execution(pattern: Pattern, invocation_id: str) -> bool:
+    """Whether there can be such an execution of the pattern."""
+    prefix = pattern.execution_id("-").removesuffix("-")
+    return invocation_id.startswith(prefix) and len(prefix) < len(invocation_id.encode()) <= MAX_ID_BYTES
 
 
 def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str:

@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
 
 from api.gateway import PatternRoutes
-from api.invocation import Invocation, Invoker, execution_headers
-from api.problems import RESPONSES, unknown
-from api.service import outcome_response
-from api.waiting import while_connected
+from api.invocation import Invocation, InvocationId, Invoker, execution_headers, names_an_execution
+from api.links import EXECUTION_HEADERS
+from api.problems import responses, unknown
+from api.service import OUTCOME, outcome_response, wait_for_outcome
+from domain.patterns import Pattern
 from domain.payload import Payload
-
-InvocationId = Annotated[str, Path(max_length=1000)]
 
 
 class StillRunning(Payload):
@@ -22,22 +22,29 @@ class StillRunning(Payload):
     status: str
 
 
-def router(patterns: dict[str, PatternRoutes]) -> APIRouter:
-    """Routes under `/invocations`; `patterns` has an invoker for each prefix of an ID."""
-    routes = APIRouter(prefix="/invocations", tags=["Invocations"], responses=RESPONSES)
+def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
+    """Routes under `/invocations`; `patterns` has their invokers."""
+    routes = APIRouter(prefix="/invocations", tags=["Invocations"])
+    problems = responses(404, 409, 422, 503)
+    outcome = {**problems, 200: OUTCOME}
 
     def find(invocation_id: InvocationId) -> Invoker:
-        prefix, _, key = invocation_id.partition(":")
-        if prefix not in patterns or not key:
-            raise unknown(f"The invocation {invocation_id}")
-        return patterns[prefix].invoker
+        for pattern, added in patterns.items():
+            if names_an_execution(pattern, invocation_id):
+                return added.invoker
+        raise unknown(f"The invocation {invocation_id}")
 
-    @routes.get("/{invocation_id}")
+    @routes.get("/{invocation_id}", operation_id="readInvocation", responses=problems)
     async def describe(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> Invocation:
         """What it is doing: status, times, attempts, progress, and where the Web UI shows it."""
         return await invoker.describe(invocation_id)
 
-    @routes.get("/{invocation_id}/output", responses={202: {"model": StillRunning}})
+    @routes.get(
+        "/{invocation_id}/output",
+        operation_id="readOutput",
+        response_model=JsonValue,
+        responses={**outcome, 202: {"model": StillRunning, "headers": EXECUTION_HEADERS}},
+    )
     async def output(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """The outcome; 202 while there is none."""
         finished = await invoker.outcome(invocation_id, wait=False)
@@ -45,16 +52,20 @@ def router(patterns: dict[str, PatternRoutes]) -> APIRouter:
             return _still_running(invoker, invocation_id)
         return outcome_response(invoker, invocation_id, finished)
 
-    @routes.get("/{invocation_id}/attach")
+    @routes.get("/{invocation_id}/attach", operation_id="attach", response_model=JsonValue, responses=outcome)
     async def attach(
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
         """Wait for the outcome. Going away ends the waiting, not the invocation."""
-        finished = await while_connected(request, invoker.outcome(invocation_id, wait=True))
-        assert finished is not None, "waiting ends with an outcome or an error"
-        return outcome_response(invoker, invocation_id, finished)
+        return await wait_for_outcome(request, invoker, invocation_id)
 
-    @routes.delete("/{invocation_id}", status_code=202)
+    @routes.delete(
+        "/{invocation_id}",
+        status_code=202,
+        operation_id="cancelInvocation",
+        response_model=StillRunning,
+        responses={**problems, 202: {"headers": EXECUTION_HEADERS}},
+    )
     async def cancel(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """Ask for cancellation; a saga compensates first."""
         await invoker.cancel(invocation_id)

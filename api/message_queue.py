@@ -3,16 +3,16 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus
 from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT, execution_headers
-from api.problems import RESPONSES, Problem
-from api.service import Accepted, Handler, add_routes
+from api.invocation import RPC_TIMEOUT, InvocationId, execution_headers, names_an_execution
+from api.problems import Problem, responses, unknown
+from api.service import ACCEPTED, Accepted, Handler, add_routes
 from api.task_invoker import TaskInvoker, task_of
 from domain.message_queue import DeadLetter, Task
 from domain.patterns import MESSAGE_QUEUE
@@ -26,7 +26,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[MESSAGE_QUEUE.service])
     add_routes(router, MESSAGE_QUEUE, Handler("runTask", Task, None, invoker), keyed=False)
 
-    @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", responses=RESPONSES)
+    @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
     async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[DeadLetter]:
         """The tasks that failed for good, and were not sent again since."""
         listed = {
@@ -40,10 +40,13 @@ def routes(gateway: Gateway) -> PatternRoutes:
         f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/resend",
         status_code=202,
         response_model=Accepted,
-        responses=RESPONSES,
+        operation_id="resendTask",
+        responses={**responses(404, 409, 422, 503), 202: ACCEPTED},
     )
-    async def resend(invocation_id: Annotated[str, Path(max_length=1000)]) -> JSONResponse:
+    async def resend(invocation_id: InvocationId) -> JSONResponse:
         """Run a failed task again, under its own ID."""
+        if not names_an_execution(MESSAGE_QUEUE, invocation_id):
+            raise unknown(f"The task {invocation_id}")
         task = await task_of(await invoker.description(invocation_id))
         try:
             await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)

@@ -32,7 +32,15 @@ def describe_bodies(app: FastAPI) -> None:
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in definitions["$defs"].items():
+            if "properties" in schema:
+                schema.setdefault("additionalProperties", False)  # see `api.body.strict`
             schemas.setdefault(name, schema)
+        # FastAPI's own description of a 422, where it believes that there is one.
+        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

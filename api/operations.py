@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from api.gateway import Gateway
-from api.problems import RETRY_AFTER_SECONDS
+from api.problems import RETRY
 
 CHECK_TIMEOUT = timedelta(seconds=2)
 
@@ -30,8 +30,7 @@ def router(gateway: Gateway) -> APIRouter:
         checks = {"temporal": temporal, "database": database}
         if all(checks.values()):
             return JSONResponse({"status": "ready", "checks": checks})
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return JSONResponse({"status": "not ready", "checks": checks}, 503, headers)
+        return JSONResponse({"status": "not ready", "checks": checks}, 503, RETRY)
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
-from api.problems import RESPONSES, Problem
+from api.problems import STATE_PROBLEMS, Problem
 from api.service import path_key
 from domain.package_tracker import PackageInfo, PackageState
 from domain.patterns import PACKAGE_TRACKER
@@ -29,10 +29,10 @@ def routes(gateway: Gateway) -> PatternRoutes:
         return found
 
     path = f"/{PACKAGE_TRACKER.service}/{{key}}/getPackageInfo"
-    router.add_api_route(path, info, methods=["GET"], responses=RESPONSES, operation_id="get_package_info")
-    router.add_api_route(path, info, methods=["POST"], responses=RESPONSES, operation_id="call_get_package_info")
+    router.add_api_route(path, info, methods=["GET"], responses=STATE_PROBLEMS, operation_id="getPackageInfo")
+    router.add_api_route(path, info, methods=["POST"], responses=STATE_PROBLEMS, operation_id="callGetPackageInfo")
 
-    @router.get(f"/{PACKAGE_TRACKER.service}/{{key}}", responses=RESPONSES)
+    @router.get(f"/{PACKAGE_TRACKER.service}/{{key}}", operation_id="readPackage", responses=STATE_PROBLEMS)
     async def state(package_info: Annotated[PackageInfo, Depends(info)]) -> PackageState:
         """The package's state by key, as a key-value view of the service shows it."""
         return PackageState(package_info=package_info)

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
-from api.problems import RESPONSES
+from api.problems import STATE_PROBLEMS
 from api.service import path_key
 from domain.patterns import PAYMENT_TRACKER
 from domain.payment_tracker import InvoiceState
@@ -18,7 +18,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[PAYMENT_TRACKER.service])
     add_entity_routes(router, invoker)
 
-    @router.get(f"/{PAYMENT_TRACKER.service}/{{key}}", responses=RESPONSES)
+    @router.get(f"/{PAYMENT_TRACKER.service}/{{key}}", operation_id="readInvoice", responses=STATE_PROBLEMS)
     async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> InvoiceState:
         """Whether the invoice is paid, how many reminders were sent, and what is due next."""
         response.headers.update(invoker.execution_headers(key))

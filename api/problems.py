@@ -23,6 +23,8 @@ from domain.errors import InvalidKey, Refusal
 log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
+RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+PROBLEM = "application/problem+json"
 _NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 
@@ -54,7 +56,7 @@ class Problem(Exception):
             "detail": self.detail,
             **self.extra,
         }
-        return JSONResponse(document, self.status, self.headers, media_type="application/problem+json")
+        return JSONResponse(document, self.status, self.headers, media_type=PROBLEM)
 
 
 class ProblemDocument(BaseModel):
@@ -68,13 +70,24 @@ class ProblemDocument(BaseModel):
     detail: str
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems of an operation in the OpenAPI document."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": content,
+            **({"headers": retry} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
+        }
+        for status in statuses
     }
-    for status in (400, 404, 409, 413, 415, 422, 503)
-}
+
+
+BODY_STATUSES = (400, 408, 413, 415, 422)
+"""How a body can be refused."""
+STATE_PROBLEMS = responses(400, 404, 409, 503)
+"""Of a question to a key's workflow, which may not have begun."""
 
 
 def type_name(error: str) -> str:
@@ -120,7 +133,7 @@ def temporal_problem(error: RPCError) -> Problem:
             503,
             "temporal-unavailable",
             "Temporal, or the worker that must answer, is out of reach; try again.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=RETRY,
         )
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out.")

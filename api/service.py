@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 
 from api.body import openapi_body, strict
 from api.invocation import Call, Finished, Invoker, Submission, execution_headers
-from api.problems import RESPONSES, Problem
+from api.links import EXECUTION_HEADERS, links
+from api.problems import BODY_STATUSES, Problem, responses
 from api.waiting import while_connected
 from domain.delay import parse_delay
 from domain.patterns import Pattern, valid_key
@@ -39,6 +40,16 @@ class Accepted(Payload):
     execution_time: datetime | None = None
 
 
+OUTCOME: dict[str, Any] = {"description": "The outcome.", "headers": EXECUTION_HEADERS}
+ACCEPTED: dict[str, Any] = {
+    "description": "Temporal has it.",
+    "headers": EXECUTION_HEADERS,
+    "links": links(
+        "invocation_id", "$response.body#/invocationId", ("readInvocation", "readOutput", "attach", "cancelInvocation")
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Handler:
     """A handler of a service: what it takes, what it returns, how it runs."""
@@ -61,17 +72,21 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
         idempotency_key: IdempotencyKey = None,
         delay: Delay = None,
     ) -> JSONResponse:
+        _no_other_query(request)
         if delay is not None:
             raise Problem(400, "delay-not-allowed", "A call that waits cannot be delayed; use /send.")
-        invocation = Call(handler.name, body, key, idempotency_key)
-        return await while_connected(request, _run(handler.invoker, invocation))
+        # Not stopped by a disconnect: what was read as a whole is handed to Temporal, whoever waits for it.
+        submission = await handler.invoker.submit(Call(handler.name, body, key, idempotency_key))
+        return await wait_for_outcome(request, handler.invoker, submission.invocation_id)
 
     async def send(
+        request: Request,
         key: Annotated[str | None, Depends(read_key)],
         body: Annotated[Any, Depends(strict(handler.body))],
         idempotency_key: IdempotencyKey = None,
         delay: Delay = None,
     ) -> JSONResponse:
+        _no_other_query(request)
         wait = parse_delay(delay) if delay is not None else timedelta(0)
         return _accepted(
             handler.invoker, await handler.invoker.submit(Call(handler.name, body, key, idempotency_key, wait))
@@ -80,13 +95,16 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
     about: dict[str, Any] = {
         "tags": [pattern.service],
         "openapi_extra": openapi_body(handler.body),
-        "responses": RESPONSES,
     }
+    problems = responses(*BODY_STATUSES, 409, 503)
+    name = f"{pattern.service}_{handler.name}"
     router.add_api_route(
         path,
         call,
         methods=["POST"],
         response_model=handler.outcome,
+        operation_id=name,
+        responses={**problems, 200: OUTCOME},
         summary=f"{handler.name}: wait for the outcome",
         **about,
     )
@@ -96,16 +114,26 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
         methods=["POST"],
         status_code=202,
         response_model=Accepted,
+        operation_id=f"{name}_send",
+        responses={**problems, 202: ACCEPTED},
         summary=f"{handler.name}: send it, now or later",
         **about,
     )
 
 
-async def _run(invoker: Invoker, call: Call) -> JSONResponse:
-    submission = await invoker.submit(call)
-    finished = await invoker.outcome(submission.invocation_id, wait=True)
-    assert finished is not None, "a waiting call ends with an outcome or an error"
-    return outcome_response(invoker, submission.invocation_id, finished)
+async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: str) -> JSONResponse:
+    """The outcome, as long as the client waits for it."""
+    finished = await while_connected(request, invoker.outcome(invocation_id, wait=True))
+    assert finished is not None, "waiting ends with an outcome or an error"
+    return outcome_response(invoker, invocation_id, finished)
+
+
+def _no_other_query(request: Request) -> None:
+    """Refuse what nobody reads: with a misspelt delay a call would run at once."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if names not in ([], ["delay"]):
+        fields = [{"field": f"query.{name[:100]}", "message": "Only one delay is known."} for name in names]
+        raise Problem(422, "invalid-request", "The query may have one delay, and nothing else.", errors=fields)
 
 
 def outcome_response(invoker: Invoker, invocation_id: str, finished: Finished) -> JSONResponse:

@@ -1,6 +1,6 @@
 """Kafka subscriptions: which topic's records go to which handler."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.body import openapi_body, strict
 from api.gateway import Gateway
 from api.invocation import RPC_TIMEOUT, execution_headers
-from api.problems import RESPONSES, RETRY_AFTER_SECONDS, Problem, conflict, unknown
+from api.links import EXECUTION_HEADERS, links
+from api.problems import BODY_STATUSES, RETRY, Problem, conflict, responses, unknown
 from domain.payload import Payload
 from domain.subscription import (
     ConsumerProgress,
@@ -28,7 +29,16 @@ from workflows.subscription import SubscriptionWorkflow, consumers_progress, sta
 _RUNNING = "Pattern = 'kafka_ingress' AND ExecutionStatus = 'Running'"
 _MOST_LISTED = 200
 
+SUBSCRIPTION_LINKS = ("readSubscription", "changeSubscription", "deleteSubscription", "listDeadLetters", "redrive")
+
 SubscriptionId = Annotated[str, Path(max_length=200)]
+
+
+SUBSCRIBED: dict[str, Any] = {
+    "description": "The subscription, new or found.",
+    "headers": {"Location": {"schema": {"type": "string"}}, **EXECUTION_HEADERS},
+    "links": links("subscription_id", "$response.body#/id", SUBSCRIPTION_LINKS),
+}
 
 
 class SubscriptionView(Payload):
@@ -45,19 +55,25 @@ class SubscriptionView(Payload):
 
 
 def router(gateway: Gateway) -> APIRouter:
-    routes = APIRouter(prefix="/subscriptions", tags=["Subscriptions"], responses=RESPONSES)
+    routes = APIRouter(prefix="/subscriptions", tags=["Subscriptions"])
     clusters = KafkaClusters(gateway.settings.kafka_clusters)
     sinks = {service: list(entity.handlers) for service, entity in gateway.entities.items()}
 
-    @routes.post("", status_code=201, response_model=SubscriptionView, openapi_extra=openapi_body(SubscriptionRequest))
+    @routes.post(
+        "",
+        status_code=201,
+        response_model=SubscriptionView,
+        operation_id="subscribe",
+        responses={**responses(*BODY_STATUSES, 409, 503), 201: SUBSCRIBED},
+        openapi_extra=openapi_body(SubscriptionRequest),
+    )
     async def subscribe(request: Annotated[SubscriptionRequest, Depends(strict(SubscriptionRequest))]) -> JSONResponse:
         """Carry a topic's records to a handler. The same again finds the first; with other options it is a conflict."""
         subscription = request.subscription()
         try:
             await check_subscription(subscription, clusters, sinks)
         except KafkaUnreachable as error:
-            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            raise Problem(503, "kafka-unavailable", str(error), headers=retry) from None
+            raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
         await start(gateway.client, subscription)
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
@@ -69,18 +85,23 @@ def router(gateway: Gateway) -> APIRouter:
         headers = {"Location": f"/subscriptions/{view.id}", **execution_headers(workflow_id(view.id), view.web_ui)}
         return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
 
-    @routes.get("")
+    @routes.get("", operation_id="listSubscriptions", responses=responses(503))
     async def list_subscriptions() -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
         listed = gateway.client.list_workflows(_RUNNING, limit=_MOST_LISTED, rpc_timeout=RPC_TIMEOUT)
         return [await _view(execution.id.removeprefix(workflow_id(""))) async for execution in listed]
 
-    @routes.get("/{subscription_id}")
+    @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
     async def read(subscription_id: SubscriptionId) -> SubscriptionView:
         """Its status, its last error, and per partition what is committed and how much waits."""
         return await _view(subscription_id)
 
-    @routes.patch("/{subscription_id}", openapi_extra=openapi_body(SubscriptionChange))
+    @routes.patch(
+        "/{subscription_id}",
+        operation_id="changeSubscription",
+        responses=responses(*BODY_STATUSES, 404, 503),
+        openapi_extra=openapi_body(SubscriptionChange),
+    )
     async def change(
         subscription_id: SubscriptionId,
         change: Annotated[SubscriptionChange, Depends(strict(SubscriptionChange))],
@@ -93,7 +114,9 @@ def router(gateway: Gateway) -> APIRouter:
             raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
 
-    @routes.delete("/{subscription_id}", status_code=202)
+    @routes.delete(
+        "/{subscription_id}", status_code=202, operation_id="deleteSubscription", responses=responses(404, 422, 503)
+    )
     async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
         """Drain, then end. The group keeps its offsets: subscribing again goes on from there."""
         try:

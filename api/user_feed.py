@@ -10,7 +10,7 @@ from api.body import openapi_body, strict
 from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
 from api.invocation import RPC_TIMEOUT
-from api.problems import RESPONSES, Problem, refusal_of
+from api.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
 from api.service import path_key
 from domain.patterns import USER_FEED
 from domain.user_feed import FeedState, PostOutcome, Review
@@ -22,13 +22,18 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[USER_FEED.service])
     add_entity_routes(router, invoker)
 
-    @router.get(f"/{USER_FEED.service}/{{key}}", responses=RESPONSES)
+    @router.get(f"/{USER_FEED.service}/{{key}}", operation_id="readFeed", responses=STATE_PROBLEMS)
     async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> FeedState:
         """The user's most recent posts, and what is queued or in review."""
         response.headers.update(invoker.execution_headers(key))
         return await invoker.query(key, "state", TypeAdapter(FeedState))
 
-    @router.post(f"/{USER_FEED.service}/{{key}}/reviewPost", responses=RESPONSES, openapi_extra=openapi_body(Review))
+    @router.post(
+        f"/{USER_FEED.service}/{{key}}/reviewPost",
+        operation_id="reviewPost",
+        responses=responses(*BODY_STATUSES, 404, 409, 503),
+        openapi_extra=openapi_body(Review),
+    )
     async def review_post(
         key: Annotated[str, Depends(path_key)], review: Annotated[Review, Depends(strict(Review))]
     ) -> PostOutcome:

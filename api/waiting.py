@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
+from api.problems import RETRY, Problem
+
 Result = TypeVar("Result")
 
 
@@ -14,7 +16,10 @@ class ClientDisconnected(Exception):
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Return the result of `work`, or drop it when the client disconnects. The body must have been read."""
+    """Return the result of `work`, or drop it when the client disconnects. The body must have been read.
+
+    Raises `ClientDisconnected`, and `Problem` 503 when the gateway shuts down meanwhile.
+    """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnect(request))
     try:
@@ -22,9 +27,12 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
         if not task.done():
             raise ClientDisconnected
         return task.result()
+    except asyncio.CancelledError:
+        raise Problem(503, "shutting-down", "The gateway shuts down; ask again.", headers=RETRY) from None
     finally:
         task.cancel()
         gone.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
 
 
 async def _disconnect(request: Request) -> None:

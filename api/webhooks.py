@@ -1,5 +1,7 @@
 """Stripe's own webhook events, mapped to the payment tracker."""
 
+from typing import Literal
+
 import stripe
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -8,7 +10,7 @@ from pydantic import ValidationError
 from api.body import read_limited
 from api.gateway import Gateway
 from api.invocation import Call, execution_headers
-from api.problems import RESPONSES, Problem, invalid_fields
+from api.problems import Problem, invalid_fields, responses
 from domain.patterns import PAYMENT_TRACKER
 from domain.payload import Payload
 from domain.payment_tracker import PaymentEvent, PaymentEventData
@@ -39,17 +41,29 @@ class StripeEvent(Payload):
     data: StripeEventData
 
 
+class Receipt(Payload):
+    """Whether the event is one of ours."""
+
+    status: Literal["Accepted", "Ignored"]
+    invocation_id: str | None = None
+
+
 def router(gateway: Gateway) -> APIRouter:
-    routes = APIRouter(prefix="/webhooks", tags=["Webhooks"], responses=RESPONSES)
+    routes = APIRouter(prefix="/webhooks", tags=["Webhooks"])
     tracker = gateway.entity(PAYMENT_TRACKER.service)
     secret = gateway.settings.stripe_webhook_secret
 
-    @routes.post("/stripe")
+    @routes.post(
+        "/stripe",
+        operation_id="stripeEvent",
+        response_model=Receipt,
+        responses=responses(400, 404, 408, 409, 413, 422, 503),
+    )
     async def stripe_event(request: Request) -> JSONResponse:
         """Take an invoice event from Stripe; each event ID counts once, other event types are ignored."""
         if secret is None:
             raise Problem(404, "webhook-not-configured", "Set STRIPE_WEBHOOK_SECRET to receive Stripe's events.")
-        raw = await read_limited(request, gateway.settings.max_body_bytes)
+        raw = await read_limited(request)
         _check_signature(raw, request.headers.get("stripe-signature", ""), secret.get_secret_value())
         if _type_of(raw) not in HANDLERS:
             return JSONResponse({"status": "Ignored"})

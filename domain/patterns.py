@@ -31,7 +31,8 @@ def valid_key(key: str) -> str:
     """Return `key` if it can name an execution.
 
     Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
-    characters), hence: 1 to 200 printable characters, no slash, no space at either end.
+    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and not U+FFFD: what was not
+    UTF-8 in a path arrives as that, and different bytes must not name one execution.
 
     Raises `InvalidKey`.
     """
@@ -41,6 +42,8 @@ def valid_key(key: str) -> str:
         raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
     if "/" in key:
         raise InvalidKey("The key contains a slash, which separates path segments.")
+    if "\ufffd" in key:
+        raise InvalidKey("The key is not UTF-8, or contains U+FFFD, which stands for what is not.")
     if not key.isprintable() or key != key.strip():
         raise InvalidKey("The key contains control characters, or spaces at its ends.")
     return key

@@ -6,9 +6,15 @@ refuses them (see `api.body`).
 
 import hashlib
 import json
+import math
+import re
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+_HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
+"""What a number that is larger than any float looks like, and also others."""
 
 
 class Payload(BaseModel):
@@ -19,6 +25,32 @@ class Payload(BaseModel):
 
 class Empty(Payload):
     """A request that says nothing beyond its path."""
+
+
+def check_json(raw: bytes) -> None:
+    """Refuse what a JSON parser lets pass and nobody can keep: numbers that JSON has not, and U+0000.
+
+    Python's JSON knows `NaN` and `Infinity` and reads `1e999` as the latter; pydantic writes each as null.
+    PostgreSQL takes no text with U+0000. Raises `ValueError`.
+    """
+    value = from_json(raw, allow_inf_nan=False)
+    if b"\\u0000" in raw or _HUGE.search(raw):
+        _check(value)
+
+
+def _check(value: JsonValue) -> None:
+    match value:
+        case str() if "\0" in value:
+            raise ValueError("a string contains U+0000")
+        case float() if math.isinf(value):
+            raise ValueError("number out of range")
+        case list():
+            for item in value:
+                _check(item)
+        case dict():
+            for name, item in value.items():
+                _check(name)
+                _check(item)
 
 
 def fingerprint(body: JsonValue) -> str:

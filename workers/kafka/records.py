@@ -10,7 +10,7 @@ from domain.dead_letter import Stage, read_return, record_id
 from domain.errors import InvalidKey, Refusal
 from domain.inbox import Message
 from domain.patterns import valid_key
-from domain.payload import Payload
+from domain.payload import Payload, check_json
 
 MAX_VALUE_BYTES = 512 * 1024
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -89,6 +89,10 @@ def read_message(record: Record, body: type[Payload]) -> Message[Payload]:
         raise _unreadable(record.value, error) from error
     except Refusal as refusal:
         raise Poison("BusinessRejection", str(refusal), Stage.SINK) from refusal
+    try:
+        check_json(record.value)
+    except ValueError as error:
+        raise Poison("InvalidJson", f"The value cannot be kept: {error}.") from error
     returned = read_return(record.topic, record.headers)
     return Message(
         id=returned.origin if returned else record.id,

@@ -1,0 +1,163 @@
+"""What the OpenAPI document says is what the gateway does, also with what nobody would send.
+
+schemathesis makes requests from the document, right ones and wrong ones, and compares each answer with it.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation.case import Case
+from schemathesis.generation.modes import GenerationMode
+from schemathesis.generation.stateful.state_machine import APIStateMachine
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from devstack.stack import Stack
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+REQUEST_SECONDS = 30
+"""Waiting calls end much sooner on this stack, or they do not end."""
+
+
+def bounded(examples: int, **more: Any) -> settings:
+    """The same requests every time, without shrinking: what failed is shown as it was sent."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+def made_sensible(case: Case[Any]) -> None:
+    """Give the values that the document describes in words, which no generator hits."""
+    if "key" in case.path_parameters:
+        case.path_parameters["key"] = hashlib.sha256(str(case.path_parameters["key"]).encode()).hexdigest()[:8]
+    if "delay" in case.query:
+        case.query["delay"] = f"{len(str(case.query['delay']))}s"
+    if isinstance(case.body, dict) and isinstance(payment := case.body.get("paymentInfo"), dict):
+        payment["cardNumber"] = "4242424242424242"
+
+
+def made_harmless(case: Case[Any], topic: str) -> None:
+    """Keep a request within the test: no consumer of a topic that others use, and a kind of task that there is."""
+    if not isinstance(case.body, dict):
+        return
+    if isinstance(case.body.get("source"), str):
+        case.body |= {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
+        case.body.pop("options", None)
+    if isinstance(case.body.get("kind"), str):
+        case.body |= {"kind": "heavy_work"}
+
+
+@pytest.fixture(scope="module")
+async def topic(http: httpx.AsyncClient) -> AsyncIterator[str]:
+    """The one topic that the requests may subscribe to; the gateway makes it."""
+    name = f"openapi-{uuid.uuid4().hex}"
+    yield name
+    await http.delete(f"/subscriptions/my-cluster.{name}-UserFeed.processPost")
+
+
+@pytest.fixture(scope="module")
+async def document(http: httpx.AsyncClient) -> dict[str, Any]:
+    read: dict[str, Any] = (await http.get("/openapi.json")).json()
+    return read
+
+
+def schema_of(document: dict[str, Any], base_url: str) -> OpenApiSchema:
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=base_url)
+    return schema
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+async def test_every_operation_answers_as_documented(
+    stack: Stack, document: dict[str, Any], topic: str, mode: GenerationMode
+) -> None:
+    operations = [
+        found.ok() for found in schema_of(document, stack.gateway_url).get_all_operations() if isinstance(found, Ok)
+    ]
+
+    def fuzz() -> list[str]:
+        return [report for operation in operations if (report := failure(operation, mode, topic))]
+
+    reports = await asyncio.to_thread(fuzz)
+    assert not reports, "\n\n".join(reports)
+
+
+def failure(operation: Any, mode: GenerationMode, topic: str) -> str | None:
+    """What went wrong first with the operation, if anything did."""
+
+    @bounded(examples=8 if mode is GenerationMode.POSITIVE else 12)
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def call(case: Case[Any]) -> None:
+        made_harmless(case, topic)
+        if mode is GenerationMode.POSITIVE:
+            made_sensible(case)
+        case.call_and_validate(checks=CHECKS, timeout=REQUEST_SECONDS)
+
+    return failure_of(call)
+
+
+def failure_of(test: Callable[[], None]) -> str | None:
+    try:
+        test()
+    except Unsatisfiable:  # it takes nothing that could be wrong
+        return None
+    except BaseExceptionGroup as group:
+        return "\n".join(str(error) for error in group.exceptions)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+async def test_what_was_accepted_can_be_followed_by_the_links(
+    stack: Stack, document: dict[str, Any], topic: str
+) -> None:
+    # Attaching to a message that is delayed by a year would wait for a year.
+    schema = schema_of(document, stack.gateway_url).exclude(operation_id="attach")
+    visited: set[str] = set()
+
+    class Following(schema.as_state_machine()):  # type: ignore[misc]
+        def before_call(self, case: Case[Any]) -> None:
+            made_harmless(case, topic)
+            made_sensible(case)
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            return {"timeout": REQUEST_SECONDS}
+
+        def validate_response(self, response: Any, case: Case[Any], **_: Any) -> None:
+            if response.status_code < 300:
+                visited.add(case.operation.definition.raw["operationId"])
+            case.validate_response(response, checks=CHECKS)
+
+    machine: type[APIStateMachine] = Following
+    report = await asyncio.to_thread(failure_of, lambda: machine.run(settings=bounded(30, stateful_step_count=8)))
+    assert report is None, report
+    assert {"readInvocation", "cancelInvocation", "readSubscription", "deleteSubscription"} <= visited

@@ -24,8 +24,7 @@ async def read_limited(request: Request) -> bytes:
         async with asyncio.timeout(seconds):
             return await _read(request, settings.max_body_bytes)
     except TimeoutError:
-        detail = f"The body did not arrive within {seconds:g} s."
-        raise Problem(408, "body-too-slow", detail, headers={"Connection": "close"}) from None
+        raise Problem(408, "body-too-slow", f"The body did not arrive within {seconds:g} s.") from None
     except ClientDisconnect:
         raise ClientDisconnected from None
 

@@ -84,6 +84,9 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+MOST_FIELDS = 100
+"""In one problem document: a body can have a hundred thousand wrong ones."""
+
 BODY_STATUSES = (400, 408, 413, 415, 422)
 """How a body can be refused."""
 STATE_PROBLEMS = responses(400, 404, 409, 503)
@@ -104,13 +107,13 @@ def conflict(detail: str, **extra: Any) -> Problem:
 
 
 def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
-    """Name every field that is wrong, without repeating what was in it."""
+    """Name the fields that are wrong, up to 100, without repeating what was in them."""
     fields = [
         {
             "field": ".".join(str(part) for part in (*([prefix] if prefix else []), *e["loc"])) or "body",
             "message": e["msg"],
         }
-        for e in error.errors(include_url=False, include_input=False, include_context=False)
+        for e in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_FIELDS]
     ]
     return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
 

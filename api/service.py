@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from api.body import openapi_body, strict
 from api.invocation import Call, Finished, Invoker, Submission, execution_headers
 from api.links import EXECUTION_HEADERS, links
-from api.problems import BODY_STATUSES, Problem, responses
+from api.problems import BODY_STATUSES, MOST_FIELDS, Problem, responses
 from api.waiting import while_connected
 from domain.delay import parse_delay
 from domain.patterns import Pattern, valid_key
@@ -132,7 +132,9 @@ def _no_other_query(request: Request) -> None:
     """Refuse what nobody reads: with a misspelt delay a call would run at once."""
     names = [name for name, _ in request.query_params.multi_items()]
     if names not in ([], ["delay"]):
-        fields = [{"field": f"query.{name[:100]}", "message": "Only one delay is known."} for name in names]
+        fields = [
+            {"field": f"query.{name[:100]}", "message": "Only one delay is known."} for name in names[:MOST_FIELDS]
+        ]
         raise Problem(422, "invalid-request", "The query may have one delay, and nothing else.", errors=fields)
 
 

@@ -67,6 +67,35 @@ async def test_a_body_that_is_not_json_is_malformed(http: httpx.AsyncClient, bod
     problem(await http.post("/FanOutWorker/run", content=body), 400, "malformed-json")
 
 
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        ("NaN", "expected value"),
+        ("[-Infinity]", "invalid number"),
+        ('{"a": 1e999}', "number out of range"),
+        ("1" + "0" * 5_000, "number out of range"),
+        ('"a\\u0000b"', "a string contains U+0000"),
+        ('{"\\u0000": 1}', "a string contains U+0000"),
+        ('"\\ud800"', "hex escape"),
+        ("[" * 10_000 + "]" * 10_000, "recursion limit exceeded"),
+    ],
+)
+async def test_json_that_cannot_be_kept_is_malformed(http: httpx.AsyncClient, payload: str, detail: str) -> None:
+    response = await http.post("/AsyncTaskWorker/runTask", content=f'{{"kind": "heavy_work", "payload": {payload}}}')
+    assert detail in problem(response, 400, "malformed-json")["detail"]
+
+
+async def test_what_looks_like_it_is_kept(http: httpx.AsyncClient) -> None:
+    payload = [1e308, "1e999", "NaN", "\\u0000", 10**400]
+    response = await http.post("/AsyncTaskWorker/runTask", json={"kind": "heavy_work", "payload": payload})
+    assert response.json()["payload"] == payload
+
+
+async def test_of_very_many_wrong_fields_the_first_hundred_are_named(http: httpx.AsyncClient) -> None:
+    response = await http.post("/FanOutWorker/run", json={f"f{n}": n for n in range(50_000)})
+    assert len(problem(response, 422, "invalid-body")["errors"]) == 100
+
+
 async def test_other_media_types_are_refused(http: httpx.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", content="description=a", headers={"content-type": "text/plain"})
     problem(response, 415, "unsupported-media-type")
@@ -91,6 +120,7 @@ async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx
         ("/BookingWorkflow/%20/run", "The key is empty."),
         ("/BookingWorkflow/a%2Fb/run", "The key contains a slash, which separates path segments."),
         (f"/BookingWorkflow/{'k' * 1000}/run", "The key has 1000 characters; at most 200 are allowed."),
+        ("/BookingWorkflow/%FF/run", "The key is not UTF-8, or contains U+FFFD, which stands for what is not."),
         ("/BookingWorkflow/a%0Ab/run", "The key contains control characters, or spaces at its ends."),
     ],
 )
@@ -104,6 +134,11 @@ async def test_a_delay_that_cannot_be_is_refused(http: httpx.AsyncClient, delay:
         "/AsyncTaskWorker/runTask/send", params={"delay": delay}, json={"kind": "heavy_work", "payload": 1}
     )
     problem(response, 400, "invalid-delay")
+
+
+@pytest.mark.parametrize("query", ["dlay=1d", "delay=1s&delay=2s", "delay=1s&x=1"])
+async def test_a_query_that_nobody_reads_is_refused(http: httpx.AsyncClient, query: str) -> None:
+    problem(await http.post(f"/FanOutWorker/run/send?{query}", json={"description": "a"}), 422, "invalid-request")
 
 
 async def test_a_call_that_waits_cannot_be_delayed(http: httpx.AsyncClient) -> None:
@@ -142,11 +177,26 @@ async def test_a_job_without_sensible_subtasks_is_refused(http: httpx.AsyncClien
 
 
 async def test_an_unknown_invocation_is_not_found(http: httpx.AsyncClient) -> None:
-    ids = ("booking:nobody", "message-queue:nothing", "user-feed:nobody~nothing", "fan-out:nothing", "what", "a:b")
+    ids = ["booking:nobody", "message-queue:nothing", "user-feed:nobody~nothing", "fan-out:nothing", "what", "a:b"]
+    ids += [
+        "user-feed:nobody",
+        "user-feed:~",
+        "booking:",
+        "booking:%00",
+        f"booking:{'€' * 900}",
+        f"user-feed:{'€' * 900}~a",
+    ]
     for invocation_id in ids:
         for suffix in ("", "/output", "/attach"):
             problem(await http.get(f"/invocations/{invocation_id}{suffix}"), 404, "not-found")
         problem(await http.delete(f"/invocations/{invocation_id}"), 404, "not-found")
+
+
+async def test_only_a_task_can_be_sent_again(http: httpx.AsyncClient) -> None:
+    sent = await http.post("/UserFeed/nobody/processPost/send?delay=1d", json={"content": "a", "metadata": "b"})
+    for invocation_id in (sent.json()["invocationId"], "message-queue:nothing", "what", "€" * 900):
+        problem(await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/resend"), 404, "not-found")
+    await http.delete(f"/invocations/{sent.json()['invocationId']}")
 
 
 @pytest.mark.parametrize(

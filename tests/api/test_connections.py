@@ -1,6 +1,7 @@
 """Clients that are slow, rude, many, or gone: each is bounded, and nothing of it is left behind."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -96,13 +97,13 @@ class Client:
                 await asyncio.sleep(pause_seconds)
 
     async def rest(self) -> bytes:
-        async with asyncio.timeout(10):
-            try:
-                return await self.reader.read()
-            except ConnectionResetError:
-                return b""
-            finally:
-                self.writer.close()
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(10):
+                while more := await self.reader.read(65_536):
+                    received += more
+        self.writer.close()
+        return received
 
     def leave(self) -> None:
         self.writer.close()

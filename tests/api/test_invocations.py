@@ -145,6 +145,14 @@ async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx.AsyncC
     assert (resolved.status_code, resolved.json()["type"]) == (409, "urn:problem:not-stuck")
 
 
+async def test_asking_twice_for_cancellation_is_asking_once(http: httpx.AsyncClient) -> None:
+    for _ in range(10):
+        sent = await http.post("/AsyncTaskWorker/runTask/send", json=TASK)
+        path = f"/invocations/{sent.json()['invocationId']}"
+        answers = await asyncio.gather(*(http.delete(path) for _ in range(4)))
+        assert {answer.status_code for answer in answers} <= {202, 409}, [answer.text for answer in answers]
+
+
 async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx.AsyncClient) -> None:
     trip: dict[str, Any] = {
         "flights": {"flightId": "12345", "passengerName": "John Doe"},

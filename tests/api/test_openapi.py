@@ -15,7 +15,9 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
+from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.generation.stateful.state_machine import APIStateMachine
@@ -120,9 +122,17 @@ def failure(operation: Any, mode: GenerationMode, topic: str) -> str | None:
         made_harmless(case, topic)
         if mode is GenerationMode.POSITIVE:
             made_sensible(case)
-        case.call_and_validate(checks=CHECKS, timeout=REQUEST_SECONDS)
+        checked(case, case.call(timeout=REQUEST_SECONDS))
 
     return failure_of(call)
+
+
+def checked(case: Case[Any], response: Response) -> None:
+    try:
+        case.validate_response(response, checks=CHECKS)
+    except FailureGroup as failures:
+        why = "; ".join(f"{failure.title}: {failure.message}" for failure in failures.exceptions)
+        raise AssertionError(f"{case.as_curl_command()}\n{response.status_code} {response.text}\n{why}") from None
 
 
 def failure_of(test: Callable[[], None]) -> str | None:
@@ -130,8 +140,6 @@ def failure_of(test: Callable[[], None]) -> str | None:
         test()
     except Unsatisfiable:  # it takes nothing that could be wrong
         return None
-    except BaseExceptionGroup as group:
-        return "\n".join(str(error) for error in group.exceptions)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
@@ -152,10 +160,10 @@ async def test_what_was_accepted_can_be_followed_by_the_links(
         def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
             return {"timeout": REQUEST_SECONDS}
 
-        def validate_response(self, response: Any, case: Case[Any], **_: Any) -> None:
+        def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
             if response.status_code < 300:
                 visited.add(case.operation.definition.raw["operationId"])
-            case.validate_response(response, checks=CHECKS)
+            checked(case, response)
 
     machine: type[APIStateMachine] = Following
     report = await asyncio.to_thread(failure_of, lambda: machine.run(settings=bounded(30, stateful_step_count=8)))

@@ -26,6 +26,7 @@ def test_a_printable_key_is_valid(key: str) -> None:
         ("a\n", "control characters"),
         ("a\x00b", "control characters"),
         ("a\ud800b", "control characters"),
+        ("a\ufffd", "not UTF-8"),
     ],
 )
 def test_a_key_that_cannot_name_an_execution_is_refused_with_the_reason(key: str, reason: str) -> None:

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.booking import FlightRequest
 from domain.errors import UnknownTaskKind
 from domain.message_queue import Task, check_task
-from domain.payload import fingerprint
+from domain.payload import check_json, fingerprint
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -35,6 +35,31 @@ class TestFingerprint:
     def test_differs_when_the_values_do(self, one: object, other: object) -> None:
         same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
         assert (fingerprint(one) == fingerprint(other)) is same  # type: ignore[arg-type]
+
+
+class TestCheckJson:
+    @given(json_values | st.floats(allow_nan=False, allow_infinity=False))
+    def test_lets_pass_what_can_be_kept(self, value: object) -> None:
+        raw = json.dumps(value)
+        assume("\\u0000" not in raw)
+        check_json(raw.encode())
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"NaN",
+            b"[Infinity]",
+            b"-1e309",
+            b"1E+00400",
+            b"9" * 310 + b".0",
+            b"9" * 300 + b"e9",
+            b'"\\u0000"',
+            b'{"\\u0000": 1}',
+        ],
+    )
+    def test_refuses_what_cannot(self, raw: bytes) -> None:
+        with pytest.raises(ValueError, match=r"expected value|out of range|U\+0000"):
+            check_json(raw)
 
 
 class TestPayload:

@@ -46,6 +46,7 @@ def test_a_key_that_names_nobody_is_poison(key: bytes | None, kind: str) -> None
         (None, "Tombstone", "no value"),
         (b"{", "InvalidJson", "Invalid JSON"),
         (b'{"content": "\xff"}', "ValueNotUtf8", "byte 13"),
+        (b'{"content": "a\\u0000", "metadata": "m"}', "InvalidJson", r"U\+0000"),
         (b'{"content": 5, "metadata": "m"}', "SchemaMismatch", "content: Input should be a valid string"),
         (b'{"metadata": "m"}', "SchemaMismatch", "content: Field required"),
         (b"[]", "SchemaMismatch", "Input should be an object"),

@@ -26,6 +26,7 @@ from api.invocation import (
     Invocation,
     Submission,
     WebUi,
+    cancel_activity,
     execution_headers,
     failure_problem,
     identity,
@@ -119,7 +120,7 @@ class EntityInvoker:
         scheduled = await self._scheduled(invocation_id)
         if scheduled.status is not ActivityExecutionStatus.RUNNING:
             raise Problem(409, "already-finished", "The delayed message is not waiting any more.")
-        await self.client.get_activity_handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        await cancel_activity(self.client.get_activity_handle(invocation_id))
 
     def execution_headers(self, key: str) -> dict[str, str]:
         """The headers of an answer about the key's workflow."""

@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 from fastapi import Path
 from pydantic import JsonValue
+from temporalio.client import ActivityHandle
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import Problem, type_name
 from domain import errors
@@ -126,6 +128,17 @@ def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str
         return uuid.uuid4().hex
     scope = f"{pattern.service}\n{handler}\n{idempotency_key}"
     return hashlib.sha256(scope.encode()).hexdigest()[:32]
+
+
+async def cancel_activity(handle: ActivityHandle[Any]) -> None:
+    """Ask for cancellation; to ask again is no error, though Temporal says so. Raises `Problem` 409 if it has ended."""
+    try:
+        await handle.cancel(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+            raise
+        if "already requested" not in error.message:
+            raise Problem(409, "already-finished", "It has finished; there is nothing to cancel.") from None
 
 
 def now_plus(delay: timedelta) -> datetime | None:

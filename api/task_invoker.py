@@ -28,6 +28,7 @@ from api.invocation import (
     Invocation,
     Submission,
     WebUi,
+    cancel_activity,
     failure_problem,
     identity,
     now_plus,
@@ -117,7 +118,7 @@ class TaskInvoker:
     async def cancel(self, invocation_id: str) -> None:
         if (await self.description(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
             raise Problem(409, "already-finished", "The task has finished; there is nothing to cancel.")
-        await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        await cancel_activity(self._handle(invocation_id))
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.activity(invocation_id)

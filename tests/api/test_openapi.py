@@ -116,7 +116,7 @@ async def test_every_operation_answers_as_documented(
 def failure(operation: Any, mode: GenerationMode, topic: str) -> str | None:
     """What went wrong first with the operation, if anything did."""
 
-    @bounded(examples=8 if mode is GenerationMode.POSITIVE else 12)
+    @bounded(examples=6 if mode is GenerationMode.POSITIVE else 9)
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: Case[Any]) -> None:
         made_harmless(case, topic)

@@ -21,13 +21,14 @@ with workflow.unsafe.imports_passed_through():
         CarReservation,
         Charge,
         FlightReservation,
+        Payment,
         Resolution,
         Trip,
         TripConfirmation,
         TripState,
         TripStatus,
     )
-    from domain.errors import TripFailed
+    from domain.errors import PaymentCancelled, ReservationCancelled, TripFailed
     from domain.patterns import BOOKING
     from workflows import policies
     from workflows.compensation import Compensations
@@ -35,6 +36,12 @@ with workflow.unsafe.imports_passed_through():
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+UNDOS: dict[str, tuple[Callable[[BookingActivities, str], Awaitable[None]], str]] = {
+    "cancel flight": (BookingActivities.cancel_flight, "flight"),
+    "cancel car": (BookingActivities.cancel_car, "car"),
+    "refund payment": (BookingActivities.refund, "payment"),
+}
+"""Each undo by its name, and what it undoes, in the order of the steps."""
 
 
 @workflow.defn(name="BookingWorkflow")
@@ -56,7 +63,7 @@ class BookingWorkflow:
             confirmation = await self._book(trip)
         except (ActivityError, asyncio.CancelledError) as failure:
             self._enter(TripStatus.COMPENSATING)
-            await self._compensations.run()
+            await self._compensate(failure)
             if is_cancelled_exception(failure):
                 self._enter(TripStatus.CANCELLED)
                 raise
@@ -66,39 +73,41 @@ class BookingWorkflow:
         return confirmation
 
     async def _book(self, trip: Trip) -> TripConfirmation:
-        me = workflow.info().workflow_id
-        flight_key, car_key, payment_id = f"{me}:flight", f"{me}:car", f"{me}:payment"
-
-        self._undo_with("cancel flight", BookingActivities.cancel_flight, flight_key)
+        self._undo_with("cancel flight")
         flight_id = await self._reserve(
             f"reserve flight {trip.flight.flight_id}",
             BookingActivities.reserve_flight,
-            FlightReservation(key=flight_key, flight=trip.flight),
+            FlightReservation(key=_key("flight"), flight=trip.flight),
             undo="cancel flight",
         )
-        self._undo_with("cancel car", BookingActivities.cancel_car, car_key)
+        self._undo_with("cancel car")
         car_id = await self._reserve(
             f"reserve car at {trip.car.pickup_location}",
             BookingActivities.reserve_car,
-            CarReservation(key=car_key, car=trip.car),
+            CarReservation(key=_key("car"), car=trip.car),
             undo="cancel car",
         )
-        self._undo_with("refund payment", BookingActivities.refund, payment_id)
-        await self._step(
-            f"charge card ending in {trip.payment.card.last4}",
-            BookingActivities.charge,
-            Charge(key=payment_id, payment=trip.payment),
-        )
-        await self._step("confirm flight", BookingActivities.confirm_flight, flight_key)
-        await self._step("confirm car", BookingActivities.confirm_car, car_key)
+        self._undo_with("refund payment")
+        await self._pay_and_confirm(trip.payment)
+        if _is_a_copy():
+            await self._pay_and_confirm(trip.payment)  # what the copy counts as done may be undone: ask again
         return TripConfirmation(
-            trip_id=BOOKING.key_of(me),
+            trip_id=BOOKING.key_of(workflow.info().workflow_id),
             flight_reservation_id=flight_id,
             car_reservation_id=car_id,
-            payment_id=payment_id,
+            payment_id=_key("payment"),
             amount_cents=trip.payment.amount_cents,
             card=f"**** {trip.payment.card.last4}",
         )
+
+    async def _pay_and_confirm(self, payment: Payment) -> None:
+        await self._step(
+            f"charge card ending in {payment.card.last4}",
+            BookingActivities.charge,
+            Charge(key=_key("payment"), payment=payment),
+        )
+        await self._step("confirm flight", BookingActivities.confirm_flight, _key("flight"))
+        await self._step("confirm car", BookingActivities.confirm_car, _key("car"))
 
     async def _reserve(
         self,
@@ -133,10 +142,21 @@ class BookingWorkflow:
         self._done.append(what)
         return result
 
-    def _undo_with(self, name: str, activity: Callable[[BookingActivities, str], Awaitable[None]], key: str) -> None:
+    def _undo_with(self, name: str) -> None:
+        activity, what = UNDOS[name]
+        key = _key(what)
         self._compensations.register(
-            name, lambda: workflow.execute_activity_method(activity, key, **policies.UNDO, summary=name)
+            name, lambda policy: workflow.execute_activity_method(activity, key, **policy, summary=name)
         )
+
+    async def _compensate(self, failure: BaseException) -> None:
+        await self._compensations.run()
+        if _is_a_copy() or _met_an_undo(failure):
+            known = [undo.name for undo in self._compensations.report()]
+            for name in UNDOS:
+                if name not in known:
+                    self._undo_with(name)
+            await self._compensations.run()
 
     def _failed(self, failure: BaseException) -> TripFailed:
         undone = self._compensations.report()
@@ -161,7 +181,7 @@ class BookingWorkflow:
         if self._status is not self._shown:
             self._shown = self._status
             workflow.upsert_search_attributes([STATUS.value_set(self._status)])
-        waiting = f" Waiting for an operator to resolve: {', '.join(stuck)}." if stuck else ""
+        waiting = f" Stuck, tried on until an operator resolves it: {', '.join(stuck)}." if stuck else ""
         workflow.set_current_details(f"{self._status}. Done: {', '.join(self._done) or 'nothing'}.{waiting}")
 
     @workflow.query
@@ -177,6 +197,23 @@ class BookingWorkflow:
     def _is_stuck(self, resolution: Resolution) -> None:
         if resolution.compensation not in self._compensations.stuck():
             raise ApplicationError(f"{resolution.compensation!r} is not stuck.", type="NotStuck")
+
+
+def _key(what: str) -> str:
+    return f"{workflow.info().workflow_id}:{what}"
+
+
+def _is_a_copy() -> bool:
+    """Whether this run was reset: it does not remember what the run that it was copied from did after the copy."""
+    info = workflow.info()
+    return info.run_id != info.first_execution_run_id and workflow.patched("look-after-other-runs")
+
+
+def _met_an_undo(failure: BaseException) -> bool:
+    """Whether a step found its key spent: an earlier run of this trip was undone, perhaps not to its end."""
+    spent = {ReservationCancelled.__name__, PaymentCancelled.__name__}
+    cause = failure.__cause__
+    return isinstance(cause, ApplicationError) and cause.type in spent and workflow.patched("look-after-other-runs")
 
 
 def _was_refused(failure: ActivityError) -> bool:

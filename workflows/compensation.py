@@ -1,8 +1,8 @@
 """Undo what was done, in reverse, until nothing is left to undo.
 
 An undo is registered before the step it belongs to: a step that was cut off may have done its work. An undo that
-keeps failing does not stop the ones before it; it waits for an operator, who has it retried or reports what
-was done by hand.
+keeps failing is stuck: it does not stop the ones before it, is shown, and is tried on until it succeeds, or until an
+operator reports what was done by hand.
 """
 
 import asyncio
@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Resolution, Undo, UndoStatus
+    from workflows import policies
 
-Action = Callable[[], Awaitable[None]]
+Action = Callable[[policies.Policy], Awaitable[None]]
+"""Undo one thing, timed and retried as it is told."""
 
 
 class Compensations:
@@ -35,7 +37,7 @@ class Compensations:
         del self._actions[name], self._undos[name]
 
     async def run(self) -> None:
-        """Run every undo, the last registered first; return when each is done or resolved.
+        """Run every undo that has not run, the last registered first; return when each is done or resolved.
 
         A cancellation that comes meanwhile changes nothing: what it asks for is what happens already.
         """
@@ -45,12 +47,9 @@ class Compensations:
                 await asyncio.shield(running)
 
     async def _run(self) -> None:
-        for name in reversed(self._actions):
+        for name in self._with_status(UndoStatus.REGISTERED):
             await self._attempt(name)
-        while self.stuck():
-            await workflow.wait_condition(lambda: bool(self._with_status(UndoStatus.REGISTERED)) or not self.stuck())
-            for name in self._with_status(UndoStatus.REGISTERED):
-                await self._attempt(name)
+        await asyncio.gather(*(self._settle(name) for name in self.stuck()))
 
     def resolve(self, resolution: Resolution) -> None:
         """Carry out an operator's decision on a stuck undo."""
@@ -66,11 +65,28 @@ class Compensations:
 
     async def _attempt(self, name: str) -> None:
         self._set(name, UndoStatus.RUNNING)
+        await self._try(name, policies.UNDO)
+
+    async def _settle(self, name: str) -> None:
+        """Go on with a stuck undo until it is done, or an operator says that it is."""
+        while self._undos[name].status is UndoStatus.STUCK:
+            # Trips that were stuck before there was this patch wait for the operator alone.
+            tries_on = workflow.patched("try-stuck-undos-on")
+            trying = asyncio.create_task(self._try(name, policies.STUCK_UNDO)) if tries_on else None
+            await workflow.wait_condition(lambda: self._undos[name].status is not UndoStatus.STUCK)
+            if trying:
+                trying.cancel()
+            if self._undos[name].status is UndoStatus.REGISTERED:
+                await self._attempt(name)
+
+    async def _try(self, name: str, policy: policies.Policy) -> None:
         try:
-            await self._actions[name]()
+            await self._actions[name](policy)
         except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                return  # the operator has decided
             self._set(name, UndoStatus.STUCK, str(failure.cause or failure))
-            workflow.logger.error("Compensation is stuck and waits for an operator: %s", name)
+            workflow.logger.error("Compensation is stuck: %s: %s", name, failure.cause)
         else:
             self._set(name, UndoStatus.DONE)
 

@@ -22,10 +22,16 @@ BOOKING_STEP = Policy(
 )
 
 UNDO = Policy(
-    # An undo is tried for an hour, far beyond a restart of anybody's system; then a person decides.
+    # An undo is tried for a minute, the length of a restart. If it fails for longer, the others shall not wait for it.
     start_to_close_timeout=timedelta(seconds=10),
-    schedule_to_close_timeout=timedelta(hours=1),
-    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
+    schedule_to_close_timeout=timedelta(minutes=1),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+)
+
+STUCK_UNDO = Policy(
+    # For ever: what is held stays held until it is undone. Meanwhile it is shown, and a person may put an end to it.
+    start_to_close_timeout=timedelta(seconds=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=1)),
 )
 
 DATABASE = Policy(

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
@@ -31,6 +31,7 @@ from domain.errors import CardDeclined, FlightSoldOut
 from domain.patterns import BOOKING
 from tests.eventually import eventually
 from workers.activity_methods import activity_methods
+from workflows import search_attributes
 from workflows.booking import BookingWorkflow
 
 TRIP = Trip(
@@ -133,6 +134,10 @@ def refuse(error: ApplicationError) -> Callable[[], Awaitable[None]]:
     return fail
 
 
+async def out_of_reach() -> None:
+    raise ConnectionError("they are out of reach")
+
+
 async def failure_of(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> ApplicationError:
     with pytest.raises(WorkflowFailureError) as caught:
         await handle.result()
@@ -219,6 +224,48 @@ class TestCompensation:
         )
         await failure_of(handle)
         assert "cancel car" in world.calls
+
+    async def test_an_undo_that_fails_for_a_minute_is_shown_and_tried_on_until_it_succeeds(
+        self, start: Start, world: World, time_skipping: WorkflowEnvironment
+    ) -> None:
+        world.before["charge"] = refuse(CardDeclined("no"))
+        world.before["cancel car"] = out_of_reach
+        handle = await start()
+        await eventually(lambda: "refund" in world.calls)
+        assert "cancel flight" not in world.calls
+        await time_skipping.sleep(timedelta(minutes=2))
+        await until_status(handle, TripStatus.COMPENSATION_STUCK)
+        state = await handle.query(BookingWorkflow.state)
+        assert [(undo.name, undo.status) for undo in state.compensations] == [
+            ("refund payment", UndoStatus.DONE),
+            ("cancel car", UndoStatus.STUCK),
+            ("cancel flight", UndoStatus.DONE),
+        ]
+        assert "out of reach" in state.compensations[1].note
+        shown = (await handle.describe()).typed_search_attributes
+        assert shown[search_attributes.STATUS] == "COMPENSATION_STUCK"
+        del world.before["cancel car"]
+        [details] = (await failure_of(handle)).details
+        assert [undo["status"] for undo in details["compensations"]] == ["DONE"] * 3
+
+    async def test_an_operator_resolves_an_undo_that_is_being_tried(
+        self, start: Start, world: World, time_skipping: WorkflowEnvironment
+    ) -> None:
+        world.before["charge"] = refuse(CardDeclined("no"))
+        world.before["cancel car"] = world.before["refund"] = out_of_reach
+        handle = await start()
+        await time_skipping.sleep(timedelta(minutes=4))
+        await until_status(handle, TripStatus.COMPENSATION_STUCK)
+        for resolution in (
+            Resolution(compensation="cancel car", note="phoned them"),
+            Resolution(compensation="refund payment", note="paid in cash"),
+        ):
+            await handle.execute_update(BookingWorkflow.resolve_compensation, resolution)
+        [details] = (await failure_of(handle)).details
+        assert details["compensations"][:2] == [
+            {"name": "refund payment", "status": "RESOLVED", "note": "paid in cash"},
+            {"name": "cancel car", "status": "RESOLVED", "note": "phoned them"},
+        ]
 
 
 class TestCancellation:

@@ -1,0 +1,258 @@
+"""Trips over the simulated systems, each interrupted at one point of its life.
+
+A trip passes points: `task 1`, `before reserve flight`, `after reserve flight`, `task 2`, and so on. At a point it can
+be acted upon (`task 2`: while a worker works on it), and its calls can go wrong:
+
+    fail before, fail after     the call raises, before or after it did its work, and is retried
+    lose before, lose after     nobody hears of the call again; its work is done once the trip has closed, or at once
+    fail task                   the worker fails, so that what happened meanwhile reaches it all together
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstance, WorkflowInstanceDetails
+from temporalio.workflow import Info
+
+from activities.booking import BookingActivities
+from domain.booking import (
+    CardToken,
+    CarRequest,
+    CarReservation,
+    Charge,
+    FlightRequest,
+    FlightReservation,
+    Payment,
+    Trip,
+    TripConfirmation,
+)
+from infra.airline import SimulatedAirline
+from infra.card_network import SimulatedCardNetwork
+from infra.database import CarReservations, Database, FlightReservations, Payments
+from infra.rental_cars import SimulatedRentalCompany
+from tests.eventually import eventually
+from tests.infra.rows import rows
+from workers.activity_methods import activity_methods
+from workflows.booking import BookingWorkflow
+
+Result = TypeVar("Result")
+Act = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
+TripHandle = WorkflowHandle[BookingWorkflow, TripConfirmation]
+RETRY_DELAY = timedelta(milliseconds=500)
+HELD = {"RESERVED", "CONFIRMED", "CHARGED"}
+
+
+def trip(card: CardToken) -> Trip:
+    return Trip(
+        flight=FlightRequest(flight_id="12345", passenger_name="John Doe"),
+        car=CarRequest(pickup_location="Airport", rental_date=date(2024, 12, 16)),
+        payment=Payment(card=card, amount_cents=1500),
+    )
+
+
+@dataclass
+class Course:
+    """What happens to one trip at which point. `passed` has the points that it came by."""
+
+    handle: TripHandle
+    acts: dict[str, Act] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    """By a call's or a task's name, such as `charge`: `fail before`, `lose after always`."""
+    passed: list[str] = field(default_factory=list)
+    acted: set[str] = field(default_factory=set)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def reach(self, point: str) -> None:
+        self.passed.append(point)
+        if point in self.acts and point not in self.acted:
+            await self.acts[point](self.handle)
+            self.acted.add(point)
+
+    async def task(self) -> None:
+        """A worker begins with a workflow task. Raises `ConnectionError` if it is to fail."""
+        name = f"task {sum(point.startswith('task') for point in self.passed) + 1}"
+        await self.reach(name)
+        if self.faults.pop(name, None):
+            raise ConnectionError("the worker is lost")
+
+    async def call(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do a call's work, which goes on if the worker that asked for it is lost."""
+        call = asyncio.create_task(self._call(name, work))
+        self.in_flight.add(call)
+        call.add_done_callback(self.in_flight.discard)
+        return await asyncio.shield(call)
+
+    async def _call(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        fault = self.faults.get(name, "")
+        if not fault.endswith("always"):
+            self.faults.pop(name, None)
+        await self.reach(f"before {name}")
+        await self._go_wrong("before", fault)
+        result = await work()
+        await self.reach(f"after {name}")
+        await self._go_wrong("after", fault)
+        return result
+
+    async def _go_wrong(self, when: str, fault: str) -> None:
+        if fault.startswith(f"lose {when}"):
+            await self.closed.wait()
+        if fault.startswith(f"refuse {when}"):
+            raise ApplicationError("refused", non_retryable=True)
+        if fault.startswith(f"fail {when}"):
+            asyncio.create_task(self._in_the_backoff()).add_done_callback(lambda done: done.result())
+            raise ApplicationError("the line is dead", next_retry_delay=RETRY_DELAY)
+
+    async def _in_the_backoff(self) -> None:
+        if "backoff" not in self.acts:
+            return
+
+        async def waits() -> bool:
+            description = (await self.handle.describe()).raw_description
+            return any(activity.attempt > 1 for activity in description.pending_activities)
+
+        await eventually(waits)
+        await self.reach("backoff")
+
+    async def settled(self) -> None:
+        """Wait until the trip has closed, and no call that was made for it goes on."""
+        await self.ended()
+        self.closed.set()
+        await eventually(lambda: not self.in_flight)
+
+    async def ended(self) -> None:
+        """Wait until the trip has closed, however."""
+        with suppress(WorkflowFailureError):
+            await self.handle.result()
+
+
+@dataclass
+class Interruptions:
+    """The simulated systems, and the course of each trip that calls them."""
+
+    database: Database
+    courses: dict[str, Course] = field(default_factory=dict)
+
+    def activities(self) -> BookingActivities:
+        return BookingActivities(Flights(self), Cars(self), CardNetwork(self))
+
+    async def call(self, name: str, key: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        return await self.courses[key.rpartition(":")[0]].call(name, work)
+
+    async def leaks(self) -> list[str]:
+        """The trips that are neither booked whole, and closed as such, nor without a trace."""
+        tables: tuple[type[FlightReservations | CarReservations | Payments], ...]
+        tables = (FlightReservations, CarReservations, Payments)
+        statuses = [{row.key.rpartition(":")[0]: row.status for row in await rows(self.database, t)} for t in tables]
+        found = []
+        for workflow_id, course in self.courses.items():
+            held = [status[workflow_id] for status in statuses if status.get(workflow_id) in HELD]
+            description = await course.handle.describe()
+            ended = description.status.name if description.status else "UNKNOWN"
+            whole = held == ["CONFIRMED", "CONFIRMED", "CHARGED"] and ended == "COMPLETED"
+            if not whole and (held or ended not in ("FAILED", "CANCELED")):
+                found.append(f"{workflow_id}: {ended}, {[s.get(workflow_id) for s in statuses]} {course.passed}")
+        return found
+
+    @asynccontextmanager
+    async def worker(self, client: Client, task_queue: str) -> AsyncIterator[Worker]:
+        """A worker that is given no time when it ends."""
+        worker = Worker(
+            client,
+            task_queue=task_queue,
+            workflows=[BookingWorkflow],
+            activities=activity_methods(self.activities()),
+            workflow_runner=Watching(self, asyncio.get_running_loop()),
+        )
+        async with worker:
+            yield worker
+
+
+@dataclass
+class Flights:
+    systems: Interruptions
+
+    async def reserve(self, reservation: FlightReservation) -> str:
+        airline = SimulatedAirline(self.systems.database)
+        return await self.systems.call("reserve flight", reservation.key, lambda: airline.reserve(reservation))
+
+    async def confirm(self, key: str) -> None:
+        airline = SimulatedAirline(self.systems.database)
+        await self.systems.call("confirm flight", key, lambda: airline.confirm(key))
+
+    async def cancel(self, key: str) -> None:
+        airline = SimulatedAirline(self.systems.database)
+        await self.systems.call("cancel flight", key, lambda: airline.cancel(key))
+
+
+@dataclass
+class Cars:
+    systems: Interruptions
+
+    async def reserve(self, reservation: CarReservation) -> str:
+        company = SimulatedRentalCompany(self.systems.database)
+        return await self.systems.call("reserve car", reservation.key, lambda: company.reserve(reservation))
+
+    async def confirm(self, key: str) -> None:
+        company = SimulatedRentalCompany(self.systems.database)
+        await self.systems.call("confirm car", key, lambda: company.confirm(key))
+
+    async def cancel(self, key: str) -> None:
+        company = SimulatedRentalCompany(self.systems.database)
+        await self.systems.call("cancel car", key, lambda: company.cancel(key))
+
+
+@dataclass
+class CardNetwork:
+    systems: Interruptions
+
+    async def charge(self, charge: Charge) -> None:
+        network = SimulatedCardNetwork(self.systems.database)
+        await self.systems.call("charge", charge.key, lambda: network.charge(charge))
+
+    async def refund(self, key: str) -> None:
+        network = SimulatedCardNetwork(self.systems.database)
+        await self.systems.call("refund", key, lambda: network.refund(key))
+
+
+class Watching(UnsandboxedWorkflowRunner):
+    """Tells each trip's course when a worker begins with a task of it."""
+
+    def __init__(self, systems: Interruptions, loop: asyncio.AbstractEventLoop) -> None:
+        self._systems = systems
+        self._loop = loop
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return WatchedInstance(super().create_instance(det), self._begin)
+
+    def _begin(self, workflow_id: str) -> None:
+        course = self._systems.courses[workflow_id]
+        asyncio.run_coroutine_threadsafe(course.task(), self._loop).result()
+
+
+class WatchedInstance(WorkflowInstance):
+    def __init__(self, inner: WorkflowInstance, begin: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._begin = begin
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if not act.is_replaying and not any(job.HasField("remove_from_cache") for job in act.jobs):
+            self._begin(self.get_info().workflow_id)
+        return self._inner.activate(act)
+
+    def get_info(self) -> Info:
+        return self._inner.get_info()
+
+    def get_serialization_context(self, command_info: Any) -> Any:
+        return self._inner.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> Any:
+        return self._inner.get_external_store_context(command_info)

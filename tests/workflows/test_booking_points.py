@@ -1,0 +1,221 @@
+"""Whatever happens to a trip, at whatever point of its life: it is booked and paid once, or nothing is held.
+
+The real workflow on a real server, over the simulated airline, rental company and card network.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import RetryPolicy
+from temporalio.testing import WorkflowEnvironment
+
+from domain.booking import CardToken
+from domain.patterns import BOOKING
+from infra.card_network import CardVault
+from infra.database import Database
+from tests.eventually import eventually
+from tests.histories import events
+from tests.infra.schema import upgrade
+from tests.workflows.interruptions import Act, Course, Interruptions, trip
+from workflows import policies
+from workflows.booking import BookingWorkflow
+
+
+@dataclass(frozen=True)
+class Story:
+    """How a trip goes that nobody interrupts."""
+
+    name: str
+    card: str = "4242424242424242"
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+BOOKED = Story("booked")
+DECLINED = Story("declined", card="4111111111111111")
+UNCONFIRMED = Story("unconfirmed", faults={"confirm car": "refuse before"})
+STORIES = (BOOKED, DECLINED, UNCONFIRMED)
+FORWARD = ("reserve flight", "reserve car", "charge", "confirm flight", "confirm car")
+
+
+class Trips:
+    """Starts trips, each on a course of its own, on one worker."""
+
+    def __init__(self, client: Client, systems: Interruptions, cards: dict[str, CardToken]) -> None:
+        self.client = client
+        self.systems = systems
+        self._cards = cards
+        self.task_queue = f"booking-{uuid.uuid4()}"
+
+    async def start(
+        self, story: Story, acts: dict[str, Act], faults: dict[str, str] | None = None, queue: str | None = None
+    ) -> Course:
+        workflow_id = BOOKING.execution_id(uuid.uuid4().hex)
+        handle = self.client.get_workflow_handle_for(BookingWorkflow.run, workflow_id)
+        course = Course(handle, acts, {**(faults or {}), **story.faults})
+        self.systems.courses[workflow_id] = course
+        await self.client.start_workflow(
+            BookingWorkflow.run, trip(self._cards[story.card]), id=workflow_id, task_queue=queue or self.task_queue
+        )
+        return course
+
+    async def points(self, *stories: Story) -> list[tuple[Story, str, int]]:
+        """Every point by which such trips come, and the tasks that are done there.
+
+        Stories that are the same up to a point have it once.
+        """
+        seen: dict[tuple[str, ...], tuple[Story, str, int]] = {}
+        for story in stories:
+            course = await self.start(story, {})
+            await course.settled()
+            for place, point in enumerate(course.passed):
+                before = course.passed[:place]
+                done = sum(passed.startswith("task") for passed in before)
+                seen.setdefault((*before, point), (story, point, done))
+        return list(seen.values())
+
+    async def reset(self, course: Course, task: int) -> None:
+        """Start the trip anew as a copy that goes up to the end of one of its workflow tasks, counted from 0."""
+        done = await events(course.handle, "WORKFLOW_TASK_COMPLETED")
+        await self.client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace=self.client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=course.handle.id),
+                reason="test",
+                workflow_task_finish_event_id=done[min(task, len(done) - 1)].event_id,
+                request_id=uuid.uuid4().hex,
+            )
+        )
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite+aiosqlite:///{tmp_path}/patterns.db"
+    await upgrade(url)
+    opened = Database(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def trips(
+    dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Trips]:
+    for policy, schedule_to_close in ((policies.BOOKING_STEP, 4), (policies.UNDO, 60)):
+        monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
+        monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=schedule_to_close))
+        monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))
+    vault = CardVault(database, SecretStr("secret"))
+    cards = {story.card: await vault.tokenize(story.card) for story in STORIES}
+    running = Trips(dev_server.client, Interruptions(database), cards)
+    async with running.systems.worker(dev_server.client, running.task_queue):
+        yield running
+
+
+async def cancel(handle: WorkflowHandle[Any, Any]) -> None:
+    await handle.cancel()
+
+
+async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
+    await handle.terminate()
+
+
+async def test_a_trip_cancelled_at_any_point_leaves_nothing_or_is_booked(trips: Trips) -> None:
+    started = []
+    for story, point, _ in await trips.points(*STORIES):
+        started.append(trips.start(story, {point: cancel}))
+        kind, _, name = point.partition(" ")
+        if kind == "task":
+            started.append(trips.start(story, {point: cancel}, {point: "fail"}))
+        else:
+            started.append(trips.start(story, {point: cancel}, {name: f"lose {kind}"}))
+            started.append(trips.start(story, {"backoff": cancel}, {name: f"fail {kind}"}))
+    courses = await asyncio.gather(*started)
+    await asyncio.gather(*(course.settled() for course in courses))
+    assert [course.handle.id for course in courses if not course.acted] == []
+    assert await trips.systems.leaks() == []
+
+
+async def test_an_answer_lost_at_any_point_leaves_nothing_or_is_booked(trips: Trips) -> None:
+    """Once, and the next attempt is answered; or always, so that the step fails. What was lost is done late."""
+    started = []
+    for story, point, _ in await trips.points(*STORIES):
+        kind, _, name = point.partition(" ")
+        if kind == "task":
+            continue
+        started.append(trips.start(story, {}, {name: f"lose {kind}"}))
+        if name in FORWARD:
+            started.append(trips.start(story, {}, {name: f"lose {kind} always"}))
+    courses = await asyncio.gather(*started)
+    await asyncio.gather(*(course.settled() for course in courses))
+    assert await trips.systems.leaks() == []
+
+
+async def test_a_worker_lost_at_any_call_is_replaced(trips: Trips) -> None:
+    """Its call goes on without it, and is done after the trip has closed."""
+
+    async def lose(story: Story, point: str) -> None:
+        kind, _, name = point.partition(" ")
+        queue = f"booking-{uuid.uuid4()}"
+        async with AsyncExitStack() as second, AsyncExitStack() as first:
+            await first.enter_async_context(trips.systems.worker(trips.client, queue))
+            lost = asyncio.Event()
+
+            async def mark(_: WorkflowHandle[Any, Any]) -> None:
+                lost.set()
+
+            course = await trips.start(story, {point: mark}, {name: f"lose {kind}"}, queue)
+            await lost.wait()
+            await first.aclose()
+            await second.enter_async_context(trips.systems.worker(trips.client, queue))
+            await course.settled()
+
+    points = [(story, point) for story, point, _ in await trips.points(UNCONFIRMED) if not point.startswith("task")]
+    await asyncio.gather(*(lose(story, point) for story, point in points))
+    assert await trips.systems.leaks() == []
+
+
+async def test_a_terminated_trip_is_completed_by_a_reset_to_its_last_task(trips: Trips) -> None:
+    """Also while a call is in flight, whose work is done late."""
+
+    async def resume(story: Story, point: str) -> None:
+        kind, _, name = point.partition(" ")
+        course = await trips.start(story, {point: terminate}, {name: f"lose {kind}"})
+        await eventually(lambda: course.acted)
+        await trips.reset(course, -1)
+        await course.settled()
+
+    await asyncio.gather(*(resume(story, point) for story, point, done in await trips.points(UNCONFIRMED) if done))
+    assert await trips.systems.leaks() == []
+
+
+async def test_a_trip_reset_to_any_task_leaves_nothing_or_is_booked(trips: Trips) -> None:
+    """Terminated at any task, on its way and while it undoes, or closed; with no call in flight."""
+
+    async def go_back(story: Story, acts: dict[str, Act], point: str | None, task: int) -> None:
+        course = await trips.start(story, acts | ({point: terminate} if point else {}))
+        await course.ended()
+        await eventually(lambda: not course.in_flight)
+        await trips.reset(course, task)
+        await course.settled()
+
+    started = []
+    for story, point, done in await trips.points(UNCONFIRMED):
+        if point.startswith("task"):
+            started += [go_back(story, {}, point, task) for task in range(done)]
+    for point in ("task 7", "task 8", "task 9"):
+        started += [go_back(BOOKED, {"before confirm car": cancel}, point, task) for task in (0, 1, 3, 4, 5)]
+    for story in (BOOKED, UNCONFIRMED):
+        started += [go_back(story, {}, None, task) for task in range(6)]
+    await asyncio.gather(*started)
+    assert await trips.systems.leaks() == []

@@ -6,7 +6,7 @@
     ├── InvalidCard          no card has this number
     ├── UnknownTaskKind      no task kind has this name
     └── BusinessFailure      a downstream system said no; fails the step that asked
-        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled
+        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled, CancellationRefused
         ├── MailRejected     the mail server refused a message for good
         ├── TripFailed       the saga's own: names the cause and what was undone
         ├── TaskRejected     a task that no further attempt can complete
@@ -65,6 +65,10 @@ class CarUnavailable(BusinessFailure):
 
 class ReservationCancelled(BusinessFailure):
     """The reservation was cancelled before this call arrived; its key is spent."""
+
+
+class CancellationRefused(BusinessFailure):
+    """A company does not take back what it reserved; a person has to ask."""
 
 
 class CardDeclined(BusinessFailure):

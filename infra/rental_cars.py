@@ -1,13 +1,15 @@
 """A simulated car rental company, over our own database."""
 
+from sqlalchemy import select
+
 from domain.booking import CarReservation
-from domain.errors import CarUnavailable
+from domain.errors import CancellationRefused, CarUnavailable
 from infra.database import CarReservations
 from infra.reservations import Reservations
 
 
 class SimulatedRentalCompany(Reservations):
-    """Stands for a rental company's API. The station `NOWHERE` has no cars."""
+    """Stands for a rental company's API. The station `NOWHERE` has no cars, `NO-RETURN` takes none back."""
 
     table = CarReservations
 
@@ -17,3 +19,11 @@ class SimulatedRentalCompany(Reservations):
         if car.pickup_location == "NOWHERE":
             raise CarUnavailable(f"There is no car at {car.pickup_location} on {car.rental_date}.")
         return await self._hold(reservation.key, f"{car.pickup_location} on {car.rental_date}")
+
+    async def cancel(self, key: str) -> None:
+        """As `Reservations.cancel`. Raises `CancellationRefused` for a car at `NO-RETURN`, as often as it is asked."""
+        async with self._database.transaction() as connection:
+            what = (await connection.execute(select(self.table.what).where(self.table.key == key))).scalar()
+        if what and what.startswith("NO-RETURN "):
+            raise CancellationRefused(f"The car of {key} is not taken back; ask at the station.")
+        await super().cancel(key)

@@ -1,0 +1,59 @@
+"""An undo that keeps failing, as its operator meets it over HTTP."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import httpx
+from temporalio.client import Client
+
+from devstack.stack import Stack
+from tests.eventually import eventually
+
+NO_RETURN = {
+    "flights": {"flightId": "12345", "passengerName": "John Doe"},
+    "car": {"pickupLocation": "NO-RETURN", "rentalDate": "2024-12-16"},
+    "paymentInfo": {"cardNumber": "4111111111111111", "amount": 1500},
+}
+UNDOS = ["refund payment", "cancel car", "cancel flight"]
+
+
+async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx.AsyncClient, stack: Stack) -> None:
+    trip = f"trip-{uuid.uuid4().hex[:8]}"
+    path = f"/BookingWorkflow/{trip}"
+    waiting = asyncio.create_task(http.post(f"{path}/run", json=NO_RETURN))
+
+    async def stuck() -> dict[str, Any] | None:
+        answer = await http.get(path)
+        known: dict[str, Any] = answer.json()
+        return known if known.get("status") == "COMPENSATION_STUCK" else None
+
+    async def listed() -> bool:
+        query = 'PatternStatus = "COMPENSATION_STUCK"'
+        return f"booking:{trip}" in [found.id async for found in client.list_workflows(query)]
+
+    state = await eventually(stuck)
+    assert state
+    assert [(undo["name"], undo["status"]) for undo in state["compensations"]] == list(
+        zip(UNDOS, ["DONE", "STUCK", "DONE"], strict=True)
+    )
+    assert "not taken back" in state["compensations"][1]["note"]
+    client = await Client.connect(stack.temporal_address)
+    await eventually(listed)
+
+    again = await http.post(f"{path}/resolveCompensation", json={"compensation": "cancel car", "retry": True})
+    assert again.status_code == 200, again.text
+    await eventually(stuck)
+    other = await http.post(f"{path}/resolveCompensation", json={"compensation": "cancel flight", "note": "?"})
+    assert (other.status_code, other.json()["type"]) == (409, "urn:problem:not-stuck")
+    resolution = {"compensation": "cancel car", "note": "phoned the station"}
+    assert (await http.post(f"{path}/resolveCompensation", json=resolution)).status_code == 200
+
+    outcome = await waiting
+    assert (outcome.status_code, outcome.json()["type"]) == (409, "urn:problem:trip-failed")
+    assert outcome.json()["compensations"] == [
+        {"name": "refund payment", "status": "DONE", "note": ""},
+        {"name": "cancel car", "status": "RESOLVED", "note": "phoned the station"},
+        {"name": "cancel flight", "status": "DONE", "note": ""},
+    ]
+    assert (await http.get(path)).json()["status"] == "FAILED"

@@ -1,0 +1,82 @@
+"""An entity that has completed, and a message to it that was there before."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.testing import WorkflowEnvironment
+
+from activities.payment_tracker import PaymentTrackerActivities
+from api.entity_invoker import EntityInvoker
+from api.invocation import Call, Submission, WebUi
+from domain.package_tracker import LocationUpdate, PackagePlan
+from domain.payment_tracker import PaymentEvent, PaymentEventData, ReminderPlan
+from tests.eventually import eventually
+from tests.workflows.entity_key import EntityKey, serving
+from tests.workflows.fakes import FakeBilling, FakeMail, anytime
+from workflows import package_tracker, payment_tracker
+
+SOON = timedelta(milliseconds=500)
+LOCATION = LocationUpdate(timestamp="2024-10-10 13:00", location="Paris")
+FAILURE = PaymentEvent(type="invoice", created=1, data=PaymentEventData(id="evt_1", customer="cus_1"))
+
+
+async def completed(key: EntityKey) -> str:
+    """Wait until the key's workflow has completed; return its run."""
+
+    async def is_completed() -> bool:
+        return (await key.handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+
+    await eventually(is_completed)
+    return await key.run_id()
+
+
+def sender(key: EntityKey) -> Callable[[str], Awaitable[Submission]]:
+    """Send a location as the gateway does, under an idempotency key."""
+    invoker = EntityInvoker(key.client, WebUi("http://ui", "default"), key.entity)
+
+    async def send(idempotency_key: str) -> Submission:
+        return await invoker.submit(Call("updateLocation", LOCATION, key.name, idempotency_key))
+
+    return send
+
+
+class TestGivenUpPackage:
+    async def test_knows_a_repeated_message_until_another_one_begins_it_anew(
+        self, dev_server: WorkflowEnvironment
+    ) -> None:
+        entity = package_tracker.entity(PackagePlan(registration_ttl=SOON))
+        async with serving(dev_server.client, entity, package_tracker.PackageTracker, None) as key:
+            send = sender(key)
+            assert not (await send("first")).repeated
+            run = await completed(key)
+            assert (await send("first")).repeated
+            assert await key.run_id() == run
+            assert not (await send("second")).repeated
+            assert await completed(key) != run
+            assert not (await send("first")).repeated
+            await completed(key)
+
+    async def test_takes_a_redelivered_record_as_a_new_one(self, dev_server: WorkflowEnvironment) -> None:
+        entity = package_tracker.entity(PackagePlan(registration_ttl=SOON))
+        async with serving(dev_server.client, entity, package_tracker.PackageTracker, None) as key:
+            await key.deliver("updateLocation", {0: LOCATION})
+            run = await completed(key)
+            await key.deliver("updateLocation", {0: LOCATION})
+            assert await completed(key) != run
+            assert (await key.handle.query(package_tracker.PackageTracker.state)).locations == 1
+
+
+async def test_a_record_redelivered_to_a_forgotten_invoice_reminds_nobody(dev_server: WorkflowEnvironment) -> None:
+    billing, mail = FakeBilling(anytime), FakeMail(anytime)
+    entity = payment_tracker.entity(ReminderPlan(settled_linger=SOON))
+    steps = PaymentTrackerActivities(billing, mail)
+    async with serving(dev_server.client, entity, payment_tracker.PaymentTracker, steps) as key:
+        await key.deliver("onPaymentFailure", {0: FAILURE})
+        await eventually(lambda: mail.numbers() == [1])
+        await key.deliver("onPaymentSuccess", {1: FAILURE})
+        run = await completed(key)
+        await key.deliver("onPaymentFailure", {0: FAILURE})
+        assert await completed(key) != run
+        assert mail.numbers() == [1]
+        assert (await key.handle.query(payment_tracker.PaymentTracker.state)).paid

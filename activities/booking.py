@@ -11,7 +11,7 @@ class Flights(Protocol):
     """An airline's reservations."""
 
     async def reserve(self, reservation: FlightReservation) -> str:
-        """Hold a seat and return the reservation ID. Raises `FlightSoldOut`, `ReservationCancelled`."""
+        """Hold a seat and return the reservation ID. Raises `FlightSoldOut`, `ReservationCancelled`, `KeyReused`."""
 
     async def confirm(self, key: str) -> None:
         """Turn the hold into a booking. Raises `ReservationCancelled`."""
@@ -24,7 +24,7 @@ class CarRentals(Protocol):
     """A rental company's reservations."""
 
     async def reserve(self, reservation: CarReservation) -> str:
-        """Hold a car and return the reservation ID. Raises `CarUnavailable`, `ReservationCancelled`."""
+        """Hold a car and return the reservation ID. Raises `CarUnavailable`, `ReservationCancelled`, `KeyReused`."""
 
     async def confirm(self, key: str) -> None:
         """Turn the hold into a rental. Raises `ReservationCancelled`."""
@@ -37,7 +37,7 @@ class Payments(Protocol):
     """A card network."""
 
     async def charge(self, charge: Charge) -> None:
-        """Take the money once per key. Raises `CardDeclined`, `PaymentCancelled`."""
+        """Take the money once per key. Raises `CardDeclined`, `PaymentCancelled`, `KeyReused`."""
 
     async def refund(self, key: str) -> None:
         """Give the money back; if nothing was charged, refuse whatever comes under `key` later."""

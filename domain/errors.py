@@ -6,7 +6,8 @@
     ├── InvalidCard          no card has this number
     ├── UnknownTaskKind      no task kind has this name
     └── BusinessFailure      a downstream system said no; fails the step that asked
-        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled, CancellationRefused
+        ├── FlightSoldOut, CarUnavailable, CardDeclined, ReservationCancelled, PaymentCancelled, CancellationRefused,
+        │   KeyReused
         ├── MailRejected     the mail server refused a message for good
         ├── TripFailed       the saga's own: names the cause and what was undone
         ├── TaskRejected     a task that no further attempt can complete
@@ -69,6 +70,10 @@ class ReservationCancelled(BusinessFailure):
 
 class CancellationRefused(BusinessFailure):
     """A company does not take back what it reserved; a person has to ask."""
+
+
+class KeyReused(BusinessFailure):
+    """The key names another reservation or payment, which stays as it is: an ID was used for two trips."""
 
 
 class CardDeclined(BusinessFailure):

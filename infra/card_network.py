@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from domain.booking import CardToken, Charge
-from domain.errors import CardDeclined, InvalidCard, PaymentCancelled
+from domain.errors import CardDeclined, InvalidCard, KeyReused, PaymentCancelled
 from infra.database import CardTokens, Database, Payments
 
 log = logging.getLogger("Payment")
@@ -44,11 +44,18 @@ class SimulatedCardNetwork:
         self._database = database
 
     async def charge(self, charge: Charge) -> None:
-        """Take the money once per key. Raises `CardDeclined`, and `PaymentCancelled` if a refund came first."""
+        """Take the money once per key.
+
+        Raises `CardDeclined`, `PaymentCancelled` if a refund came first, `KeyReused` for another card or amount.
+        """
         payment = charge.payment
+        query = select(Payments.status, Payments.card_token, Payments.amount_cents).where(Payments.key == charge.key)
         async with self._database.transaction() as connection:
-            query = select(CardTokens.declined).where(CardTokens.token == payment.card.token)
-            if (await connection.execute(query)).scalar_one():
+            if known := (await connection.execute(query)).first():
+                _must_be_this(charge, *known)
+                return
+            declined = select(CardTokens.declined).where(CardTokens.token == payment.card.token)
+            if (await connection.execute(declined)).scalar_one():
                 log.warning("👻 This payment should never be accepted! Aborting booking.")
                 raise CardDeclined("👻 Payment could not be accepted!")
             await self._database.insert_once(
@@ -59,9 +66,7 @@ class SimulatedCardNetwork:
                 amount_cents=payment.amount_cents,
                 status="CHARGED",
             )
-            status = (await connection.execute(select(Payments.status).where(Payments.key == charge.key))).scalar_one()
-        if status != "CHARGED":
-            raise PaymentCancelled(f"Payment {charge.key} was refunded before it was charged.")
+            _must_be_this(charge, *(await connection.execute(query)).one())
 
     async def refund(self, key: str) -> None:
         """Give the money back once; if nothing was charged, spend the key, so that a late charge is refused."""
@@ -70,6 +75,13 @@ class SimulatedCardNetwork:
                 return
             charged = update(Payments).where(Payments.key == key, Payments.status == "CHARGED")
             await connection.execute(charged.values(status="REFUNDED"))
+
+
+def _must_be_this(charge: Charge, status: str, card_token: str | None, amount_cents: int) -> None:
+    if status != "CHARGED":
+        raise PaymentCancelled(f"Payment {charge.key} was refunded before it was charged.")
+    if (card_token, amount_cents) != (charge.payment.card.token, charge.payment.amount_cents):
+        raise KeyReused(f"Payment {charge.key} is another one.")
 
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)

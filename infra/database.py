@@ -146,7 +146,7 @@ class Database:
         """Insert a row unless one with its primary key, or the column `unique`, is there; return whether it was."""
         key = [unique] if unique else [column.name for column in table.__table__.primary_key]
         insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        storable = {name: _without_nul(value) for name, value in values.items()}
+        storable = {name: without_nul(value) for name, value in values.items()}
         statement = insert(table).values(storable).on_conflict_do_nothing(index_elements=key)
         inserted = await connection.execute(statement)
         return inserted.rowcount == 1
@@ -160,7 +160,7 @@ class Database:
         await self._engine.dispose()
 
 
-def _without_nul(value: Any) -> Any:
+def without_nul(value: Any) -> Any:
     """PostgreSQL's text holds every character but this one, and no retry would change that."""
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from sqlalchemy import select, update
 
-from domain.errors import ReservationCancelled
-from infra.database import CarReservations, Database, FlightReservations
+from domain.errors import KeyReused, ReservationCancelled
+from infra.database import CarReservations, Database, FlightReservations, without_nul
 
 
 class Reservations:
@@ -35,13 +35,15 @@ class Reservations:
                 await connection.execute(update(self.table).where(self.table.key == key).values(status="CANCELLED"))
 
     async def _hold(self, key: str, what: str) -> str:
-        """Reserve once per key. Raises `ReservationCancelled` if the key is spent."""
+        """Reserve once per key. Raises `ReservationCancelled` if the key is spent, `KeyReused` if it is another's."""
         async with self._database.transaction() as connection:
             await self._database.insert_once(
                 connection, self.table, key=key, reservation_id=str(uuid.uuid4()), what=what, status="RESERVED"
             )
-            query = select(self.table.reservation_id, self.table.status).where(self.table.key == key)
-            reservation_id, status = (await connection.execute(query)).one()
+            query = select(self.table.reservation_id, self.table.status, self.table.what).where(self.table.key == key)
+            reservation_id, status, held = (await connection.execute(query)).one()
         if status == "CANCELLED" or reservation_id is None:
             raise ReservationCancelled(f"Reservation {key} was cancelled before it was made.")
+        if held != without_nul(what):
+            raise KeyReused(f"Reservation {key} is another one.")
         return str(reservation_id)

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         TripState,
         TripStatus,
     )
-    from domain.errors import PaymentCancelled, ReservationCancelled, TripFailed
+    from domain.errors import KeyReused, PaymentCancelled, ReservationCancelled, TripFailed
     from domain.patterns import BOOKING
     from workflows import policies
     from workflows.compensation import Compensations
@@ -150,6 +150,8 @@ class BookingWorkflow:
         )
 
     async def _compensate(self, failure: BaseException) -> None:
+        if _type_of(failure) == KeyReused.__name__:
+            self._compensations.withdraw_all()  # what these keys hold belongs to an earlier trip of this ID
         await self._compensations.run()
         if _is_a_copy() or _met_an_undo(failure):
             known = [undo.name for undo in self._compensations.report()]
@@ -165,7 +167,7 @@ class BookingWorkflow:
         return TripFailed(
             f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(undone)} compensations.",
             {
-                "cause": cause.type if isinstance(cause, ApplicationError) else type(cause).__name__,
+                "cause": _type_of(failure) or type(cause).__name__,
                 "compensations": [undo.model_dump(mode="json", by_alias=True) for undo in undone],
             },
         )
@@ -212,8 +214,11 @@ def _is_a_copy() -> bool:
 def _met_an_undo(failure: BaseException) -> bool:
     """Whether a step found its key spent: an earlier run of this trip was undone, perhaps not to its end."""
     spent = {ReservationCancelled.__name__, PaymentCancelled.__name__}
-    cause = failure.__cause__
-    return isinstance(cause, ApplicationError) and cause.type in spent and workflow.patched("look-after-other-runs")
+    return _type_of(failure) in spent and workflow.patched("look-after-other-runs")
+
+
+def _type_of(failure: BaseException) -> str | None:
+    return failure.__cause__.type if isinstance(failure.__cause__, ApplicationError) else None
 
 
 def _was_refused(failure: ActivityError) -> bool:

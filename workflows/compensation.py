@@ -36,6 +36,11 @@ class Compensations:
         """Take an undo back, because its step is known to have done nothing."""
         del self._actions[name], self._undos[name]
 
+    def withdraw_all(self) -> None:
+        """Take every undo back."""
+        self._actions.clear()
+        self._undos.clear()
+
     async def run(self) -> None:
         """Run every undo that has not run, the last registered first; return when each is done or resolved.
 

@@ -40,6 +40,13 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 kinds = pytest.mark.parametrize(("path", "body", "other"), KINDS, ids=[path.split("/")[1] for path, *_ in KINDS])
 AT_ONCE = 50
+OTHERS: dict[str, dict[str, Any]] = {
+    "other passenger": {"flights": {"flightId": "12345", "passengerName": "Jane Doe"}},
+    "other car": {"car": {"pickupLocation": "Harbour", "rentalDate": "2024-12-16"}},
+    "other amount": {"paymentInfo": {"cardNumber": "4242424242424242", "amount": 1}},
+    "other card": {"paymentInfo": {"cardNumber": "4111111111111111", "amount": 1500}},
+}
+"""What may differ in a trip."""
 
 
 def key() -> str:
@@ -216,6 +223,7 @@ async def dropped(stack: Stack, http: httpx.AsyncClient) -> Dropped:
         "task": ("/AsyncTaskWorker/runTask", {"kind": "heavy_work", "payload": 1}),
         "job": ("/FanOutWorker/run", {"description": "a,b"}),
         "booked": (f"/BookingWorkflow/{key()}/run", TRIP),
+        **{name: (f"/BookingWorkflow/{key()}/run", TRIP) for name in OTHERS},
         "undone": (f"/BookingWorkflow/{key()}/run", DECLINED),
         "failed": (f"/PaymentTracker/{key()}/onPaymentFailure", EVENT),
     }
@@ -247,6 +255,15 @@ class TestAfterRetention:
         again = await dropped.again(http, "booked")
         assert (again.status_code, again.json()) == (200, dropped.answers["booked"].json())
         assert await held(database, again.json()["tripId"]) == Counter({"CHARGED": 1, "CONFIRMED": 2})
+
+    @pytest.mark.parametrize("name", OTHERS)
+    async def test_a_booked_trip_stays_when_its_id_comes_with_another_body(
+        self, http: httpx.AsyncClient, dropped: Dropped, database: Database, name: str
+    ) -> None:
+        path, body = dropped.requests[name]
+        again = await http.post(path, json=body | OTHERS[name])
+        assert (again.status_code, again.json()["cause"], again.json()["compensations"]) == (409, "KeyReused", [])
+        assert await held(database, path.split("/")[2]) == Counter({"CHARGED": 1, "CONFIRMED": 2})
 
     async def test_a_trip_that_was_undone_stays_undone(
         self, http: httpx.AsyncClient, dropped: Dropped, database: Database

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from domain.booking import CardToken, Charge, Payment
-from domain.errors import CardDeclined, InvalidCard, PaymentCancelled
+from domain.errors import CardDeclined, InvalidCard, KeyReused, PaymentCancelled
 from infra.card_network import CardVault, SimulatedCardNetwork
 from infra.database import CardTokens, Database, Payments
 from tests.infra.rows import rows
@@ -112,6 +112,17 @@ class TestCharge:
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
             "👻 This payment should never be accepted! Aborting booking."
         ]
+
+    async def test_under_a_key_of_another_amount_or_card_takes_nothing(
+        self, vault: CardVault, network: SimulatedCardNetwork, database: Database
+    ) -> None:
+        charge = await charge_of(vault)
+        await network.charge(charge)
+        dearer = Payment(card=charge.payment.card, amount_cents=charge.payment.amount_cents + 1)
+        for other in (Charge(key=charge.key, payment=dearer), await charge_of(vault, DECLINED[0])):
+            with pytest.raises(KeyReused):
+                await network.charge(other)
+        assert await payments(database) == [("pay-1", "CHARGED", 1500)]
 
 
 class TestRefund:

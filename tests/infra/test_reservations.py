@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from domain.booking import CarRequest, CarReservation, FlightRequest, FlightReservation
-from domain.errors import CarUnavailable, FlightSoldOut, ReservationCancelled
+from domain.errors import CancellationRefused, CarUnavailable, FlightSoldOut, KeyReused, ReservationCancelled
 from infra.airline import SimulatedAirline
 from infra.database import CarReservations, Database, FlightReservations
 from infra.rental_cars import SimulatedRentalCompany
@@ -44,6 +44,19 @@ class TestReserve:
 
     async def test_returns_another_reservation_for_another_key(self, airline: SimulatedAirline) -> None:
         assert await airline.reserve(seat("a")) != await airline.reserve(seat("b"))
+
+    async def test_refuses_a_key_that_holds_another_reservation(
+        self, airline: SimulatedAirline, database: Database
+    ) -> None:
+        await airline.reserve(seat("a"))
+        with pytest.raises(KeyReused):
+            await airline.reserve(seat("a", flight_id="other"))
+        assert await flight_statuses(database) == ["RESERVED"]
+
+    async def test_knows_a_name_again_that_cannot_be_stored_as_it_is(self, airline: SimulatedAirline) -> None:
+        flight = FlightRequest(flight_id="LH 123", passenger_name="John\0Doe")
+        reservation = FlightReservation(key="a", flight=flight)
+        assert await airline.reserve(reservation) == await airline.reserve(reservation)
 
     async def test_holds_the_longest_names_that_a_request_may_have(
         self, airline: SimulatedAirline, database: Database
@@ -103,6 +116,15 @@ class TestConfirm:
 
 
 class TestCancel:
+    async def test_of_a_car_that_is_not_taken_back_is_refused(
+        self, rental: SimulatedRentalCompany, database: Database
+    ) -> None:
+        await rental.cancel("b")
+        await rental.reserve(car("a", location="NO-RETURN"))
+        with pytest.raises(CancellationRefused):
+            await rental.cancel("a")
+        assert [row.status for row in await rows(database, CarReservations)] == ["RESERVED", "CANCELLED"]
+
     async def test_can_be_repeated_also_after_the_confirmation(
         self, airline: SimulatedAirline, database: Database
     ) -> None:

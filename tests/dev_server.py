@@ -1,0 +1,30 @@
+"""Temporal's own server, with limits that a test reaches in seconds."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from tests.conftest import executable
+from workflows import search_attributes
+
+FAST = {"history.transferProcessorMaxPollRPS": 2_000, "history.timerProcessorMaxPollRPS": 2_000}
+CONTINUE_AS_NEW = "limit.historyCount.suggestContinueAsNew"
+SIGNALS = "history.maximumSignalsPerExecution"
+
+
+@asynccontextmanager
+async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own. `limits` are dynamic configuration, by Temporal's names."""
+    options = {**FAST, **limits}
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=executable("temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=[
+            argument for name, value in options.items() for argument in ("--dynamic-config-value", f"{name}={value}")
+        ],
+        search_attributes=search_attributes.ALL,
+    ) as environment:
+        yield environment

@@ -8,6 +8,7 @@ from temporalio import activity
 from domain.errors import SubtaskFailed
 from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
 
+REASON_LENGTH = 200
 SIDE_BY_SIDE = 20
 """Subtasks that one batch runs at the same time."""
 
@@ -79,7 +80,8 @@ def _is_final(failure: Exception) -> bool:
 
 
 def _reason(failure: Exception) -> str:
-    return failure.message if isinstance(failure, SubtaskFailed) else str(failure) or type(failure).__name__
+    reason = failure.message if isinstance(failure, SubtaskFailed) else str(failure) or type(failure).__name__
+    return reason[:REASON_LENGTH]
 
 
 def _finished_before() -> dict[int, SubtaskOutcome]:

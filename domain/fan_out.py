@@ -6,11 +6,14 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from domain.payload import Payload
+from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
 """Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
+
+MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024
+"""A result with more than this comes without the reasons of its failures."""
 
 
 class OnFailure(StrEnum):
@@ -83,8 +86,15 @@ def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
 def aggregate(job: Job, outcomes: dict[int, SubtaskOutcome]) -> JobResult:
     """Gather the outcomes in the order of the description."""
     lines = [_line(text, outcomes[index]) for index, text in enumerate(job.subtasks())]
-    return JobResult(description=", ".join(lines))
+    result = JobResult(description=", ".join(lines))
+    if encoded_bytes(result) > MAX_RESULT_BYTES:
+        lines = [_line(text, outcomes[index], reason="") for index, text in enumerate(job.subtasks())]
+        result = JobResult(description=", ".join(lines))
+    return result
 
 
-def _line(text: str, outcome: SubtaskOutcome) -> str:
-    return f"{text}: {outcome.result}" if outcome.error is None else f"{text}: FAILED ({outcome.error})"
+def _line(text: str, outcome: SubtaskOutcome, reason: str | None = None) -> str:
+    if outcome.error is None:
+        return f"{text}: {outcome.result}"
+    reason = f" ({outcome.error})" if reason is None else reason
+    return f"{text}: FAILED{reason}"

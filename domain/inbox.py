@@ -14,10 +14,13 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue
 
-from domain.payload import Payload
+from domain.payload import Payload, encoded_bytes
 
 RECEIPTS_KEPT = 500
 """Finished receipts that an entity remembers; older ones are forgotten, and with them their message IDs."""
+
+CARRIED_BYTES = 512 * 1024
+"""Of finished receipts, at most, that go with an entity into its next run."""
 
 Body = TypeVar("Body")
 OmitEmpty = Field(exclude_if=lambda value: value is None or value == "")
@@ -97,6 +100,15 @@ class Inbox(BaseModel):
         }
         self.receipts[message_id] = receipt.model_copy(update=what)
         self._forget_oldest_finished()
+
+    def forget_beyond(self, limit_bytes: int = CARRIED_BYTES) -> None:
+        """Forget the oldest finished receipts until the others have at most `limit_bytes`."""
+        finished = [i for i, r in self.receipts.items() if r.status is not ReceiptStatus.QUEUED]
+        kept_bytes = 0
+        for message_id in reversed(finished):
+            kept_bytes += len(message_id) + encoded_bytes(self.receipts[message_id])
+            if kept_bytes > limit_bytes:
+                del self.receipts[message_id]
 
     def _is_new(self, handler: str, source: str | None, message: Message[Body], now: datetime) -> bool:
         if source is not None and message.offset is not None:

@@ -4,12 +4,14 @@ import bisect
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
-from domain.payload import Payload
+from domain.payload import Payload, encoded_bytes
 
 LOCATIONS_KEPT = 1_000
 """Locations that a package remembers: the latest by event time."""
+LOCATIONS_KEPT_BYTES = 1024 * 1024
+"""Of very long ones it remembers fewer, so that a package fits into one payload."""
 
 
 def event_time(timestamp: str) -> datetime:
@@ -68,6 +70,10 @@ class Package(BaseModel):
     final_destination: str | None = None
     locations: list[LocationUpdate] = Field(default_factory=list)
     received: int = 0
+    _kept_bytes: int = PrivateAttr(0)
+
+    def model_post_init(self, _: object) -> None:
+        self._kept_bytes = sum(map(encoded_bytes, self.locations))
 
     def register(self, registration: PackageRegistration) -> None:
         """Set the destination; what is known of the package stays."""
@@ -80,8 +86,9 @@ class Package(BaseModel):
             self.locations.append(update)
         else:
             bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
-        if len(self.locations) > LOCATIONS_KEPT:
-            self.locations.pop(0)
+        self._kept_bytes += encoded_bytes(update)
+        while len(self.locations) > LOCATIONS_KEPT or self._kept_bytes > LOCATIONS_KEPT_BYTES:
+            self._kept_bytes -= encoded_bytes(self.locations.pop(0))
 
     def is_registered(self) -> bool:
         return self.final_destination is not None

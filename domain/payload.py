@@ -8,10 +8,14 @@ import hashlib
 import json
 import math
 import re
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
+
+MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
+"""Temporal takes no larger argument or result; whatever is gathered or carried stays under it."""
 
 _HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
 """What a number that is larger than any float looks like, and also others."""
@@ -51,6 +55,11 @@ def _check(value: JsonValue) -> None:
             for name, item in value.items():
                 _check(name)
                 _check(item)
+
+
+def encoded_bytes(value: Any) -> int:
+    """The size of `value` as it is sent: a character can be six bytes."""
+    return len(to_json(value))
 
 
 def fingerprint(body: JsonValue) -> str:

@@ -8,6 +8,7 @@ The rules, apart from the workflow that keeps time for them:
 - a success ends it all, whatever comes later.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -19,6 +20,8 @@ from domain.payload import Payload
 Identifier = Annotated[str, Field(min_length=1, max_length=255)]
 EVENTS_KEPT = 2_000
 """Event IDs that a tracker remembers, newest first to be kept."""
+LONGEST_ID_KEPT = 64
+"""Of a longer ID the tracker remembers a digest, so that its memory fits into one payload."""
 
 
 class PaymentEventData(Payload):
@@ -154,10 +157,17 @@ class Invoice(BaseModel):
         )
 
     def _count_once(self, what: str, event: PaymentEvent) -> bool:
-        event_key = f"{what}:{event.data.id}"
+        event_key = f"{what}:{_short(event.data.id)}"
         if event_key in self.seen:
             return False
         self.seen[event_key] = None
         while len(self.seen) > EVENTS_KEPT:
             self.seen.pop(next(iter(self.seen)))
         return True
+
+
+def _short(event_id: str) -> str:
+    """An ID as it is, if it is short and plain."""
+    if len(event_id) <= LONGEST_ID_KEPT and event_id.isascii() and event_id.isprintable():
+        return event_id
+    return hashlib.sha256(event_id.encode(errors="surrogatepass")).hexdigest()

@@ -65,6 +65,7 @@ class PackageTracker:
         self._show("REGISTERED")
         await workflow.wait_condition(self._must_continue_as_new)
         await workflow.wait_condition(workflow.all_handlers_finished)
+        self._inbox.forget_beyond()
         memory = PackageMemory(package=self._package, inbox=self._inbox, give_up_at=self._give_up_at)
         workflow.continue_as_new(PackageStart(package_id=start.package_id, plan=start.plan, memory=memory))
 

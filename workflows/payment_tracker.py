@@ -153,10 +153,15 @@ class PaymentTracker:
 
     async def _continue_as_new(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
+        self._inbox.forget_beyond()
         memory = TrackerMemory(
-            invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at, unanswered=self._unanswered
+            invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at, unanswered=self._still_unanswered()
         )
         workflow.continue_as_new(TrackerStart(invoice_id=self._id, plan=self._plan, memory=memory))
+
+    def _still_unanswered(self) -> list[str]:
+        """Messages that wait for an answer; of those that want none, one, so that the next run looks at the invoice."""
+        return [i for i in self._unanswered if i in self._inbox.receipts] or self._unanswered[-1:]
 
     def _waiting_for(self) -> str:
         if self._settled_at:

@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import InvalidKey, Refusal
+from workflows.backpressure import KeyBusy
 
 log = logging.getLogger("api")
 
@@ -26,6 +27,8 @@ RETRY_AFTER_SECONDS = 2
 RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 PROBLEM = "application/problem+json"
 _NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
+_FULL = "signal events"
+"""Of the refusal of a run that has as many signals as Temporal allows: the next run takes more."""
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 
 
@@ -118,6 +121,16 @@ def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
     return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
 
 
+def busy() -> Problem:
+    """More came for one key than it can take now; what was not accepted has to be sent again."""
+    return Problem(
+        503,
+        "key-busy",
+        "More messages wait for this key than it can take; try again.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
 def refusal_of(error: WorkflowUpdateFailedError) -> str:
     """Why a workflow refused an update, in its own words."""
     return error.cause.message if isinstance(error.cause, ApplicationError) else "The workflow refused."
@@ -131,6 +144,8 @@ def temporal_problem(error: RPCError) -> Problem:
         return Problem(
             409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
         )
+    if error.status is RPCStatusCode.INVALID_ARGUMENT and _FULL in error.message.lower():
+        return busy()
     if error.status in _AWAY or "no poller" in error.message:
         return Problem(
             503,
@@ -152,6 +167,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def on_refusal(_: Request, refusal: Refusal) -> JSONResponse:
         return Problem(400, type_name(type(refusal).__name__), str(refusal)).response()
+
+    @app.exception_handler(KeyBusy)
+    async def on_key_busy(_: Request, __: KeyBusy) -> JSONResponse:
+        return busy().response()
 
     @app.exception_handler(RPCError)
     async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:

@@ -6,7 +6,7 @@ same wherever it comes from.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from domain.inbox import Batch
 from domain.patterns import Pattern
 from domain.payload import Payload
+from workflows.backpressure import Backpressure
 from workflows.search_attributes import attributes
 
 SEND_TIMEOUT = timedelta(seconds=10)
@@ -41,12 +42,14 @@ class Entity:
     start_input: Callable[[str], Payload]
     """The workflow's argument for a key that is new."""
     receipt_query: str = "receipt"
+    backpressure: Backpressure = field(default_factory=Backpressure)
 
     async def send(self, client: Client, key: str, handler: str, batch: Batch[Any]) -> None:
         """Signal the key's workflow, started if there is none. Durable once it returns.
 
-        Raises `RPCError` when Temporal refuses or is away, `InvalidKey`.
+        Raises `RPCError` when Temporal refuses or is away, `KeyBusy` when the key has enough to do, `InvalidKey`.
         """
+        await self.backpressure.admit(client, self.pattern.execution_id(key), batch)
         await client.start_workflow(
             self.workflow,
             self.start_input(key),

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
     from domain.inbox import Batch, Inbox, Receipt
     from domain.patterns import USER_FEED
-    from domain.payload import Payload
+    from domain.payload import Payload, encoded_bytes
     from domain.user_feed import (
         RECENT_POSTS,
         Draft,
@@ -37,12 +37,18 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import policies
+    from workflows.backpressure import FULL
     from workflows.entity import Entity, Handler
     from workflows.search_attributes import STATUS
 
 PostActivity = Callable[[UserFeedActivities, PostRef], Awaitable[None]]
 POSTS_PER_STORE = 50
-"""Posts that one activity stores: with 10,000 characters each they stay under the payload limit."""
+"""Posts that one activity stores."""
+BYTES_PER_STORE = 1_500_000
+"""Of posts that one activity stores. Fifty of the longest posts have up to 3.3 MB: more than a payload takes."""
+
+POSTS_WAITING = 1_000
+"""Posts in the queue from which on senders have to wait: what a run carries fits into one payload."""
 
 
 class FeedMemory(BaseModel):
@@ -80,7 +86,7 @@ class UserFeed:
     @workflow.run
     async def run(self, start: FeedStart) -> None:
         while True:
-            self._show("WORKING" if self._queue else "IDLE")
+            self._show_work()
             await workflow.wait_condition(lambda: bool(self._queue) or self._must_continue_as_new())
             if self._queue:
                 await self._store_new_posts()
@@ -89,7 +95,7 @@ class UserFeed:
                 await self._continue_as_new()
 
     async def _store_new_posts(self) -> None:
-        new = [pending for pending in self._queue if pending.draft][:POSTS_PER_STORE]
+        new = self._storable()
         if not new:
             return
         drafts = [Draft(id=p.post_id, post=p.draft, origin=p.origin) for p in new if p.draft]
@@ -104,6 +110,18 @@ class UserFeed:
             pending.model_copy(update={"draft": None}) if pending.post_id in stored else pending
             for pending in self._queue
         ]
+
+    def _storable(self) -> list[PendingPost]:
+        """The next posts to store, oldest first, as many as fit into one payload."""
+        new: list[PendingPost] = []
+        size = 0
+        for pending in self._queue:
+            if pending.draft:
+                size += encoded_bytes(pending.draft)
+                if len(new) == POSTS_PER_STORE or size > BYTES_PER_STORE:
+                    break
+                new.append(pending)
+        return new
 
     async def _take_turn(self, pending: PendingPost) -> None:
         pending = self._queue[0] = self._with_deadline(pending)
@@ -175,7 +193,14 @@ class UserFeed:
         while any(pending.draft for pending in self._queue) or not workflow.all_handlers_finished():
             await self._store_new_posts()
             await workflow.wait_condition(workflow.all_handlers_finished)
+        self._memory.inbox.forget_beyond()
         workflow.continue_as_new(FeedStart(user=self._user, plan=self._plan, memory=self._memory))
+
+    def _is_full(self) -> bool:
+        return len(self._queue) > POSTS_WAITING and workflow.patched("full-feed")
+
+    def _show_work(self) -> None:
+        self._show(FULL if self._is_full() else "WORKING" if self._queue else "IDLE")
 
     def _show(self, status: str) -> None:
         if self._shown != status:
@@ -195,6 +220,8 @@ class UserFeed:
             )
             workflow.logger.info("Post %s is message %s", pending.post_id, message.origin)
             self._queue.append(pending)
+        if self._shown != FULL and self._is_full():
+            self._show(FULL)
 
     @workflow.update
     async def review_post(self, review: Review) -> PostOutcome:

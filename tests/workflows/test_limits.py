@@ -1,0 +1,276 @@
+"""Nothing that an entity gathers, carries or sends grows beyond what Temporal takes, whatever comes."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+import pytest
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from activities.payment_tracker import PaymentTrackerActivities
+from activities.user_feed import UserFeedActivities
+from api.problems import temporal_problem
+from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
+from domain.inbox import Batch, Inbox, Message
+from domain.package_tracker import LocationUpdate, Package, PackagePlan, PackageRegistration
+from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
+from domain.payment_tracker import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.user_feed import ModerationPlan, SocialMediaPost, Verdict
+from tests.dev_server import CONTINUE_AS_NEW, SIGNALS
+from tests.dev_server import dev_server as dev_server_with
+from tests.eventually import eventually
+from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
+from tests.workflows.entity_key import EntityKey, serving
+from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
+from workers.kafka.ingress import is_refusal
+from workflows import backpressure, package_tracker, payment_tracker, user_feed
+from workflows.backpressure import FULL, KeyBusy
+from workflows.search_attributes import STATUS
+
+LONGEST = "\x01"
+"""A character that is six bytes in JSON; no other is longer."""
+
+
+def event(event_id: str, kind: str = "invoice") -> PaymentEvent:
+    return PaymentEvent(type=kind, created=1, data=PaymentEventData(id=event_id, customer=LONGEST * 255))
+
+
+class TestWhatARunCarries:
+    def test_the_longest_locations(self) -> None:
+        package = Package()
+        for number in range(2_000):
+            package.locate(LocationUpdate(timestamp=f"2024-10-10T13:00:00.{number:06}", location=LONGEST * 500))
+        memory = package_tracker.PackageMemory(package=package)
+        assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
+        assert package.received == 2_000
+        assert package.locations[-1].timestamp.endswith("1999")
+        carried = package_tracker.PackageMemory.model_validate_json(memory.model_dump_json()).package
+        carried.locate(package.locations[-1])
+        assert encoded_bytes(carried) < MAX_PAYLOAD_BYTES
+
+    async def test_the_longest_events_and_outcomes(self) -> None:
+        invoice, inbox, now = Invoice(), Inbox(), await anytime()
+        for number in range(EVENTS_KEPT + 500):
+            body = event(f"{number:06}" + LONGEST * 249)
+            message = Message[PaymentEvent](id=uuid.uuid4().hex, body=body)
+            assert inbox.admit("onPaymentFailure", Batch(messages=[message]), now) == [message]
+            invoice.payment_failed(message.body, now)
+            inbox.done(message.id, invoice.state(), now)
+        inbox.forget_beyond()
+        memory = payment_tracker.TrackerMemory(invoice=invoice, inbox=inbox)
+        assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
+        assert len(invoice.seen) == EVENTS_KEPT
+        assert message.id in inbox.receipts
+        due = invoice.due_at
+        invoice.due_at = None
+        invoice.payment_failed(message.body, now)
+        assert (due, invoice.due_at) == (now, None), "the last event counted twice"
+
+
+def test_a_job_whose_subtasks_all_fail_at_length_says_so_without_the_reasons() -> None:
+    names = [f"{number:05}" + "x" * 95 for number in range(MAX_SUBTASKS)]
+    outcomes = {index: SubtaskOutcome(index=index, error="r" * 200) for index in range(MAX_SUBTASKS)}
+    result = aggregate(Job(description=",".join(names)), outcomes)
+    assert encoded_bytes(result) < MAX_PAYLOAD_BYTES
+    assert result.description.count(": FAILED") == MAX_SUBTASKS
+
+
+@pytest.fixture
+async def mail() -> FakeMail:
+    return FakeMail(anytime)
+
+
+async def test_the_longest_posts_are_stored_in_as_many_activities_as_it_takes(dev_server: WorkflowEnvironment) -> None:
+    posts = FakePosts()
+    moderation = FakeModeration(posts, {"first": Verdict.PENDING})
+    plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
+    feed = user_feed.entity(plan)
+    async with serving(dev_server.client, feed, user_feed.UserFeed, UserFeedActivities(posts, moderation)) as key:
+        await key.send("processPost", SocialMediaPost(content="first", metadata=""))
+        await eventually(lambda: moderation.asked)
+        for number in range(0, 40, 4):
+            await key.send("processPost", *(long_post(number + each) for each in range(4)))
+        moderation.verdicts.clear()
+        await eventually(lambda: len(posts.finished()) == 41)
+        assert posts.finished() == [f"publish {posts.contents[post]}" for post in posts.contents]
+        assert len(posts.calls) == 2 * 41
+
+
+def long_post(number: int) -> SocialMediaPost:
+    return SocialMediaPost(content=f"{number:02}" + LONGEST * 9_998, metadata=LONGEST * 1_000)
+
+
+class TestHotKeys:
+    """Hundreds of messages to one key as fast as they come, over HTTP and from Kafka."""
+
+    MESSAGES = 3 * EVENTS_BEFORE_CONTINUE_AS_NEW
+
+    async def sent(self, key: EntityKey, handler: str, bodies: list[Payload]) -> list[str]:
+        """Half of them side by side, as over HTTP, half one after the other and each twice, as from Kafka."""
+        half = len(bodies) // 2
+        room = asyncio.Semaphore(10)
+
+        async def send(body: Payload) -> str:
+            async with room:
+                [message_id] = await key.send(handler, body)
+                return message_id
+
+        async def deliver() -> None:
+            for offset in range(half, len(bodies), 3):
+                records = dict(list(enumerate(bodies))[offset : offset + 3])
+                await key.deliver(handler, records)
+                await key.deliver(handler, records)
+
+        ids, _ = await asyncio.gather(asyncio.gather(*map(send, bodies[:half])), deliver())
+        return list(ids)
+
+    async def has_continued(self, key: EntityKey, run: str) -> None:
+        async def another() -> bool:
+            return await key.run_id() != run
+
+        await eventually(another)
+
+    async def test_a_package(self, dev_server: WorkflowEnvironment) -> None:
+        service = package_tracker.entity(PackagePlan())
+        async with serving(dev_server.client, service, package_tracker.PackageTracker, None) as key:
+            await key.send("registerPackage", PackageRegistration(final_destination="Amsterdam"))
+            run = await key.run_id()
+            bodies: list[Payload] = [
+                LocationUpdate(timestamp=f"2024-10-10 {n // 60:02}:{n % 60:02}", location=f"{n}")
+                for n in range(self.MESSAGES)
+            ]
+            ids = await self.sent(key, "updateLocation", bodies)
+            await self.has_continued(key, run)
+            assert (await key.handle.query(package_tracker.PackageTracker.state)).locations == self.MESSAGES
+            info = await key.handle.query(package_tracker.PackageTracker.info)
+            assert info is not None
+            assert info.locations == bodies
+            for message_id in ids:
+                assert (await key.receipt(message_id)) is not None
+
+    async def test_an_invoice(self, dev_server: WorkflowEnvironment, mail: FakeMail) -> None:
+        service = payment_tracker.entity(ReminderPlan(reminders=100))
+        systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
+        async with serving(dev_server.client, service, payment_tracker.PaymentTracker, systems) as key:
+            await key.answered((await key.send("onPaymentFailure", event("evt_0")))[0])
+            run = await key.run_id()
+            ids = await self.sent(key, "onPaymentFailure", [event("evt_1") for _ in range(self.MESSAGES)])
+            await self.has_continued(key, run)
+            for message_id in ids:
+                assert (await key.answered(message_id)).outcome is not None
+            assert mail.numbers() == [1, 2]
+
+    async def test_a_feed(self, dev_server: WorkflowEnvironment) -> None:
+        posts = FakePosts()
+        systems = UserFeedActivities(posts, FakeModeration(posts))
+        async with serving(dev_server.client, user_feed.entity(ModerationPlan()), user_feed.UserFeed, systems) as key:
+            count = self.MESSAGES // 3
+            ids = await self.sent(
+                key, "processPost", [SocialMediaPost(content=f"{n}", metadata="") for n in range(count)]
+            )
+            await eventually(lambda: len(posts.finished()) >= count)
+            for message_id in ids:
+                assert (await key.answered(message_id)).outcome is not None
+            assert sorted(posts.finished()) == sorted(f"publish {n}" for n in range(count))
+
+
+class TestTooManySignals:
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[WorkflowEnvironment]:
+        async with dev_server_with({CONTINUE_AS_NEW: 10, SIGNALS: 20}) as environment:
+            yield environment
+
+    async def test_are_refused_until_the_next_run_and_the_sender_is_told_to_try_again(
+        self, server: WorkflowEnvironment, mail: FakeMail
+    ) -> None:
+        mail.gate.close()
+        async with tracking(server, mail) as key:
+            for number in range(20):
+                await key.send("onPaymentFailure", event(f"evt_{number}"))
+            await mail.gate.reached()
+            with pytest.raises(RPCError) as refused:
+                await key.send("onPaymentFailure", event("evt_20"))
+            assert not is_refusal(refused.value)
+            problem = temporal_problem(refused.value)
+            assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
+            mail.gate.open()
+
+            async def accepted() -> bool:
+                try:
+                    await key.send("onPaymentSuccess", event("evt_21"))
+                except RPCError:
+                    return False
+                return True
+
+            await eventually(accepted)
+
+
+class TestBackpressure:
+    @pytest.fixture(autouse=True)
+    def looks_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backpressure, "LOOK_AFTER_MESSAGES", 5)
+
+    async def test_a_run_that_is_full_takes_nothing_more_until_the_next(
+        self, dev_server: WorkflowEnvironment, mail: FakeMail, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backpressure, "FULL_EVENTS", 2 * EVENTS_BEFORE_CONTINUE_AS_NEW)
+        mail.gate.close()
+        async with tracking(dev_server, mail) as key:
+            assert await sent_before_busy(key) < 200
+            mail.gate.open()
+            await eventually(lambda: len(mail.sent) >= 2)
+            await until_accepted(key)
+
+    async def test_what_no_worker_reads_is_bounded_by_its_size(
+        self, dev_server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backpressure, "READ_WITHIN", timedelta(milliseconds=1))
+        monkeypatch.setattr(backpressure, "UNREAD_BYTES", 20_000)
+        key = EntityKey(dev_server.client, payment_tracker.entity(ReminderPlan()))
+        assert await sent_before_busy(key) < 50
+        await key.handle.terminate()
+
+    async def test_a_feed_with_many_waiting_posts_is_full(self, dev_server: WorkflowEnvironment) -> None:
+        posts = FakePosts()
+        systems = UserFeedActivities(posts, FakeModeration(posts, {"0": Verdict.PENDING}))
+        async with serving(dev_server.client, user_feed.entity(ModerationPlan()), user_feed.UserFeed, systems) as key:
+            with pytest.raises(KeyBusy):
+                await self.flooded(key)
+            assert (await key.handle.describe()).typed_search_attributes[STATUS] == FULL
+            assert 1_000 < (await key.handle.query(user_feed.UserFeed.state)).queued < 1_500
+
+    async def flooded(self, key: EntityKey) -> None:
+        for first in range(0, 3_000, 100):
+            records = {n: SocialMediaPost(content=f"{n}", metadata="") for n in range(first, first + 100)}
+            await key.deliver("processPost", records)
+            # A query is answered after what came before it.
+            await key.handle.query(user_feed.UserFeed.state)
+
+
+def tracking(environment: WorkflowEnvironment, mail: FakeMail) -> AbstractAsyncContextManager[EntityKey]:
+    systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
+    service = payment_tracker.entity(ReminderPlan(reminders=100))
+    return serving(environment.client, service, payment_tracker.PaymentTracker, systems)
+
+
+async def sent_before_busy(key: EntityKey) -> int:
+    for number in range(1_000):
+        try:
+            await key.send("onPaymentFailure", event(f"evt_{number}"))
+        except KeyBusy:
+            return number
+    raise AssertionError("it took a thousand messages")
+
+
+async def until_accepted(key: EntityKey) -> None:
+    async def accepted() -> bool:
+        try:
+            await key.send("onPaymentSuccess", event("evt_paid"))
+        except KeyBusy:
+            return False
+        return True
+
+    await eventually(accepted)

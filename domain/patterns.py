@@ -1,10 +1,13 @@
 """The six patterns by name: what each is called in URLs, in IDs and on its task queue."""
 
+import json
 from dataclasses import dataclass
 
 from domain.errors import InvalidKey
 
 MAX_KEY_LENGTH = 200
+MAX_ENCODED_KEY_BYTES = 2_000
+"""As a search attribute, where a character beyond U+FFFF takes twelve bytes; Temporal allows 2,048."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def valid_key(key: str) -> str:
         raise InvalidKey("The key is empty.")
     if len(key) > MAX_KEY_LENGTH:
         raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
+    if len(json.dumps(key)) > MAX_ENCODED_KEY_BYTES:
+        raise InvalidKey(f"The key is too long: in ASCII it has more than {MAX_ENCODED_KEY_BYTES} bytes.")
     if "/" in key:
         raise InvalidKey("The key contains a slash, which separates path segments.")
     if "\ufffd" in key:

@@ -9,7 +9,7 @@ from domain.patterns import PATTERNS, Pattern, valid_key
 
 
 @pytest.mark.parametrize(
-    "key", ["trip12", "userid1", "a b", "in_123", "Zürich", "пакет", "荷物", "x" * 200, "a:b", "a%2Fb"]
+    "key", ["trip12", "userid1", "a b", "in_123", "Zürich", "пакет", "荷物", "荷" * 200, "x" * 200, "a:b", "a%2Fb"]
 )
 def test_a_printable_key_is_valid(key: str) -> None:
     assert valid_key(key) == key
@@ -21,6 +21,7 @@ def test_a_printable_key_is_valid(key: str) -> None:
         ("", "empty"),
         ("   ", "empty"),
         ("x" * 201, "201 characters"),
+        ("😀" * 200, "more than 2000 bytes"),
         ("a/b", "slash"),
         (" a", "spaces at its ends"),
         ("a\n", "control characters"),

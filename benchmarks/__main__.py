@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from benchmarks import kafka, stuck_key
+from benchmarks import kafka, limits, stuck_key
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     benchmarks = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_kafka(benchmarks.add_parser("kafka", help="records from a topic into package trackers"))
     _add_stuck_key(benchmarks.add_parser("stuck-key", help="user feeds beside one that is stuck"))
+    _add_limits(benchmarks.add_parser("limits", help="how many, how long, how large, how hot: works, or is refused"))
     arguments = parser.parse_args()
     asyncio.run(arguments.run(arguments))
 
@@ -38,6 +39,12 @@ def _add_stuck_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--posts", type=int, default=20, help="of each user (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="pairs of runs (default: %(default)s)")
     parser.set_defaults(run=lambda given: stuck_key.run(stuck_key.Plan(given.users, given.posts, given.rounds)))
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trackers", type=int, default=100_000, help="open at once (default: %(default)s)")
+    parser.add_argument("--hot", type=int, default=10_000, help="messages to one key (default: %(default)s)")
+    parser.set_defaults(run=lambda given: limits.run(limits.Plan(given.trackers, given.hot)))
 
 
 if __name__ == "__main__":

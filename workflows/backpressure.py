@@ -28,7 +28,7 @@ FULL_EVENTS = 5_000
 FULL_BYTES = 8 * 1024 * 1024
 UNREAD_BYTES = 1024 * 1024
 """What may lie in a run that no worker reads: it comes to the workflow all at once."""
-READ_WITHIN = timedelta(seconds=5)
+READ_WITHIN = timedelta(seconds=1)
 DESCRIBE_TIMEOUT = timedelta(seconds=5)
 
 

@@ -5,7 +5,6 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import httpx
 from aiokafka import AIOKafkaProducer
@@ -34,7 +33,7 @@ class HotKey:
         self.name = f"hot-{uuid.uuid4().hex[:8]}"
         self.handler = HANDLERS[self.pattern]
         self.held_back = 0
-        """How often the gateway answered 503."""
+        """How often the gateway answered that the key is busy."""
 
     @property
     def workflow_id(self) -> str:
@@ -46,10 +45,9 @@ class HotKey:
 
         async def post(number: int) -> None:
             path = f"/{self.pattern.service}/{self.name}/{self.handler}/send"
-            headers = {"Idempotency-Key": str(number)}
             async with room:
-                while (answer := await self.http.post(path, json=self._body(number), headers=headers)).is_error:
-                    if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                while (answer := await self.http.post(path, json=self._body(number))).is_error:
+                    if answer.json()["type"] != "urn:problem:key-busy":
                         answer.raise_for_status()
                     self.held_back += 1
                     await asyncio.sleep(int(answer.headers["Retry-After"]))

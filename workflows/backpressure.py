@@ -1,17 +1,17 @@
 """Senders stop before a key's workflow has more than it can take.
 
 Temporal takes 10,000 signals, 51,200 events or 50 MiB in one run, and ends a run with more bytes than that, with all
-that it had received. So each sender looks at a key's run after every 500 messages or half a mebibyte that it
-sent to it, and sends nothing more while the run is full. A run that works well is far from it: it
-continues as new after 4,096 events or 4 MiB.
+that it had received. Long before, what its workflow has not read yet is too much for one workflow task, which has two
+seconds. So each sender looks at a key's run after every 500 messages or half a mebibyte that it sent to it, and
+sends nothing more while the run is full.
 """
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -27,8 +27,9 @@ FULL = "FULL"
 FULL_EVENTS = 5_000
 FULL_BYTES = 8 * 1024 * 1024
 UNREAD_BYTES = 1024 * 1024
-"""What may lie in a run that no worker reads: it comes to the workflow all at once."""
-READ_WITHIN = timedelta(seconds=1)
+"""From this size on a sender waits until the workflow has read what there is."""
+PATIENCE_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Pauses before the looks at a run that may be full: a workflow that works reads within them."""
 DESCRIBE_TIMEOUT = timedelta(seconds=5)
 
 
@@ -50,9 +51,16 @@ class Backpressure:
         if len(self._sent) > KEYS_REMEMBERED:
             self._sent.popitem(last=False)
         if messages >= LOOK_AFTER_MESSAGES or size >= LOOK_AFTER_BYTES:
-            if await _is_full(client, workflow_id):
-                raise KeyBusy(f"More messages wait for {workflow_id} than it can take.")
+            await _until_not_full(client, workflow_id)
             self._sent.pop(workflow_id, None)
+
+
+async def _until_not_full(client: Client, workflow_id: str) -> None:
+    for pause in PATIENCE_SECONDS:
+        await asyncio.sleep(pause)
+        if not await _is_full(client, workflow_id):
+            return
+    raise KeyBusy(f"More messages wait for {workflow_id} than it can take.")
 
 
 async def _is_full(client: Client, workflow_id: str) -> bool:
@@ -65,15 +73,9 @@ async def _is_full(client: Client, workflow_id: str) -> bool:
     if run.status is not WorkflowExecutionStatus.RUNNING:
         return False
     info = run.raw_description.workflow_execution_info
+    is_unread = run.raw_description.HasField("pending_workflow_task")
     return (
         run.typed_search_attributes.get(STATUS) == FULL
         or run.history_length > FULL_EVENTS
-        or info.history_size_bytes > (UNREAD_BYTES if _is_unread(run.raw_description) else FULL_BYTES)
+        or info.history_size_bytes > (UNREAD_BYTES if is_unread else FULL_BYTES)
     )
-
-
-def _is_unread(run: DescribeWorkflowExecutionResponse) -> bool:
-    """Whether a workflow task has waited for a worker for a while."""
-    if not run.HasField("pending_workflow_task"):
-        return False
-    return datetime.now(UTC) - run.pending_workflow_task.original_scheduled_time.ToDatetime(UTC) > READ_WITHIN

@@ -2,9 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from temporalio.service import RPCError
@@ -177,6 +178,25 @@ class TestHotKeys:
             assert sorted(posts.finished()) == sorted(f"publish {n}" for n in range(count))
 
 
+async def test_a_flood_of_batches_is_read_in_tasks_that_end_in_time() -> None:
+    """A workflow task that takes two seconds fails, and so would each after it."""
+    service = package_tracker.entity(PackagePlan())
+    async with (
+        dev_server_with({}) as server,
+        serving(server.client, service, package_tracker.PackageTracker, None, cached=10) as key,
+    ):
+        await key.send("registerPackage", PackageRegistration(final_destination="Amsterdam"))
+        update = LocationUpdate(timestamp="2024-10-10 13:00", location="Mountain Road 1, Brussels")
+        for first in range(0, 50_000, 500):
+            records = dict.fromkeys(range(first, first + 500), update)
+            await until_accepted(partial(key.deliver, "updateLocation", records))
+
+        async def counted() -> bool:
+            return (await key.handle.query(package_tracker.PackageTracker.state)).locations == 50_000
+
+        await eventually(counted)
+
+
 class TestTooManySignals:
     @pytest.fixture
     async def server(self) -> AsyncIterator[WorkflowEnvironment]:
@@ -222,12 +242,11 @@ class TestBackpressure:
             assert await sent_before_busy(key) < 200
             mail.gate.open()
             await eventually(lambda: len(mail.sent) >= 2)
-            await until_accepted(key)
+            await until_accepted(lambda: key.send("onPaymentSuccess", event("evt_paid")))
 
     async def test_what_no_worker_reads_is_bounded_by_its_size(
         self, dev_server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(backpressure, "READ_WITHIN", timedelta(milliseconds=1))
         monkeypatch.setattr(backpressure, "UNREAD_BYTES", 20_000)
         key = EntityKey(dev_server.client, payment_tracker.entity(ReminderPlan()))
         assert await sent_before_busy(key) < 50
@@ -265,10 +284,10 @@ async def sent_before_busy(key: EntityKey) -> int:
     raise AssertionError("it took a thousand messages")
 
 
-async def until_accepted(key: EntityKey) -> None:
+async def until_accepted(send: Callable[[], Awaitable[object]]) -> None:
     async def accepted() -> bool:
         try:
-            await key.send("onPaymentSuccess", event("evt_paid"))
+            await send()
         except KeyBusy:
             return False
         return True

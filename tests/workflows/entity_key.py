@@ -70,19 +70,16 @@ class EntityKey:
 
 @asynccontextmanager
 async def serving(
-    client: Client, entity: Entity, workflow: type, activities: object | None, cached: int = 0
+    client: Client, entity: Entity, workflow: type, activities: object | None
 ) -> AsyncIterator[EntityKey]:
-    """A new key and a worker for it that replays the whole history with every task, unless some runs are `cached`.
-
-    None of its tasks may fail.
-    """
+    """A new key and a worker for it that replays the whole history with every task. None of its tasks may fail."""
     key = EntityKey(client, entity)
     async with Worker(
         client,
         task_queue=entity.pattern.task_queue,
         workflows=[workflow],
         activities=activity_methods(activities) if activities else [],
-        max_cached_workflows=cached,
+        max_cached_workflows=0,
     ):
         yield key
         await until_idle(key.handle)

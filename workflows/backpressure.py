@@ -26,8 +26,9 @@ FULL = "FULL"
 """The status of an entity that says so itself."""
 FULL_EVENTS = 5_000
 FULL_BYTES = 8 * 1024 * 1024
-UNREAD_BYTES = 1024 * 1024
-"""From this size on a sender waits until the workflow has read what there is."""
+UNREAD_BYTES = 256 * 1024
+"""From this size on a sender waits until the workflow has read what there is: some 2,000 small messages, of which a
+workflow reads 3,000 to 7,000 in a second."""
 PATIENCE_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Pauses before the looks at a run that may be full: a workflow that works reads within them."""
 DESCRIBE_TIMEOUT = timedelta(seconds=5)

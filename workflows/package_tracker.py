@@ -97,10 +97,11 @@ class PackageTracker:
 
     @workflow.signal
     def locations_received(self, batch: Batch[LocationUpdate]) -> None:
-        messages = self._inbox.admit("updateLocation", batch, workflow.now())
+        now = workflow.now()
+        messages = self._inbox.admit("updateLocation", batch, now)
         for message in messages:
             self._package.locate(message.body)
-            self._inbox.done(message.id, self._package.receipt(), workflow.now())
+            self._inbox.done(message.id, self._package.receipt(), now)
         workflow.logger.info("Locations received: %s", ", ".join(message.origin for message in messages))
 
     @workflow.query

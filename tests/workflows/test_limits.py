@@ -183,7 +183,7 @@ async def test_what_came_while_there_was_no_worker_is_read_in_one_task(dev_serve
     """A workflow task that takes two seconds fails, and so would each after it."""
     key = EntityKey(dev_server.client, package_tracker.entity(PackagePlan()))
     sent = await batches_before_busy(key)
-    assert 5_000 < sent < 25_000
+    assert 1_000 < sent <= 5_000
     queue = key.entity.pattern.task_queue
     async with Worker(dev_server.client, task_queue=queue, workflows=[package_tracker.PackageTracker]):
         assert (await key.handle.query(package_tracker.PackageTracker.state)).locations == sent

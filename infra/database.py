@@ -123,6 +123,16 @@ class ModerationHolds(Table):
     user: Mapped[str] = mapped_column(primary_key=True)
 
 
+class CompletedWork(Table):
+    """What simulated work left behind, as a downstream system that knows its keys keeps it."""
+
+    __tablename__ = "completed_work"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(index=True)
+    """Of the payload: the same work under two keys was done twice."""
+    done_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Database:
     """Connections to the database at `url`."""
 

@@ -19,12 +19,20 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import InvalidKey, Refusal
+from infra.database import DATABASE_AWAY
 
 log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
 _NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
-_AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
+_AWAY = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,  # nobody cancels here: it is how the client's own timeout reads
+}
+_BROKEN_CONNECTION = "transport error"
+"""Comes with status UNKNOWN."""
 
 
 class Problem(Exception):
@@ -115,15 +123,14 @@ def temporal_problem(error: RPCError) -> Problem:
         return Problem(
             409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
         )
-    if error.status in _AWAY or "no poller" in error.message:
-        return Problem(
-            503,
-            "temporal-unavailable",
-            "Temporal, or the worker that must answer, is out of reach; try again.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+    if error.status in _AWAY or any(words in error.message for words in ("no poller", _BROKEN_CONNECTION)):
+        return _try_again("temporal-unavailable", "Temporal, or the worker that must answer, is out of reach")
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out.")
+
+
+def _try_again(type: str, what: str) -> Problem:
+    return Problem(503, type, f"{what}; try again.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def install(app: FastAPI) -> None:
@@ -140,6 +147,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RPCError)
     async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
         return temporal_problem(error).response()
+
+    async def on_database_away(request: Request, error: Exception) -> JSONResponse:
+        log.warning("The database is away in %s %s: %s", request.method, request.url.path, type(error).__name__)
+        return _try_again("database-unavailable", "The database is out of reach").response()
+
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, on_database_away)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -20,7 +20,7 @@ PARTITIONS = 4
 CARDS = {Fate.DECLINED: "4111111111111111"}
 GOOD_CARD = "4242424242424242"
 FLIGHTS = {Fate.SOLD_OUT: "SOLD-OUT"}
-SCHEDULED_ATTEMPTS = {True: 2, False: 10}
+MAX_ATTEMPTS = {True: 2, False: 10}
 """Of a task, by whether it fails."""
 
 
@@ -69,7 +69,7 @@ class Load:
     async def _(self, task: Task) -> None:
         await self._until(task.at_seconds)
         delay = f"?delay={task.delay_ms}ms" if task.delay_ms else ""
-        body = {"kind": "heavy_work", "payload": task.payload, "maxAttempts": SCHEDULED_ATTEMPTS[task.fails]}
+        body = {"kind": "heavy_work", "payload": task.payload, "maxAttempts": MAX_ATTEMPTS[task.fails]}
         await self._send_and_attach(task.name, f"/AsyncTaskWorker/runTask/send{delay}", body, key=task.name)
 
     @_play.register

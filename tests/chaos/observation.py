@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +22,7 @@ from infra.database import (
     Tickets,
 )
 from tests.chaos.client import PatientClient
-from tests.chaos.model import Invoice, Package, Unit, World
+from tests.chaos.model import Answer, Invoice, Package, Unit, World
 
 QUESTIONS_AT_ONCE = 20
 MOST_DEAD_LETTERS = 200
@@ -74,11 +76,15 @@ async def ask_gateway(client: PatientClient, units: Sequence[Unit], world: World
     async def ask(unit: Unit) -> None:
         async with room:
             if isinstance(unit, Invoice):
-                world.invoices[unit.name] = (await client.send("GET", f"/PaymentTracker/{unit.name}")).body
+                world.invoices[unit.name] = _body(await client.send("GET", f"/PaymentTracker/{unit.name}"), {})
             elif isinstance(unit, Package):
                 answer = await client.send("GET", f"/PackageTracker/{unit.name}/getPackageInfo")
-                world.packages[unit.name] = answer.body.get("locations", [])
+                world.packages[unit.name] = _body(answer, {}).get("locations", [])
 
     await asyncio.gather(*map(ask, units))
     letters = await client.send("GET", f"/AsyncTaskWorker/deadLetters?limit={MOST_DEAD_LETTERS}")
-    world.dead_letters = Counter(letter["invocationId"] for letter in letters.body)
+    world.dead_letters = Counter(letter["invocationId"] for letter in _body(letters, []))
+
+
+def _body(answer: Answer, otherwise: Any) -> Any:
+    return answer.body if answer.status == HTTPStatus.OK else otherwise

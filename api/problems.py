@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -124,9 +124,13 @@ def temporal_problem(error: RPCError) -> Problem:
             409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
         )
     if error.status in _AWAY or any(words in error.message for words in ("no poller", _BROKEN_CONNECTION)):
-        return _try_again("temporal-unavailable", "Temporal, or the worker that must answer, is out of reach")
+        return _temporal_away()
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out.")
+
+
+def _temporal_away() -> Problem:
+    return _try_again("temporal-unavailable", "Temporal, or the worker that must answer, is out of reach")
 
 
 def _try_again(type: str, what: str) -> Problem:
@@ -147,6 +151,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RPCError)
     async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
         return temporal_problem(error).response()
+
+    @app.exception_handler(RPCTimeoutOrCancelledError)
+    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
+        return _temporal_away().response()
 
     async def on_database_away(request: Request, error: Exception) -> JSONResponse:
         log.warning("The database is away in %s %s: %s", request.method, request.url.path, type(error).__name__)

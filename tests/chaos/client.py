@@ -38,6 +38,7 @@ class PatientClient:
     async def _once(self, method: str, path: str, json: Any, headers: dict[str, str]) -> Answer:
         try:
             response = await self._http.request(method, path, json=json, headers=headers)
-            return Answer(response.status_code, response.json())
+            is_json = "json" in response.headers.get("content-type", "")
+            return Answer(response.status_code, response.json() if is_json else response.text)
         except httpx.TransportError as error:
             return Answer(0, type(error).__name__)

@@ -31,8 +31,11 @@ _AWAY = {
     RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.CANCELLED,  # nobody cancels here: it is how the client's own timeout reads
 }
-_BROKEN_CONNECTION = "transport error"
-"""Comes with status UNKNOWN."""
+_MAY_PASS = (
+    "no poller",
+    "Workflow Task in failed state",  # it is tried again: by a worker that hung, or cannot replay until it is mended
+    "transport error",  # a broken connection, with status UNKNOWN
+)
 
 
 class Problem(Exception):
@@ -123,7 +126,7 @@ def temporal_problem(error: RPCError) -> Problem:
         return Problem(
             409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
         )
-    if error.status in _AWAY or any(words in error.message for words in ("no poller", _BROKEN_CONNECTION)):
+    if error.status in _AWAY or any(words in error.message for words in _MAY_PASS):
         return _temporal_away()
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out.")

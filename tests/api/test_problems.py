@@ -23,6 +23,7 @@ from api.task_invoker import TaskInvoker
         (RPCStatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded"),
         (RPCStatusCode.CANCELLED, "Timeout expired"),
         (RPCStatusCode.UNKNOWN, "transport error"),
+        (RPCStatusCode.FAILED_PRECONDITION, "Unable to query workflow due to Workflow Task in failed state."),
         (RPCStatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently, worker may be down"),
     ],
 )

@@ -36,6 +36,8 @@ _MAY_PASS = (
     "Workflow Task in failed state",  # it is tried again: by a worker that hung, or cannot replay until it is mended
     "transport error",  # a broken connection, with status UNKNOWN
 )
+_NEVER_CONNECTED = "Failed client connect"
+"""A `RuntimeError` of the SDK: its first call connects, and there is no error of its own for that."""
 
 
 class Problem(Exception):
@@ -142,6 +144,7 @@ def _try_again(type: str, what: str) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
+    _install_for_outages(app)
 
     @app.exception_handler(Problem)
     async def on_problem(_: Request, problem: Problem) -> JSONResponse:
@@ -154,17 +157,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RPCError)
     async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
         return temporal_problem(error).response()
-
-    @app.exception_handler(RPCTimeoutOrCancelledError)
-    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
-        return _temporal_away().response()
-
-    async def on_database_away(request: Request, error: Exception) -> JSONResponse:
-        log.warning("The database is away in %s %s: %s", request.method, request.url.path, type(error).__name__)
-        return _try_again("database-unavailable", "The database is out of reach").response()
-
-    for away in DATABASE_AWAY:
-        app.add_exception_handler(away, on_database_away)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -180,6 +172,25 @@ def install(app: FastAPI) -> None:
     async def on_anything_else(request: Request, error: Exception) -> JSONResponse:
         log.error("Unexpected error in %s %s", request.method, request.url.path, exc_info=error)
         return Problem(500, "internal-error", "Something went wrong here; it is logged.").response()
+
+
+def _install_for_outages(app: FastAPI) -> None:
+    @app.exception_handler(RPCTimeoutOrCancelledError)
+    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
+        return _temporal_away().response()
+
+    @app.exception_handler(RuntimeError)
+    async def on_runtime_error(_: Request, error: RuntimeError) -> JSONResponse:
+        if str(error).startswith(_NEVER_CONNECTED):
+            return _temporal_away().response()
+        raise error
+
+    async def on_database_away(request: Request, error: Exception) -> JSONResponse:
+        log.warning("The database is away in %s %s: %s", request.method, request.url.path, type(error).__name__)
+        return _try_again("database-unavailable", "The database is out of reach").response()
+
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, on_database_away)
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:

@@ -1,6 +1,7 @@
 """What a failed call to Temporal means to a client."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,9 +11,11 @@ from fastapi import FastAPI
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.app import create_app, open_gateway
 from api.invocation import WebUi
 from api.problems import install, temporal_problem
 from api.task_invoker import TaskInvoker
+from infra.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,33 @@ async def test_an_update_without_an_answer_in_time_asks_to_try_again() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
+
+
+async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{unused_tcp_port}")
+    settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
+    async with open_gateway(settings) as gateway:
+        transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            answer = await client.get("/invocations/booking:trip1")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
+
+
+async def test_another_runtime_error_is_a_fault_of_ours() -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise RuntimeError("a secret")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        answer = await client.get("/")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:internal-error")
+    assert "secret" not in answer.text
 
 
 class ActivityWhosePollTimesOut:

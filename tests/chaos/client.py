@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.model import Answer
+from tests.chaos.stormy_stack import MOST_CONNECTIONS
 
 PAUSE_SECONDS = 0.3
 PATIENCE_SECONDS = 180.0
@@ -19,6 +20,8 @@ class PatientClient:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        # The pool's own queue is slow: every request that waits in it is matched with every connection.
+        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
         self.repeated: Counter[str] = Counter()
         """Requests that were sent again, by reason."""
 
@@ -37,7 +40,8 @@ class PatientClient:
 
     async def _once(self, method: str, path: str, json: Any, headers: dict[str, str]) -> Answer:
         try:
-            response = await self._http.request(method, path, json=json, headers=headers)
+            async with self._room:
+                response = await self._http.request(method, path, json=json, headers=headers)
             is_json = "json" in response.headers.get("content-type", "")
             return Answer(response.status_code, response.json() if is_json else response.text)
         except httpx.TransportError as error:

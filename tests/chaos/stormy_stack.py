@@ -13,7 +13,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FULL = os.environ.get("CHAOS") == "full"
 """`make chaos` sets it; otherwise storms are short, and part of `make test`."""
 
-MOST_CONNECTIONS = 500
+MOST_CONNECTIONS = 200
 """Clients that wait for outcomes while nobody can answer them."""
 
 

@@ -28,7 +28,7 @@ demo: install ## Play the six patterns on a stack of its own, and check every an
 test: install ## Run the tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-chaos: install ## Run the long storms: kills at random moments, every unit compared (CHAOS_SEED=1)
+chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
 check: install ## Format, lint, types, and the direction of imports

@@ -1,5 +1,6 @@
 """A standalone activity per invocation: Temporal itself is the queue."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from temporalio.common import (
     TypedSearchAttributes,
 )
 from temporalio.exceptions import ActivityAlreadyStartedError
+from temporalio.service import RPCError
 
 from api.invocation import (
     RPC_TIMEOUT,
@@ -98,6 +100,11 @@ class TaskInvoker:
             return Finished(await self._handle(invocation_id).result())
         except ActivityFailureError as failure:
             raise failure_problem(failure.cause, invocation_id, self.link(invocation_id)) from None
+        except asyncio.CancelledError as cancelled:
+            # So the SDK words the timeout of its own poll; nobody has cancelled this task.
+            if isinstance(cancelled.__cause__, RPCError):
+                raise cancelled.__cause__ from None
+            raise
 
     async def describe(self, invocation_id: str) -> Invocation:
         description = await self.description(invocation_id)

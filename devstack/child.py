@@ -102,6 +102,7 @@ class Child:
         """End it with SIGTERM, and after a while with SIGKILL. Returns its exit code."""
         self.stopping = True
         self._signal(signal.SIGTERM)
+        self.resume()  # a paused process learns of the signal only then
         try:
             return await asyncio.wait_for(self.exited(), self._spec.stop_within.total_seconds())
         except TimeoutError:
@@ -113,6 +114,13 @@ class Child:
     def kill(self) -> None:
         self.stopping = True
         self._signal(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Have it do nothing, as if its machine hung; its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
 
     def death(self, exit_code: int) -> ChildDied:
         return ChildDied(self.name, exit_code, self._last_lines)

@@ -39,7 +39,7 @@ _TEMPORAL_FLAGS = (
 )
 
 
-def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> list[list[Spec]]:
+def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str], worker_processes: int = 1) -> list[list[Spec]]:
     """Say how each process runs, and in what order they start. `settings` are variables for gateway and workers.
 
     Raises `CannotStart` if a binary is missing.
@@ -52,14 +52,15 @@ def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> list[
         ready=partial(broker_is_ready, f"{HOST}:{ports.broker}", _with_dead_letters(TOPICS)),
     )
     migrate = spec("migrate", _python("alembic", "upgrade", "head"), ready=None)
-    workers = spec("workers", _python("workers"), ready="workers ready", stop_within=_STOP_WITHIN)
+    names = ["workers", *(f"workers-{number}" for number in range(2, worker_processes + 1))]
+    workers = [spec(name, _python("workers"), ready="workers ready", stop_within=_STOP_WITHIN) for name in names]
     gateway = spec(
         "gateway",
         _python("api"),
         ready=partial(gateway_is_ready, f"http://{HOST}:{ports.gateway}"),
         stop_within=_STOP_WITHIN,
     )
-    return [[temporal, broker, migrate], [workers, gateway]]
+    return [[temporal, broker, migrate], [*workers, gateway]]
 
 
 def _temporal(ports: Ports, data: DataFolder) -> Command:

@@ -15,19 +15,22 @@ from devstack.supervisor import Supervisor
 class Stack:
     """Temporal, broker, database, workers and gateway, running from enter to exit.
 
-    `settings` are variables for gateway and workers. Raises `CannotStart`, here and on enter, before anything is
+    `settings` are variables for gateway and workers. A second and further worker process is called `workers-2` and
+    so on. Raises `CannotStart`, here and on enter, before anything is
     started, and `ChildFailed` on enter after it has stopped the rest.
     """
 
-    def __init__(self, data: Path, ports: Ports, settings: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self, data: Path, ports: Ports, settings: Mapping[str, str], log: Log, worker_processes: int = 1
+    ) -> None:
         self.data = DataFolder(data)
-        self.processes = Supervisor(stages(ports, self.data, settings), log)
+        self.processes = Supervisor(stages(ports, self.data, settings, worker_processes), log)
         self._ports = ports
         self._running = AsyncExitStack()
 
     @classmethod
-    def on_free_ports(cls, data: Path, settings: Mapping[str, str], log: Log) -> Self:
-        return cls(data, free_ports(), settings, log)
+    def on_free_ports(cls, data: Path, settings: Mapping[str, str], log: Log, worker_processes: int = 1) -> Self:
+        return cls(data, free_ports(), settings, log, worker_processes)
 
     @property
     def gateway_url(self) -> str:

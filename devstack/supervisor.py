@@ -62,6 +62,13 @@ class Supervisor:
         child.kill()
         return await child.exited()
 
+    def pause(self, name: str) -> None:
+        """Have one process do nothing until `resume`, as if its machine hung; it can be stopped meanwhile."""
+        self._children[name].pause()
+
+    def resume(self, name: str) -> None:
+        self._children[name].resume()
+
     async def restart(self, name: str) -> None:
         await self.stop(name)
         await self.start(name)

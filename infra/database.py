@@ -12,11 +12,15 @@ from typing import Any
 from sqlalchemy import Boolean, DateTime, Integer, String, Text, UniqueConstraint, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 POSTGRES_POOL_SIZE = 10
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
+"""How it reads when the database does not answer, is held by another, or has no connection left: it may pass."""
 
 
 def now() -> datetime:
@@ -121,6 +125,16 @@ class ModerationCases(Table):
 class ModerationHolds(Table):
     __tablename__ = "moderation_holds"
     user: Mapped[str] = mapped_column(primary_key=True)
+
+
+class CompletedWork(Table):
+    """What simulated work left behind, as a downstream system that knows its keys keeps it."""
+
+    __tablename__ = "completed_work"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(index=True)
+    """Of the payload: the same work under two keys was done twice."""
+    done_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Database:

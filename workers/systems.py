@@ -63,7 +63,7 @@ async def open_systems(settings: Settings, client: Client) -> AsyncIterator[Syst
             posts=PostStore(database),
             moderation=SimulatedModeration(database),
             subtasks=SimulatedSubtasks(settings.simulated_work),
-            work=SimulatedWork(settings.simulated_work),
+            work=SimulatedWork(settings.simulated_work, database),
             http=http,
             mailbox=EntityMailbox(client, services),
             ingress=KafkaIngress(client, settings.kafka_clusters, services, settings.kafka_epoch),

@@ -1,10 +1,104 @@
-"""What goes wrong behind the gateway is told as a problem that a client can act on."""
+"""What a failed call to Temporal means to a client."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
+import pytest
 from fastapi import FastAPI
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
 
-from api.problems import install
+from api.app import create_app, open_gateway
+from api.invocation import WebUi
+from api.problems import install, temporal_problem
+from api.task_invoker import TaskInvoker
+from infra.settings import Settings
 from workflows.backpressure import KeyBusy
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (RPCStatusCode.UNAVAILABLE, "tcp connect error"),
+        (RPCStatusCode.DEADLINE_EXCEEDED, "context deadline exceeded"),
+        (RPCStatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded"),
+        (RPCStatusCode.CANCELLED, "Timeout expired"),
+        (RPCStatusCode.UNKNOWN, "transport error"),
+        (RPCStatusCode.FAILED_PRECONDITION, "Unable to query workflow due to Workflow Task in failed state."),
+        (RPCStatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently, worker may be down"),
+    ],
+)
+def test_what_may_pass_asks_to_try_again(status: RPCStatusCode, message: str) -> None:
+    problem = temporal_problem(RPCError(message, status, b""))
+    assert (problem.status, problem.type) == (503, "temporal-unavailable")
+    assert int(problem.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("status", [RPCStatusCode.UNKNOWN, RPCStatusCode.INVALID_ARGUMENT])
+def test_what_will_not_pass_is_a_fault_of_ours_and_keeps_its_words_to_itself(status: RPCStatusCode) -> None:
+    problem = temporal_problem(RPCError("a secret", status, b""))
+    assert problem.status == 500
+    assert "secret" not in problem.detail
+
+
+async def test_an_update_without_an_answer_in_time_asks_to_try_again() -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def update() -> None:
+        raise WorkflowUpdateRPCTimeoutOrCancelledError
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        answer = await client.get("/")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
+
+
+async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{unused_tcp_port}")
+    settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
+    async with open_gateway(settings) as gateway:
+        transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            answer = await client.get("/invocations/booking:trip1")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
+
+
+async def test_another_runtime_error_is_a_fault_of_ours() -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise RuntimeError("a secret")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        answer = await client.get("/")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:internal-error")
+    assert "secret" not in answer.text
+
+
+class ActivityWhosePollTimesOut:
+    """As the SDK's own handle: it takes the client's timeout for a cancellation of the task that waits."""
+
+    async def describe(self, **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(close_time=None)
+
+    async def result(self) -> None:
+        raise asyncio.CancelledError from RPCError("Timeout expired", RPCStatusCode.CANCELLED, b"")
+
+
+async def test_a_tasks_outcome_that_cannot_be_waited_for_is_no_cancellation() -> None:
+    client = SimpleNamespace(get_activity_handle=lambda _: ActivityWhosePollTimesOut())
+    invoker = TaskInvoker(cast("Client", client), WebUi("http://localhost", "default"))
+    with pytest.raises(RPCError, match="Timeout expired"):
+        await invoker.outcome("message-queue:1", wait=True)
 
 
 async def test_a_key_with_too_many_messages_asks_to_try_again() -> None:

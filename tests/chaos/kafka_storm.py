@@ -2,28 +2,24 @@
 
 import asyncio
 import json
-import os
-import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from devstack.stack import Stack
+from tests.chaos.faults import killing
+from tests.chaos.model import differences
+from tests.chaos.stormy_stack import FULL, SEED
 from tests.eventually import eventually
 
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
-SEED = int(os.environ.get("CHAOS_SEED", "1"))
-FULL = os.environ.get("CHAOS") == "full"
-"""`make chaos` sets it; otherwise storms are short, and part of `make test`."""
 
 
 @dataclass(frozen=True)
@@ -104,45 +100,6 @@ async def _write(producer: AIOKafkaProducer, flow: Flow, number: int) -> None:
     await producer.send(flow.topic, value, key=key, partition=number % flow.keys % flow.partitions)
 
 
-@asynccontextmanager
-async def killing(
-    kill: Sequence[Callable[[], Awaitable[str]]], pause_seconds: tuple[float, float]
-) -> AsyncIterator[Counter[str]]:
-    """Call one of `kill` at random moments while the body runs; each kills something, restarts it and names it."""
-    chance = random.Random(SEED)
-    killed: Counter[str] = Counter()
-
-    async def storm() -> None:
-        while True:
-            await asyncio.sleep(chance.uniform(*pause_seconds))
-            killed[await chance.choice(kill)()] += 1
-
-    storming = asyncio.create_task(storm())
-    try:
-        yield killed
-    finally:
-        storming.cancel()
-        await asyncio.wait({storming})
-        if not storming.cancelled():
-            storming.result()
-
-
-def killer(stack: Stack, name: str) -> Callable[[], Awaitable[str]]:
-    """Kills a process of the stack with -9, and starts it again."""
-
-    async def kill_and_restart() -> str:
-        # A restart that is cut off would leave the stack without the process.
-        await asyncio.shield(_restart(stack, name))
-        return name
-
-    return kill_and_restart
-
-
-async def _restart(stack: Stack, name: str) -> None:
-    await stack.processes.kill(name)
-    await stack.processes.start(name)
-
-
 async def all_arrived(http: httpx.AsyncClient, flow: Flow, within_seconds: float) -> None:
     """Wait until every package shows its last record, then compare each with all of its records."""
 
@@ -168,26 +125,8 @@ async def all_arrived(http: httpx.AsyncClient, flow: Flow, within_seconds: float
 
 def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
     """What is wrong with a package, in words; None if it shows its records, each once and in order."""
-    expected = flow.locations(number)
-    if shown == expected:
-        return None
-    counts = Counter(each["location"] for each in shown)
-    lost = [each["location"] for each in expected if each["location"] not in counts]
-    doubled = [name for name, count in counts.items() if count > 1]
-    return f"{flow.package(number)}: lost {lost}, doubled {doubled}, {len(shown)} shown of {len(expected)}"
-
-
-@asynccontextmanager
-async def stormy_stack(folder: Path, **settings: str) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
-    """A stack of its own, to be killed piece by piece, and its gateway."""
-    with (folder / "log.txt").open("w") as log:
-        stack = Stack.on_free_ports(
-            folder / "data",
-            {"GRACEFUL_SHUTDOWN": "2s", **settings},
-            lambda name, line: print(name, line, file=log, flush=True),
-        )
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=30) as http:
-            yield stack, http
+    different = differences([each["location"] for each in flow.locations(number)], [each["location"] for each in shown])
+    return f"{flow.package(number)}: {different}" if different else None
 
 
 async def storm(

@@ -12,19 +12,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from devstack.stack import Stack
-from tests.chaos.kafka_storm import (
-    FULL,
-    Flow,
-    all_arrived,
-    compare,
-    killer,
-    make_topic,
-    produce,
-    register,
-    storm,
-    stormy_stack,
-    subscribe,
-)
+from tests.chaos.faults import killer
+from tests.chaos.kafka_storm import Flow, all_arrived, compare, make_topic, produce, register, storm, subscribe
+from tests.chaos.stormy_stack import FULL, stormy_stack
 
 
 @pytest.fixture

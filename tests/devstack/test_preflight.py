@@ -83,6 +83,12 @@ class TestBinaries:
             Stack.on_free_ports(tmp_path, {}, ignore)
 
 
+def test_further_worker_processes_are_numbered_and_run_the_same(tmp_path: Path) -> None:
+    _, (first, second, third, _) = servers.stages(free_ports(), DataFolder(tmp_path), {}, worker_processes=3)
+    assert [spec.name for spec in (first, second, third)] == ["workers", "workers-2", "workers-3"]
+    assert first.command() == second.command() == third.command()
+
+
 class TestEnvironment:
     def test_leads_the_processes_to_these_servers_only(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TEMPORAL_API_KEY", "of a cluster elsewhere")

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -69,6 +70,11 @@ def runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def is_stopped(pid: int) -> bool:
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=True, text=True)
+    return shown.stdout.startswith("T")
 
 
 class TestStarting:
@@ -207,8 +213,21 @@ class TestStopping:
             await supervisor.kill("server")
         await eventually(lambda: not runs(grandchild))
 
+    async def test_stops_a_paused_process_as_it_stops_others(self, journal: Journal) -> None:
+        async with Supervisor(one_by_one(spec("server")), journal.log) as supervisor:
+            supervisor.pause("server")
+        assert journal.lines("server")[-1] == f"stopped, exit code {-signal.SIGTERM}"
+
 
 class TestRunning:
+    async def test_a_paused_process_does_nothing_until_it_is_resumed(self, journal: Journal) -> None:
+        async with Supervisor(one_by_one(spec("server")), journal.log) as supervisor:
+            pid = supervisor.pids()["server"]
+            supervisor.pause("server")
+            await eventually(lambda: is_stopped(pid))
+            supervisor.resume("server")
+            await eventually(lambda: not is_stopped(pid))
+
     async def test_tells_which_process_died_with_its_last_lines(self, journal: Journal) -> None:
         specs = [spec("server"), spec("other", CRASHING_WHEN_POKED)]
         async with Supervisor(one_by_one(*specs), journal.log) as supervisor:

@@ -4,19 +4,30 @@ import pytest
 from pydantic import JsonValue
 
 from domain.errors import SubtaskFailed
+from domain.payload import fingerprint
+from infra.database import CompletedWork, Database
 from infra.work import SimulatedSubtasks, SimulatedWork, WorkFailed
+from tests.infra.rows import rows
 
 NO_TIME = timedelta(0)
 
 
 class TestWork:
     @pytest.mark.parametrize("payload", [None, 1, "fail", ["fail"], {"orderId": 7}])
-    async def test_is_done(self, payload: JsonValue) -> None:
-        assert await SimulatedWork(NO_TIME).do("task", payload) == "DONE"
+    async def test_is_done(self, database: Database, payload: JsonValue) -> None:
+        assert await SimulatedWork(NO_TIME, database).do("task", payload) == "DONE"
 
-    async def test_fails_with_the_reason_that_its_payload_asks_for(self) -> None:
+    async def test_leaves_its_effect_once_per_key(self, database: Database) -> None:
+        work = SimulatedWork(NO_TIME, database)
+        for key in ("a", "b", "a"):
+            await work.do(key, {"orderId": 7})
+        done = await rows(database, CompletedWork)
+        assert [(row.key, row.fingerprint) for row in done] == [(key, fingerprint({"orderId": 7})) for key in "ab"]
+
+    async def test_fails_with_the_reason_that_its_payload_asks_for_and_leaves_nothing(self, database: Database) -> None:
         with pytest.raises(WorkFailed, match="no disk"):
-            await SimulatedWork(NO_TIME).do("task", {"fail": "no disk"})
+            await SimulatedWork(NO_TIME, database).do("task", {"fail": "no disk"})
+        assert await rows(database, CompletedWork) == []
 
 
 class TestSubtasks:

@@ -1,40 +1,77 @@
 """Servers go away and come back; the gateway says so, and is well again without a restart."""
 
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from devstack.stack import Stack
 from tests.conftest import STACK_SETTINGS
 from tests.eventually import eventually
 
 
-async def test_without_temporal_the_gateway_answers_503_and_recovers(tmp_path: Path) -> None:
+@pytest.fixture
+async def stack_to_break(tmp_path: Path) -> AsyncIterator[Stack]:
     with (tmp_path / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
             tmp_path / "data", STACK_SETTINGS, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
         )
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as http:
-            before = await http.post("/PackageTracker/p1/registerPackage", json={"finalDestination": "Amsterdam"})
-            assert before.status_code == 200
-            await stack.processes.stop("temporal")
-            for method, path, body in (
-                ("POST", "/FanOutWorker/run", {"description": "a"}),
-                ("POST", "/PackageTracker/p1/updateLocation/send", {"timestamp": "2024-10-10", "location": "Paris"}),
-                ("GET", "/PackageTracker/p1/getPackageInfo", None),
-            ):
-                away = await http.request(method, path, json=body)
-                assert away.status_code == 503, (path, away.text)
-                assert away.json()["type"] == "urn:problem:temporal-unavailable"
-                assert int(away.headers["retry-after"]) > 0
-            assert (await http.get("/ready")).status_code == 503
-            assert (await http.get("/health")).status_code == 200
-            await stack.processes.start("temporal")
+        async with stack:
+            yield stack
 
-            async def well_again() -> bool:
-                answer = await http.post("/FanOutWorker/run", json={"description": "a"})
-                return answer.status_code == 200
 
-            await eventually(well_again)
-            after = await http.get("/PackageTracker/p1/getPackageInfo")
-            assert after.json()["finalDestination"] == "Amsterdam"
+@pytest.fixture
+async def gateway(stack_to_break: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=stack_to_break.gateway_url, timeout=60) as http:
+        yield http
+
+
+def assert_says_try_again(answer: httpx.Response, kind: str) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["type"] == f"urn:problem:{kind}"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_without_temporal_the_gateway_answers_503_and_recovers(
+    stack_to_break: Stack, gateway: httpx.AsyncClient
+) -> None:
+    before = await gateway.post("/PackageTracker/p1/registerPackage", json={"finalDestination": "Amsterdam"})
+    assert before.status_code == 200
+    await stack_to_break.processes.stop("temporal")
+    for method, path, body in (
+        ("POST", "/FanOutWorker/run", {"description": "a"}),
+        ("POST", "/PackageTracker/p1/updateLocation/send", {"timestamp": "2024-10-10", "location": "Paris"}),
+        ("GET", "/PackageTracker/p1/getPackageInfo", None),
+    ):
+        assert_says_try_again(await gateway.request(method, path, json=body), "temporal-unavailable")
+    assert (await gateway.get("/ready")).status_code == 503
+    assert (await gateway.get("/health")).status_code == 200
+    await stack_to_break.processes.start("temporal")
+
+    async def well_again() -> bool:
+        answer = await gateway.post("/FanOutWorker/run", json={"description": "a"})
+        return answer.status_code == 200
+
+    await eventually(well_again)
+    after = await gateway.get("/PackageTracker/p1/getPackageInfo")
+    assert after.json()["finalDestination"] == "Amsterdam"
+
+
+async def test_while_temporal_hangs_or_another_holds_the_database_the_gateway_says_to_try_again(
+    stack_to_break: Stack, gateway: httpx.AsyncClient
+) -> None:
+    stack_to_break.processes.pause("temporal")
+    assert_says_try_again(await gateway.post("/FanOutWorker/run", json={"description": "a"}), "temporal-unavailable")
+    stack_to_break.processes.resume("temporal")
+    trip = {
+        "flights": {"flightId": "12345", "passengerName": "John Doe"},
+        "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
+        "paymentInfo": {"cardNumber": "4242424242424242", "amount": 1500},
+    }
+    with closing(sqlite3.connect(stack_to_break.data.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert_says_try_again(await gateway.post("/BookingWorkflow/trip1/run", json=trip), "database-unavailable")
+    assert (await gateway.post("/BookingWorkflow/trip1/run", json=trip)).status_code == 200

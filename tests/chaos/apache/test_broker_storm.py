@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.apache import ApacheKafka
-from tests.chaos.kafka_storm import FULL, Flow, killer, storm, stormy_stack
+from tests.chaos.faults import killer
+from tests.chaos.kafka_storm import Flow, storm
+from tests.chaos.stormy_stack import FULL, stormy_stack
 
 
 @pytest.mark.timeout(1200)

@@ -1,0 +1,76 @@
+"""Faults planted on purpose: the product's own classes, each with the mistake that its pattern is there to avoid."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import JsonValue
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.booking import BookingActivities
+    from activities.message_queue import MessageQueueActivities
+    from domain.booking import Trip, TripConfirmation
+    from domain.inbox import Batch
+    from domain.message_queue import WorkDone
+    from domain.package_tracker import LocationUpdate
+    from workflows.booking import BookingWorkflow
+    from workflows.package_tracker import PackageStart, PackageTracker
+
+
+@workflow.defn(name="PackageTracker")
+class PackageThatForgetsItsWatermark(PackageTracker):
+    @workflow.init
+    def __init__(self, start: PackageStart) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: PackageStart) -> None:
+        await super().run(start)
+
+    @workflow.signal
+    def locations_received(self, batch: Batch[LocationUpdate]) -> None:
+        self._inbox.watermarks.clear()
+        super().locations_received(batch)
+
+
+@workflow.defn(name="BookingWorkflow")
+class SagaThatRegistersItsUndosTooLate(BookingWorkflow):
+    def __init__(self) -> None:
+        super().__init__()
+        self._late: list[str] = []
+
+    @workflow.run
+    async def run(self, trip: Trip) -> TripConfirmation:
+        return await super().run(trip)
+
+    def _undo_with(self, name: str) -> None:
+        self._late.append(name)
+
+    async def _step(self, what: str, activity: Callable[[BookingActivities, Any], Awaitable[Any]], request: Any) -> Any:
+        result = await super()._step(what, activity, request)
+        for undo in self._late:
+            super()._undo_with(undo)
+        self._late.clear()
+        return result
+
+
+class TaskWhoseAnswerIsLostOnce(MessageQueueActivities):
+    """No mistake: its first attempt does the work, and then its worker is gone, as far as Temporal can tell."""
+
+    @activity.defn(name="heavy_work")
+    async def heavy_work(self, payload: JsonValue) -> WorkDone:
+        done = await self._do(payload)
+        if activity.info().attempt == 1:
+            raise ConnectionError("the answer is lost")
+        return done
+
+    async def _do(self, payload: JsonValue) -> WorkDone:
+        return await super().heavy_work(payload)
+
+
+class TaskThatRunsTwice(TaskWhoseAnswerIsLostOnce):
+    """Its key is that of the attempt, not of the task."""
+
+    async def _do(self, payload: JsonValue) -> WorkDone:
+        info = activity.info()
+        return WorkDone(result=await self._work.do(f"{info.activity_id}:{info.attempt}", payload), payload=payload)

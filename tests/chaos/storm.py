@@ -1,0 +1,112 @@
+"""A storm over all six patterns: load and faults together, then every unit compared with its model."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+
+import httpx
+from temporalio.client import Client
+
+from devstack.stack import Stack
+from infra.database import Database
+from tests.chaos.client import PatientClient
+from tests.chaos.faults import Fault, Injector, plan
+from tests.chaos.history import history
+from tests.chaos.load import Load, open_topics
+from tests.chaos.model import Answer, Unit, World
+from tests.chaos.observation import ask_gateway, read_database
+from tests.chaos.stormy_stack import SEED
+from tests.chaos.units import Size, make_units
+
+SETTLED_WITHIN_SECONDS = 150.0
+"""After the last fault and the last answer: a lost worker's longest heartbeat timeout, 60 s, and retries after it."""
+MOST_HISTORIES = 10
+
+
+class Storm:
+    """One storm over a running stack, its schedule decided by the seed."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient, size: Size, seed: int = SEED) -> None:
+        self._stack = stack
+        self._client = PatientClient(http)
+        self._size = size
+        self._seed = seed
+        self.units = make_units(random.Random(seed), size)
+        self.faults = plan(random.Random(seed + 1), size.faults, size.seconds)
+        self._injector = Injector(stack)
+        self._load = Load(self._client, stack.bootstrap)
+        self._subscriptions: list[str] = []
+
+    async def run(self) -> dict[Unit, list[str]]:
+        """Return what is wrong, by unit. Raises `ChildDied` if a process ended that nobody killed."""
+        return await self._stack.processes.while_alive(self._run())
+
+    async def _run(self) -> dict[Unit, list[str]]:
+        self._subscriptions = await open_topics(self._stack.bootstrap, self._client)
+        self._began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._injector.inject(self.faults))
+            group.create_task(self._load.play(self.units))
+        self._loaded = time.monotonic()
+        database = Database(self._stack.database_url)
+        try:
+            return await self._settle(database)
+        finally:
+            await database.close()
+            self._ended = time.monotonic()
+
+    async def _settle(self, database: Database) -> dict[Unit, list[str]]:
+        """Look at all units again until all are right at the same time, or the time is over."""
+        deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
+        while True:
+            wrong = await self._look(database)
+            if not wrong or time.monotonic() > deadline:
+                return wrong
+            await asyncio.sleep(1)
+
+    async def _look(self, database: Database) -> dict[Unit, list[str]]:
+        world = World(answers=self._load.answers)
+        await ask_gateway(self._client, self.units, world)
+        await read_database(database, world)
+        return {unit: violations for unit in self.units if (violations := unit.violations(world))}
+
+    async def dead_records(self) -> list[Answer]:
+        """The records that became dead letters: none of a storm's is poison."""
+        pages = [await self._client.send("GET", f"/subscriptions/{each}/deadLetters") for each in self._subscriptions]
+        return [page for page in pages if page.body.get("deadLetters") != []]
+
+    def report(self, wrong: dict[Unit, list[str]]) -> str:
+        counts = Counter[str]()
+        for unit in self.units:
+            counts[unit.pattern.service] += unit.size
+        repeated = sum(self._client.repeated.values())
+        lines = [
+            f"seed {self._seed}: {counts.total():,} units, {len(self._injector.injected)} faults, "
+            f"{sum(map(len, wrong.values()))} violations",
+            f"  units: {', '.join(f'{service} {count:,}' for service, count in counts.items())}",
+            f"  requests sent again: {repeated:,} ({_counted(self._client.repeated)})",
+            f"  time: {self._loaded - self._began:.0f} s of load and faults, "
+            f"{self._ended - self._loaded:.0f} s until every unit was right",
+            "  faults:",
+            *(f"    {fault}" for fault in sorted(self._injector.injected, key=_moment)),
+        ]
+        return "\n".join(lines)
+
+    async def explain(self, wrong: dict[Unit, list[str]]) -> str:
+        """Each violation; of the first units also what happened to them."""
+        client = await Client.connect(self._stack.temporal_address)
+        lines = []
+        for number, (unit, violations) in enumerate(wrong.items()):
+            lines += [f"{unit.name}: {violation}" for violation in violations]
+            if number < MOST_HISTORIES:
+                lines += [f"  asked: {unit}", *(f"  {line}" for line in await history(client, unit))]
+        return "\n".join(lines)
+
+
+def _moment(fault: Fault) -> float:
+    return fault.at_seconds
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())

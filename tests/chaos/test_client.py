@@ -1,0 +1,67 @@
+"""The client repeats what may be repeated, under the same key, and nothing else."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.chaos import client as client_module
+from tests.chaos.client import PatientClient
+from tests.chaos.model import Answer
+
+Reply = Callable[[httpx.Request], httpx.Response]
+
+
+def refuse(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
+def answering(status: int) -> Reply:
+    return lambda _: httpx.Response(status, json={"status": status})
+
+
+class Gateway:
+    """Gives one reply after the other, and remembers the idempotency keys."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self._replies = list(replies)
+        self.keys: list[str | None] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.keys.append(request.headers.get("Idempotency-Key"))
+        return self._replies.pop(0)(request)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "PAUSE_SECONDS", 0)
+
+
+async def send(gateway: Gateway, *, again_on: tuple[int, ...] = ()) -> Answer:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway), base_url="http://gateway") as http:
+        return await PatientClient(http).send("POST", "/", json={}, key="task-1", again_on=again_on)
+
+
+async def test_repeats_what_got_no_answer_and_503_under_the_same_key() -> None:
+    gateway = Gateway(refuse, answering(503), answering(202))
+    assert await send(gateway) == Answer(202, {"status": 202})
+    assert gateway.keys == ["task-1"] * 3
+
+
+@pytest.mark.parametrize("status", [200, 404, 409, 500])
+async def test_takes_any_other_answer_as_the_last_word(status: int) -> None:
+    assert (await send(Gateway(answering(status)))).status == status
+
+
+async def test_repeats_what_its_caller_expects_to_change() -> None:
+    assert (await send(Gateway(answering(404), answering(202)), again_on=(404,))).status == 202
+
+
+async def test_gives_up_when_its_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "PATIENCE_SECONDS", -1.0)
+    assert await send(Gateway(refuse)) == Answer(0, "ConnectError")
+
+
+async def test_keeps_an_answer_that_is_not_json_as_text() -> None:
+    gateway = Gateway(lambda _: httpx.Response(500, text="Internal Server Error"))
+    assert await send(gateway) == Answer(500, "Internal Server Error")

@@ -1,0 +1,182 @@
+"""The check of the storms can fail: it finds faults that are planted, and nothing where none is."""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import ActivityIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.booking import BookingActivities
+from activities.message_queue import MessageQueueActivities
+from api.invocation import WebUi
+from api.task_invoker import TaskInvoker
+from domain.booking import CarRequest, FlightRequest, FlightReservation, Payment, Trip
+from domain.inbox import Batch, Message
+from domain.message_queue import Task as QueuedTask
+from domain.package_tracker import LocationUpdate, PackagePlan, PackageRegistration
+from domain.patterns import BOOKING, MESSAGE_QUEUE, PACKAGE_TRACKER
+from infra.airline import SimulatedAirline
+from infra.card_network import CardVault, SimulatedCardNetwork
+from infra.database import Database
+from infra.http_sender import HttpSender
+from infra.rental_cars import SimulatedRentalCompany
+from infra.settings import Settings
+from infra.work import SimulatedWork
+from tests.chaos import planted
+from tests.chaos.history import history
+from tests.chaos.model import Answer, Booking, Fate, Location, Package, Task, World
+from tests.chaos.observation import read_database
+from tests.conftest import executable
+from tests.infra.schema import upgrade
+from tests.workflows.fakes import Gate
+from workers.activity_methods import activity_methods
+from workflows import package_tracker, search_attributes
+from workflows.booking import BookingWorkflow
+from workflows.package_tracker import PackageTracker
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=executable("temporal"),
+        dev_server_log_level="error",
+        search_attributes=search_attributes.ALL,
+    ) as environment:
+        yield environment.client
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite+aiosqlite:///{tmp_path}/patterns.db"
+    await upgrade(url)
+    opened = Database(url)
+    yield opened
+    await opened.close()
+
+
+class TestAPackageThatForgetsItsWatermark:
+    async def violations(self, client: Client, kind: type[PackageTracker]) -> list[str]:
+        """Deliver two records, and then both again, as after a consumer's death."""
+        locations = tuple(Location(0, f"2024-10-10 1{each}:00", f"stop {each}") for each in range(2))
+        package = Package(f"package-{kind.__name__}", 0, locations)
+        updates = [
+            Message[LocationUpdate](id=f"record-{offset}", body=LocationUpdate(**each.body), offset=offset)
+            for offset, each in enumerate(locations)
+        ]
+        registration = Message[PackageRegistration](
+            id="registration", body=PackageRegistration(final_destination="Amsterdam")
+        )
+        entity = package_tracker.entity(PackagePlan())
+        async with Worker(client, task_queue=PACKAGE_TRACKER.task_queue, workflows=[kind]):
+            await entity.send(
+                client, package.name, "registerPackage", Batch[PackageRegistration](messages=[registration])
+            )
+            for _ in range(2):
+                records = Batch[LocationUpdate](messages=updates, source="cluster/topic/epoch/0")
+                await entity.send(client, package.name, "updateLocation", records)
+            info = await client.get_workflow_handle_for(kind.run, package.execution_id).query(PackageTracker.info)
+        assert info is not None
+        shown = info.model_dump(mode="json", by_alias=True)["locations"]
+        return package.violations(World(answers={package.name: Answer(202)}, packages={package.name: shown}))
+
+    async def test_is_found(self, client: Client) -> None:
+        [violation] = await self.violations(client, planted.PackageThatForgetsItsWatermark)
+        assert "doubled" in violation
+
+    async def test_is_not_seen_in_one_that_remembers(self, client: Client) -> None:
+        assert await self.violations(client, PackageTracker) == []
+
+
+class SlowAirline(SimulatedAirline):
+    """Reserves, and answers only when the gate is open."""
+
+    def __init__(self, database: Database, gate: Gate) -> None:
+        super().__init__(database)
+        self._gate = gate
+
+    async def reserve(self, reservation: FlightReservation) -> str:
+        reservation_id = await super().reserve(reservation)
+        await self._gate.passage()
+        return reservation_id
+
+
+class TestASagaThatRegistersItsUndosTooLate:
+    async def cancelled(self, client: Client, database: Database, kind: type[BookingWorkflow]) -> Booking:
+        """Cancel a trip while its flight is reserved, and see it end."""
+        booking = Booking(f"trip-{kind.__name__}", 0, Fate.CANCELLED)
+        gate = Gate()
+        gate.close()
+        steps = BookingActivities(
+            SlowAirline(database, gate), SimulatedRentalCompany(database), SimulatedCardNetwork(database)
+        )
+        async with Worker(client, task_queue=BOOKING.task_queue, workflows=[kind], activities=activity_methods(steps)):
+            card = await CardVault(database, Settings().card_token_key).tokenize("4242424242424242")
+            trip = Trip(
+                flight=FlightRequest(flight_id="12345", passenger_name="John Doe"),
+                car=CarRequest(pickup_location="Airport", rental_date=date(2024, 12, 16)),
+                payment=Payment(card=card, amount_cents=1500),
+            )
+            running = await client.start_workflow(
+                kind.run, trip, id=booking.execution_id, task_queue=BOOKING.task_queue
+            )
+            await gate.reached()
+            await running.cancel()
+            gate.open()
+            with pytest.raises(WorkflowFailureError):
+                await running.result()
+        return booking
+
+    async def violations(self, booking: Booking, database: Database) -> list[str]:
+        answers = {
+            booking.name: Answer(409, {"type": "urn:problem:execution-cancelled"}),
+            f"{booking.name}/cancel": Answer(202, {}),
+        }
+        world = World(answers=answers)
+        await read_database(database, world)
+        return booking.violations(world)
+
+    async def test_is_found_and_its_history_told(self, client: Client, database: Database) -> None:
+        booking = await self.cancelled(client, database, planted.SagaThatRegistersItsUndosTooLate)
+        assert await self.violations(booking, database) == ["half done: not booked, but its flight is RESERVED"]
+        told = "\n".join(await history(client, booking))
+        assert "ACTIVITY_TASK_SCHEDULED reserve_flight" in told
+        assert "WORKFLOW_EXECUTION_CANCEL_REQUESTED" in told
+        assert "cancel_flight" not in told
+
+    async def test_is_not_seen_in_one_that_registers_them_before(self, client: Client, database: Database) -> None:
+        booking = await self.cancelled(client, database, BookingWorkflow)
+        assert await self.violations(booking, database) == []
+
+
+class TestATaskThatRunsTwice:
+    async def violations(
+        self, client: Client, database: Database, kind: type[planted.TaskWhoseAnswerIsLostOnce]
+    ) -> list[str]:
+        task = Task(f"task-{kind.__name__}", 0)
+        http = HttpSender([])
+        kinds: MessageQueueActivities = kind(SimulatedWork(timedelta(0), database), http)
+        invoker = TaskInvoker(client, WebUi("http://localhost", client.namespace))
+        queued = QueuedTask(kind="heavy_work", payload=task.payload)
+        async with Worker(client, task_queue=MESSAGE_QUEUE.task_queue, activities=activity_methods(kinds)):
+            await invoker.start(task.execution_id, queued, timedelta(0), ActivityIDReusePolicy.REJECT_DUPLICATE)
+            finished = await invoker.outcome(task.execution_id, wait=True)
+        await http.aclose()
+        assert finished is not None
+        world = World(answers={task.name: Answer(200, finished.value)})
+        await read_database(database, world)
+        return task.violations(world)
+
+    async def test_is_found(self, client: Client, database: Database) -> None:
+        found = await self.violations(client, database, planted.TaskThatRunsTwice)
+        assert found == ["done twice: its work is done 2 times, not 1"]
+
+    async def test_is_not_seen_in_one_whose_attempts_have_the_same_key(
+        self, client: Client, database: Database
+    ) -> None:
+        assert await self.violations(client, database, planted.TaskWhoseAnswerIsLostOnce) == []

@@ -1,0 +1,114 @@
+"""`python -m benchmarks compare`: every system in turn, round after round, row after row.
+
+Only the system that is measured runs: each is started on empty folders, measured, and stopped.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.generator import Generator, running_generator
+from benchmarks.measure import Session, WrongResult
+from benchmarks.report import Report
+from benchmarks.restate.stack import binary, open_restate
+from benchmarks.rows import ROWS, Row
+from benchmarks.system import System
+from benchmarks.temporal import open_naive, open_ours
+from devstack.child import Log
+from devstack.errors import CannotStart
+
+Open = Callable[[Path, Log], AbstractAsyncContextManager[System]]
+OPEN: dict[str, Open] = {"ours": open_ours, "restate": open_restate, "naive": open_naive}
+SDK = "sdk"
+"""Not a system of its own: our stack, called by a bare Temporal client."""
+SYSTEMS = (*OPEN, SDK)
+SECONDS = 3.0
+"""For which a row loads a system, at scale 1."""
+SHORTEST_SECONDS = 0.5
+WIDTH = 150
+"""Columns of the table in a file or a pipe."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    rows: list[str]
+    systems: list[str]
+    rounds: int
+    scale: float
+    json: Path
+    svg: Path
+
+    @property
+    def seconds(self) -> float:
+        return max(SHORTEST_SECONDS, SECONDS * self.scale)
+
+
+async def compare(plan: Plan) -> int:
+    """Measure, print the table, write the files. Returns 1 if a system did something wrong."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    systems = _those_that_are_there(plan.systems, console)
+    report = Report([row for row in ROWS if row.name in plan.rows], systems, plan.rounds, plan.seconds)
+    began = time.monotonic()
+    async with running_generator() as generator:
+        visitor = Visitor(report, generator, console)
+        for number in range(1, plan.rounds + 1):
+            for name in OPEN:
+                if name in systems:
+                    console.print(f"[bold]Round {number} of {plan.rounds}: {name}")
+                    await visitor.visit(name, by_sdk=name == "ours" and SDK in systems)
+    report.write(plan.json, plan.svg)
+    console.print(report.table())
+    console.print(f"{plan.rounds} rounds in {time.monotonic() - began:.0f} s. Raw figures: {plan.json}")
+    for failure in report.failures:
+        console.print(f"[red]{failure}")
+    return 1 if report.failures else 0
+
+
+def _those_that_are_there(names: list[str], console: Console) -> list[str]:
+    try:
+        if "restate" in names:
+            binary()
+    except CannotStart as error:
+        console.print(f"[yellow]Without Restate. {error}")
+        return [name for name in names if name != "restate"]
+    return names
+
+
+class Visitor:
+    """Starts a system, measures its rows, stops it."""
+
+    def __init__(self, report: Report, generator: Generator, console: Console) -> None:
+        self._report = report
+        self._generator = generator
+        self._console = console
+
+    async def visit(self, name: str, *, by_sdk: bool) -> None:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
+            opened = OPEN[name](Path(folder) / "data", lambda process, line: print(process, line, file=log))
+            async with opened as system:
+                await system.learn_what_rest_is()
+                session = Session(system, self._generator, self._report.seconds)
+                bare = Session(system, self._generator, self._report.seconds, by_sdk=True)
+                for row in self._report.rows:
+                    await self._measure(row, session)
+                    if by_sdk and row.by_sdk:
+                        await self._measure(row, bare)
+
+    async def _measure(self, row: Row, session: Session) -> None:
+        began = time.monotonic()
+        try:
+            measured = await row.measure(session)
+        except WrongResult as error:
+            self._report.fail(row, session.name, str(error))
+            self._console.print(f"  [red]{row.name} {session.name}: {error}")
+            return
+        self._report.add(row, session.name, measured)
+        took = time.monotonic() - began
+        latency = f", p50 {measured.p50_ms:,.1f} ms" if measured.p50_ms is not None else ""
+        self._console.print(f"  {row.name} {session.name}: {measured.rate:,.0f} {row.unit}s/s{latency}, took {took:.0f} s")

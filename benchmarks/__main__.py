@@ -23,7 +23,9 @@ def main() -> int:
 
 
 def _add_kafka(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)")
+    parser.add_argument(
+        "--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)"
+    )
     parser.add_argument("--keys", type=int, default=50, help="packages (default: %(default)s)")
     parser.add_argument("--partitions", type=int, default=4, help="of the topic (default: %(default)s)")
     parser.add_argument("--single", type=int, default=2_000, help="records for one signal each (default: %(default)s)")
@@ -43,7 +45,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     rows = [row.name for row in ROWS]
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="ROW", help=f"of: {', '.join(rows)}")
     parser.add_argument(
-        "--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM", help=f"of: {', '.join(SYSTEMS)}"
+        "--systems",
+        nargs="+",
+        choices=SYSTEMS,
+        default=list(SYSTEMS),
+        metavar="SYSTEM",
+        help=f"of: {', '.join(SYSTEMS)}",
     )
     parser.add_argument("--rounds", type=int, help=f"of all systems in turn (default: {ROUNDS}, below scale 0.5: 1)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the time for each row (default: %(default)s)")

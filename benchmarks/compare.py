@@ -111,4 +111,6 @@ class Visitor:
         self._report.add(row, session.name, measured)
         took = time.monotonic() - began
         latency = f", p50 {measured.p50_ms:,.1f} ms" if measured.p50_ms is not None else ""
-        self._console.print(f"  {row.name} {session.name}: {measured.rate:,.0f} {row.unit}s/s{latency}, took {took:.0f} s")
+        self._console.print(
+            f"  {row.name} {session.name}: {measured.rate:,.0f} {row.unit}s/s{latency}, took {took:.0f} s"
+        )

@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import aiohttp
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -27,6 +28,8 @@ WATCHED = 20
 """Keys, the last ones written, whose state tells that all is done; afterwards all are checked."""
 GIVE_UP_AFTER_SECONDS = 120
 USERS = 50
+REGISTERED_ONCE = 1_000
+"""Packages: so many, or more, serve for every number of records."""
 EVENTS_FROM = 20
 
 _LOCATIONS = f"service://{PACKAGE_TRACKER.service}/updateLocation"
@@ -74,7 +77,7 @@ class Packages:
         self._batches = 0
 
     async def send(self, records: int) -> Measured:
-        if self._keys < 1_000 or not self._prefix:
+        if self._keys < REGISTERED_ONCE or not self._prefix:
             self._batches += 1
             self._prefix, self._sent = f"k{self._keys}-{self._batches}", 0
             await self._calls("POST", "registerPackage", {"finalDestination": "Amsterdam"})
@@ -101,7 +104,7 @@ class Packages:
         producing = asyncio.create_task(self._session.generator.do(job))
         async with aiohttp.ClientSession(self._session.system.base_url) as http:
             for number in range(self._sent - 1, self._sent - 1 - min(WATCHED, self._keys), -1):
-                await _until(began, lambda number=number: self._is_shown(http, number))
+                await _until(began, partial(self._is_shown, http, number))
         answer = await producing
         answer.seconds = time.perf_counter() - began
         return answer
@@ -173,7 +176,9 @@ class Feeds:
         if histories := self._session.system.histories:
             ids = [USER_FEED.execution_id(f"{prefix}-{number}") for number in range(EVENTS_FROM)]
             measured.events_per_unit = await histories.of(ids) * USERS / EVENTS_FROM / records
-        self._session.expect("posts in feeds", records, "SELECT count(*) FROM feed_entries WHERE user LIKE ?", f"{prefix}-%")
+        self._session.expect(
+            "posts in feeds", records, "SELECT count(*) FROM feed_entries WHERE user LIKE ?", f"{prefix}-%"
+        )
         return measured
 
     async def _load(self, job: Produce) -> Answer:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.load`: the load generator, a process of its own. Reads jobs, one JSON line each, and answers so.
+"""`python -m benchmarks.load`: the load generator, a process of its own. Reads jobs and writes answers, JSON lines.
 
 It is the same for every system, and says how much of a core it used, so that nobody has to believe that
 it was not the bottleneck.
@@ -61,14 +61,15 @@ async def _calls(job: Calls) -> Answer:
         async def call(key: str) -> str:
             filled = {name: value.replace("{key}", key) for name, value in templates.items()}
             path = job.path.replace("{key}", key)
-            async with http.request(job.method, path, data=body, headers={**job.headers, **headers, **filled}) as answer:
+            async with http.request(
+                job.method, path, data=body, headers={**job.headers, **headers, **filled}
+            ) as answer:
                 return _checked(job.check, answer.status, await answer.text())
 
         keys = _keys(job.prefix, job.keys)
         if job.seconds is None:
             keys = islice(keys, job.keys)
-        result = await _closed_loop(call, keys, job.concurrency, job.seconds, keep=job.keep_answers)
-    return result
+        return await _closed_loop(call, keys, job.concurrency, job.seconds, keep=job.keep_answers)
 
 
 async def _closed_loop(

@@ -80,9 +80,9 @@ class Report:
         table = Table(title=f"Medians of {self._rounds} rounds", show_lines=False)
         table.add_column("")
         table.add_column("system")
-        for column in ("units/s", "p50 ms", "p99 ms", *(f"{role} ms" for role in ROLES)):
+        for column in ("units/s", "spread", "p50 ms", "p99 ms", *(f"{role} ms" for role in ROLES)):
             table.add_column(column, justify="right")
-        for column in ("KB/unit", "events", "load cores", "ours is"):
+        for column in ("KB/unit", "events", "load", "ours is"):
             table.add_column(column, justify="right")
         for row in self.rows:
             for index, (system, found) in enumerate(self._summaries(row).items()):
@@ -141,6 +141,7 @@ class Report:
 def _cells(found: Summary) -> list[str]:
     return [
         f"{found.rate:,.0f}" if found.rate >= 10 else f"{found.rate:,.1f}",  # noqa: PLR2004 - two digits are enough
+        f"{(found.fastest_rate - found.slowest_rate) / found.rate:.0%}",
         _number(found.p50_ms),
         _number(found.p99_ms),
         *(_number(found.cpu_ms.get(role)) for role in ROLES),

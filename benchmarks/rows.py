@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+
+from pydantic import JsonValue
 
 from benchmarks import kafka_rows
-from benchmarks.jobs import Answer, Calls, Check, Delayed, SdkCalls
+from benchmarks.jobs import Calls, Check, Delayed, SdkCalls
 from benchmarks.measure import Measured, Session
 from domain.patterns import BOOKING, PAYMENT_TRACKER
-from domain.payload import JsonValue
 
 MANY, SOME = 50, 20
 """Calls in flight."""
@@ -18,8 +19,11 @@ DELAY_SECONDS = 2
 EVENTS_FROM = 20
 """Histories whose events are counted."""
 FAN_OUT_WITHIN_SECONDS = 90
+LARGEST_FAN_OUT = 10_000
+"""Without a warm-up of its own: the smaller ones were that."""
 
-Sdk = Literal["saga-success", "saga-failure", "queue-submit", "queue-call", "state-read"]
+KNOWN_KEYS = "read"
+"""The prefix of the packages that are read."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Row:
     """Also measured with a bare Temporal client, which gives the gateway's share."""
     by_latency: bool = False
     """Systems are compared by the median of the latency instead of by throughput."""
+
+
+BOOK = f"/{BOOKING.service}/{{key}}/run"
 
 
 def trip(card: str) -> JsonValue:
@@ -55,19 +62,19 @@ DONE = Check(text='"DONE"')
 
 
 async def saga_success(session: Session) -> Measured:
-    measured, prefix = await _closed_loop(
-        session, "saga-success", f"/{BOOKING.service}/{{key}}/run", GOOD_TRIP, BOOKED, MANY
-    )
-    for table, status in (("flight_reservations", "CONFIRMED"), ("car_reservations", "CONFIRMED"), ("payments", "CHARGED")):
+    measured, prefix = await _measure(session, Loop("saga-success", BOOK, GOOD_TRIP, BOOKED))
+    for table, status in (
+        ("flight_reservations", "CONFIRMED"),
+        ("car_reservations", "CONFIRMED"),
+        ("payments", "CHARGED"),
+    ):
         query = f"SELECT count(*) FROM {table} WHERE key LIKE ? AND status = ?"  # noqa: S608 - names of our own
         session.expect(f"{table} of booked trips", measured.units, query, f"%{prefix}-%", status)
     return await _with_events(session, measured, BOOKING.execution_id, prefix)
 
 
 async def saga_failure(session: Session, concurrency: int = MANY) -> Measured:
-    measured, prefix = await _closed_loop(
-        session, "saga-failure", f"/{BOOKING.service}/{{key}}/run", DECLINED_TRIP, UNDONE, concurrency
-    )
+    measured, prefix = await _measure(session, Loop("saga-failure", BOOK, DECLINED_TRIP, UNDONE, concurrency))
     for table in ("flight_reservations", "car_reservations", "payments"):
         query = f"SELECT count(*) FROM {table} WHERE key LIKE ? AND status = 'CANCELLED'"  # noqa: S608 - names of our own
         session.expect(f"{table} of failed trips", measured.units, query, f"%{prefix}-%")
@@ -79,15 +86,15 @@ async def saga_one(session: Session) -> Measured:
 
 
 async def queue_submit(session: Session) -> Measured:
-    path, accepted = "/AsyncTaskWorker/runTask/send", Check(status=202)
-    measured, prefix = await _closed_loop(session, "queue-submit", path, TASK, accepted, MANY, until_rest=True)
+    loop = Loop("queue-submit", "/AsyncTaskWorker/runTask/send", TASK, Check(status=202))
+    measured, prefix = await _measure(session, loop, until_rest=True)
     if not session.by_sdk:
         await _outcomes_are_there(session, prefix, measured.units)
     return measured
 
 
 async def queue_call(session: Session) -> Measured:
-    measured, _ = await _closed_loop(session, "queue-call", "/AsyncTaskWorker/runTask", TASK, DONE, MANY)
+    measured, _ = await _measure(session, Loop("queue-call", "/AsyncTaskWorker/runTask", TASK, DONE))
     return measured
 
 
@@ -109,7 +116,8 @@ async def queue_delayed(session: Session) -> Measured:
 
 async def payment_reminder(session: Session) -> Measured:
     path = f"/{PAYMENT_TRACKER.service}/{{key}}/onPaymentFailure"
-    measured, prefix = await _closed_loop(session, "payment", path, FAILED_PAYMENT, Check(text="remindersSent"), SOME)
+    loop = Loop("payment-reminder", path, FAILED_PAYMENT, Check(text="remindersSent"), SOME)
+    measured, prefix = await _measure(session, loop)
     query = "SELECT count(*) FROM reminders WHERE invoice LIKE ? AND status = 'SENT'"
     session.expect("reminders", measured.units, query, f"{prefix}-%")
     return await _with_events(session, measured, PAYMENT_TRACKER.execution_id, prefix)
@@ -131,7 +139,7 @@ def fan_out(subtasks: int) -> Callable[[Session], Awaitable[Measured]]:
             timeout_seconds=FAN_OUT_WITHIN_SECONDS,
             check=check,
         )
-        if subtasks < 10_000:
+        if subtasks < LARGEST_FAN_OUT:
             await session.generator.do(job.model_copy(update={"seconds": session.seconds * WARM_UP}))
         measured = await session.measure(lambda: session.generator.do(job), units_per_call=subtasks)
         if session.system.histories:
@@ -144,7 +152,7 @@ def fan_out(subtasks: int) -> Callable[[Session], Awaitable[Measured]]:
 async def state_read(session: Session) -> Measured:
     """Packages with ten locations each."""
     url = session.system.base_url
-    known = Calls(base_url=url, path="", body={}, prefix="read", keys=MANY, concurrency=SOME, seconds=None)
+    known = Calls(base_url=url, path="", body={}, prefix=KNOWN_KEYS, keys=MANY, concurrency=SOME, seconds=None)
     if not session.by_sdk:
         register = {"path": "/PackageTracker/{key}/registerPackage", "body": {"finalDestination": "Amsterdam"}}
         await session.generator.do(known.model_copy(update=register))
@@ -153,51 +161,53 @@ async def state_read(session: Session) -> Measured:
             update = {"path": "/PackageTracker/{key}/updateLocation", "body": body}
             await session.generator.do(known.model_copy(update=update))
     check = Check(text="Pinetree Road", times=10)
-    path = "/PackageTracker/{key}/getPackageInfo"
-    measured, _ = await _closed_loop(session, "state-read", path, None, check, SOME, keys=MANY)
+    loop = Loop("state-read", "/PackageTracker/{key}/getPackageInfo", None, check, SOME, keys=MANY)
+    measured, _ = await _measure(session, loop)
     return measured
 
 
-async def _closed_loop(
-    session: Session,
-    what: str,
-    path: str,
-    body: JsonValue,
-    check: Check,
-    concurrency: int,
-    *,
-    keys: int | None = None,
-    until_rest: bool = False,
-) -> tuple[Measured, str]:
-    """Warm the system up, then measure it. Returns the prefix of the measured keys, too."""
-    name = f"{what}-{session.name}-{concurrency}"
+@dataclass(frozen=True)
+class Loop:
+    """Calls in a closed loop, the same by HTTP and by a bare client."""
 
-    def load(prefix: str, seconds: float) -> Callable[[], Awaitable[Answer]]:
-        common: dict[str, Any] = {
-            "prefix": "read" if keys else prefix,
-            "keys": keys,
-            "concurrency": concurrency,
-            "seconds": seconds,
-        }
+    what: str
+    path: str
+    body: JsonValue
+    check: Check
+    concurrency: int = MANY
+    keys: int | None = None
+    """So many keys that exist already, instead of new ones."""
+
+    def job(self, session: Session, prefix: str, seconds: float) -> Calls | SdkCalls:
+        prefix = KNOWN_KEYS if self.keys else prefix
+        common: dict[str, Any] = {"prefix": prefix, "keys": self.keys, "concurrency": self.concurrency}
+        system = session.system
         if session.by_sdk:
-            system = session.system
-            url = f"sqlite+aiosqlite:///{system.database}"
-            job = SdkCalls(what=what, temporal_address=system.temporal_address, database_url=url, **common)
-            return lambda: session.generator.do(job)
-        headers = {"idempotency-key": "{key}"} if path.startswith("/AsyncTaskWorker") else {}
-        calls = Calls(
-            base_url=session.system.base_url,
-            method="GET" if body is None else "POST",
-            path=path,
-            body=body,
-            headers=headers,
-            check=check,
+            return SdkCalls(
+                what=self.what,
+                temporal_address=system.temporal_address or "",
+                database_url=f"sqlite+aiosqlite:///{system.database}",
+                seconds=seconds,
+                **common,
+            )
+        return Calls(
+            base_url=system.base_url,
+            method="GET" if self.body is None else "POST",
+            path=self.path,
+            body=self.body,
+            headers={"idempotency-key": "{key}"} if self.path.startswith("/AsyncTaskWorker") else {},
+            check=self.check,
+            seconds=seconds,
             **common,
         )
-        return lambda: session.generator.do(calls)
 
-    await load(f"w-{name}", session.seconds * WARM_UP)()
-    return await session.measure(load(f"m-{name}", session.seconds), until_rest=until_rest), f"m-{name}"
+
+async def _measure(session: Session, loop: Loop, *, until_rest: bool = False) -> tuple[Measured, str]:
+    """Warm the system up, then measure it. Returns the prefix of the measured keys, too."""
+    name = f"{loop.what}-{session.name}-{loop.concurrency}"
+    await session.generator.do(loop.job(session, f"w-{name}", session.seconds * WARM_UP))
+    job = loop.job(session, f"m-{name}", session.seconds)
+    return await session.measure(lambda: session.generator.do(job), until_rest=until_rest), f"m-{name}"
 
 
 async def _outcomes_are_there(session: Session, prefix: str, units: int) -> None:
@@ -218,7 +228,9 @@ async def _outcomes_are_there(session: Session, prefix: str, units: int) -> None
         raise RuntimeError(answer.first_wrong)
 
 
-async def _with_events(session: Session, measured: Measured, execution_id: Callable[[str], str], prefix: str) -> Measured:
+async def _with_events(
+    session: Session, measured: Measured, execution_id: Callable[[str], str], prefix: str
+) -> Measured:
     if session.system.histories:
         ids = [execution_id(f"{prefix}-{number}") for number in range(min(EVENTS_FROM, measured.units))]
         measured.events_per_unit = await session.system.histories.of(ids) / len(ids)
@@ -240,5 +252,5 @@ ROWS = (
     Row("user-feed", "User feed, Kafka to published", "post", kafka_rows.posts),
     Row("fan-out-100", "Fan-out of 100", "subtask", fan_out(100)),
     Row("fan-out-1000", "Fan-out of 1,000", "subtask", fan_out(1_000)),
-    Row("fan-out-10000", "Fan-out of 10,000", "subtask", fan_out(10_000)),
+    Row("fan-out-10000", "Fan-out of 10,000", "subtask", fan_out(LARGEST_FAN_OUT)),
 )

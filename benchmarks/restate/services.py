@@ -138,7 +138,7 @@ def fan_out_worker(systems: Systems) -> restate.Service:
 
     @worker.handler("runSubtask")
     async def run_subtask(ctx: restate.Context, subtask: str) -> str:
-        return f"{subtask}: {await systems.subtasks.run('', subtask)}"
+        return f"{subtask}: {await systems.subtasks.run(ctx.request().id, subtask)}"
 
     @worker.handler("run")
     async def run(ctx: restate.Context, job: Job) -> JobResult:
@@ -220,4 +220,3 @@ def terminally(step: Callable[[Any], Awaitable[Any]]) -> Callable[..., Awaitable
             raise TerminalError(str(error), status_code=CONFLICT) from error
 
     return run
-

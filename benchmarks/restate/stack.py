@@ -93,6 +93,6 @@ async def _post(admin: int, path: str, body: dict[str, object]) -> None:
 async def _answers(url: str) -> bool:
     try:
         async with aiohttp.ClientSession() as http, http.get(url) as answer:
-            return answer.ok
+            return bool(answer.ok)
     except aiohttp.ClientError:
         return False

@@ -18,10 +18,12 @@ WARM_UP = 0.25
 DELAY_SECONDS = 2
 EVENTS_FROM = 20
 """Histories whose events are counted."""
-FAN_OUT_WITHIN_SECONDS = 90
+FAN_OUT_WITHIN_SECONDS = 60
 LARGEST_FAN_OUT = 10_000
 """Without a warm-up of its own: the smaller ones were that."""
 
+LOCATIONS = 3
+"""Of each package that is read."""
 KNOWN_KEYS = "read"
 """The prefix of the packages that are read."""
 
@@ -150,17 +152,17 @@ def fan_out(subtasks: int) -> Callable[[Session], Awaitable[Measured]]:
 
 
 async def state_read(session: Session) -> Measured:
-    """Packages with ten locations each."""
+    """Packages with a few locations each."""
     url = session.system.base_url
     known = Calls(base_url=url, path="", body={}, prefix=KNOWN_KEYS, keys=MANY, concurrency=SOME, seconds=None)
     if not session.by_sdk:
         register = {"path": "/PackageTracker/{key}/registerPackage", "body": {"finalDestination": "Amsterdam"}}
         await session.generator.do(known.model_copy(update=register))
-        for number in range(10):
+        for number in range(LOCATIONS):
             body = {"timestamp": f"2024-10-10 13:0{number}", "location": "Pinetree Road 5, Paris"}
             update = {"path": "/PackageTracker/{key}/updateLocation", "body": body}
             await session.generator.do(known.model_copy(update=update))
-    check = Check(text="Pinetree Road", times=10)
+    check = Check(text="Pinetree Road", times=LOCATIONS)
     loop = Loop("state-read", "/PackageTracker/{key}/getPackageInfo", None, check, SOME, keys=MANY)
     measured, _ = await _measure(session, loop)
     return measured

@@ -133,7 +133,7 @@ def payment_tracker(systems: Systems) -> restate.VirtualObject:
 
 
 def fan_out_worker(systems: Systems) -> restate.Service:
-    """A call per subtask, all at once, gathered in order."""
+    """A call per subtask, all at once, awaited in order."""
     worker = restate.Service("FanOutWorker")
 
     @worker.handler("runSubtask")
@@ -143,7 +143,7 @@ def fan_out_worker(systems: Systems) -> restate.Service:
     @worker.handler("run")
     async def run(ctx: restate.Context, job: Job) -> JobResult:
         calls = [ctx.service_call(run_subtask, arg=subtask) for subtask in job.subtasks()]
-        await restate.gather(*calls)
+        # They all run already. `restate.gather` looks at every call for every result: 3,000 take thrice as long.
         return JobResult(description=", ".join([await call for call in calls]))
 
     return worker

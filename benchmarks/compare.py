@@ -14,14 +14,14 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.generator import Generator, running_generator
-from benchmarks.measure import Session, WrongResult
+from benchmarks.measure import Session
 from benchmarks.report import Report
 from benchmarks.restate.stack import binary, open_restate
 from benchmarks.rows import ROWS, Row
 from benchmarks.system import System
 from benchmarks.temporal import open_naive, open_ours
 from devstack.child import Log
-from devstack.errors import CannotStart
+from devstack.errors import CannotStart, StackError
 
 Open = Callable[[Path, Log], AbstractAsyncContextManager[System]]
 OPEN: dict[str, Open] = {"ours": open_ours, "restate": open_restate, "naive": open_naive}
@@ -61,12 +61,12 @@ async def compare(plan: Plan) -> int:
             for name in OPEN:
                 if name in systems:
                     console.print(f"[bold]Round {number} of {plan.rounds}: {name}")
-                    await visitor.visit(name, by_sdk=name == "ours" and SDK in systems)
+                    await visitor.try_to_visit(name, by_sdk=name == "ours" and SDK in systems)
     report.write(plan.json, plan.svg)
     console.print(report.table())
     console.print(f"{plan.rounds} rounds in {time.monotonic() - began:.0f} s. Raw figures: {plan.json}")
     for failure in report.failures:
-        console.print(f"[red]{failure}")
+        console.print(failure, style="red", markup=False)
     return 1 if report.failures else 0
 
 
@@ -88,7 +88,13 @@ class Visitor:
         self._generator = generator
         self._console = console
 
-    async def visit(self, name: str, *, by_sdk: bool) -> None:
+    async def try_to_visit(self, name: str, *, by_sdk: bool) -> None:
+        try:
+            await self._visit(name, by_sdk=by_sdk)
+        except StackError as error:
+            self._fail(name, error)
+
+    async def _visit(self, name: str, *, by_sdk: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
             opened = OPEN[name](Path(folder) / "data", lambda process, line: print(process, line, file=log))
             async with opened as system:
@@ -104,9 +110,8 @@ class Visitor:
         began = time.monotonic()
         try:
             measured = await row.measure(session)
-        except WrongResult as error:
-            self._report.fail(row, session.name, str(error))
-            self._console.print(f"  [red]{row.name} {session.name}: {error}")
+        except Exception as error:  # a row that goes wrong leaves the others alone, and is in the report
+            self._fail(f"{row.name}, {session.name}", error)
             return
         self._report.add(row, session.name, measured)
         took = time.monotonic() - began
@@ -114,3 +119,8 @@ class Visitor:
         self._console.print(
             f"  {row.name} {session.name}: {measured.rate:,.0f} {row.unit}s/s{latency}, took {took:.0f} s"
         )
+
+    def _fail(self, what: str, error: Exception) -> None:
+        failure = f"{what}: {type(error).__name__}: {error}"
+        self._report.failures.append(failure)
+        self._console.print(f"  {failure}", style="red", markup=False)

@@ -17,8 +17,14 @@ class Generator:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._one_at_a_time = asyncio.Lock()
 
     async def do(self, job: Job) -> Answer:
+        """Raises `RuntimeError` if the process has ended."""
+        async with self._one_at_a_time:
+            return await self._do(job)
+
+    async def _do(self, job: Job) -> Answer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(job.model_dump_json().encode() + b"\n")

@@ -73,9 +73,6 @@ class Report:
     def add(self, row: Row, system: str, measured: Measured) -> None:
         self._measured.setdefault((row.name, system), []).append(measured)
 
-    def fail(self, row: Row, system: str, why: str) -> None:
-        self.failures.append(f"{row.name}, {system}: {why}")
-
     def table(self) -> Table:
         table = Table(title=f"Medians of {self._rounds} rounds", show_lines=False)
         table.add_column("")

@@ -143,7 +143,7 @@ def fan_out_worker(systems: Systems) -> restate.Service:
     @worker.handler("run")
     async def run(ctx: restate.Context, job: Job) -> JobResult:
         calls = [ctx.service_call(run_subtask, arg=subtask) for subtask in job.subtasks()]
-        # They all run already. `restate.gather` looks at every call for every result: 3,000 take thrice as long.
+        # They all run already. `restate.gather` looks at every call for every result: 3,000 took 33 s instead of 13 s.
         return JobResult(description=", ".join([await call for call in calls]))
 
     return worker

@@ -34,7 +34,7 @@ def test_nothing_in_the_image_imports_what_is_not_in_it(package: str) -> None:
                 else []
             )
         }
-        assert not imported & ON_A_DEVELOPERS_MACHINE | {"tests"}, file
+        assert not imported & (ON_A_DEVELOPERS_MACHINE | {"tests"}), file
 
 
 def test_the_build_is_sent_what_it_copies_and_nothing_else() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -55,19 +56,25 @@ async def compare(plan: Plan) -> int:
     systems = _those_that_are_there(plan.systems, console)
     report = Report([row for row in ROWS if row.name in plan.rows], systems, plan.rounds, plan.seconds)
     began = time.monotonic()
-    async with running_generator() as generator:
-        visitor = Visitor(report, generator, console)
-        for number in range(1, plan.rounds + 1):
-            for name in OPEN:
-                if name in systems:
-                    console.print(f"[bold]Round {number} of {plan.rounds}: {name}")
-                    await visitor.try_to_visit(name, by_sdk=name == "ours" and SDK in systems)
-    report.write(plan.json, plan.svg)
+    with plan.json.with_suffix(".log").open("w") as log:
+        await _visit_all(plan, systems, report, console, log)
     console.print(report.table())
     console.print(f"{plan.rounds} rounds in {time.monotonic() - began:.0f} s. Raw figures: {plan.json}")
     for failure in report.failures:
         console.print(failure, style="red", markup=False)
     return 1 if report.failures else 0
+
+
+async def _visit_all(plan: Plan, systems: list[str], report: Report, console: Console, log: TextIO) -> None:
+    """The figures are written after each visit, so that an interrupted run has not been for nothing."""
+    async with running_generator() as generator:
+        visitor = Visitor(report, generator, console, lambda process, line: print(process, line, file=log, flush=True))
+        for number in range(1, plan.rounds + 1):
+            for name in OPEN:
+                if name in systems:
+                    console.print(f"[bold]Round {number} of {plan.rounds}: {name}")
+                    await visitor.try_to_visit(name, by_sdk=name == "ours" and SDK in systems)
+                    report.write(plan.json, plan.svg)
 
 
 def _those_that_are_there(names: list[str], console: Console) -> list[str]:
@@ -83,10 +90,11 @@ def _those_that_are_there(names: list[str], console: Console) -> list[str]:
 class Visitor:
     """Starts a system, measures its rows, stops it."""
 
-    def __init__(self, report: Report, generator: Generator, console: Console) -> None:
+    def __init__(self, report: Report, generator: Generator, console: Console, log: Log) -> None:
         self._report = report
         self._generator = generator
         self._console = console
+        self._log = log
 
     async def try_to_visit(self, name: str, *, by_sdk: bool) -> None:
         try:
@@ -95,9 +103,8 @@ class Visitor:
             self._fail(name, error)
 
     async def _visit(self, name: str, *, by_sdk: bool) -> None:
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
-            opened = OPEN[name](Path(folder) / "data", lambda process, line: print(process, line, file=log))
-            async with opened as system:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            async with OPEN[name](Path(folder), self._log) as system:
                 await system.learn_what_rest_is()
                 session = Session(system, self._generator, self._report.seconds)
                 bare = Session(system, self._generator, self._report.seconds, by_sdk=True)

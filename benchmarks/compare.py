@@ -29,7 +29,7 @@ OPEN: dict[str, Open] = {"ours": open_ours, "restate": open_restate, "naive": op
 SDK = "sdk"
 """Not a system of its own: our stack, called by a bare Temporal client."""
 SYSTEMS = (*OPEN, SDK)
-SECONDS = 3.0
+SECONDS = 2.5
 """For which a row loads a system, at scale 1."""
 SHORTEST_SECONDS = 0.5
 WIDTH = 150

@@ -52,11 +52,11 @@ async def posts(session: Session) -> Measured:
     topic = await _subscribed(session, _POSTS)
     feeds = Feeds(session, topic)
     await feeds.send(USERS)
-    return await _grow(session, feeds.send)
+    return await _grow(session, feeds.send, first=2 * USERS)
 
 
-async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]]) -> Measured:
-    records = FIRST
+async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]], first: int = FIRST) -> Measured:
+    records = first
     while True:
         measured = await send(records)
         if measured.seconds >= session.seconds * LONG_ENOUGH or records == MOST:

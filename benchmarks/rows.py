@@ -16,6 +16,7 @@ MANY, SOME = 50, 20
 WARM_UP = 0.25
 """Of the time that a row loads a system, before it."""
 DELAY_SECONDS = 2
+DELAYED_PER_SECOND = 50
 EVENTS_FROM = 20
 """Histories whose events are counted."""
 FAN_OUT_WITHIN_SECONDS = 60
@@ -101,7 +102,7 @@ async def queue_call(session: Session) -> Measured:
 
 
 async def queue_delayed(session: Session) -> Measured:
-    tasks = max(20, int(100 * session.seconds / 3))
+    tasks = max(20, int(DELAYED_PER_SECOND * session.seconds / 2))
     job = Delayed(
         base_url=session.system.base_url,
         path="/AsyncTaskWorker/runTask/send",
@@ -109,7 +110,7 @@ async def queue_delayed(session: Session) -> Measured:
         body=TASK,
         prefix="delayed",
         tasks=tasks,
-        seconds=tasks / 100,
+        seconds=tasks / DELAYED_PER_SECOND,
         delay_seconds=DELAY_SECONDS,
         check=DONE,
     )

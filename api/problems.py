@@ -24,7 +24,12 @@ log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
 _NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
-_AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
+_AWAY = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,  # the SDK's word for a call that has outlived its `rpc_timeout`
+}
 
 
 class Problem(Exception):

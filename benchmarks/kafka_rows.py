@@ -43,7 +43,7 @@ def locations(keys: int) -> Callable[[Session], Awaitable[Measured]]:
         topic = await _subscribed(session, _LOCATIONS)
         packages = Packages(session, topic, keys)
         await packages.send(keys)  # the consumer joins, the topic is known
-        return await _grow(session, packages.send)
+        return await _grow(session, packages.send, first=max(FIRST, keys))
 
     return measure
 
@@ -55,7 +55,7 @@ async def posts(session: Session) -> Measured:
     return await _grow(session, feeds.send, first=2 * USERS)
 
 
-async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]], first: int = FIRST) -> Measured:
+async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]], first: int) -> Measured:
     records = first
     while True:
         measured = await send(records)

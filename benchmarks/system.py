@@ -48,12 +48,11 @@ class System:
     roles: Mapping[str, str]
     processes: Supervisor
     store: Path
-    """The folder in which the server keeps what must survive, in files that match `store_pattern`."""
+    """The folder in which the server keeps what must survive, or its SQLite file."""
     database: Path
     """The SQLite file of the simulated systems."""
     subscribe: Callable[[str, str], Awaitable[None]]
     """Takes a topic and a sink."""
-    store_pattern: str = "*"
     histories: Histories | None = None
     temporal_address: str | None = None
     _cores_at_rest: float = field(default=0.0, init=False)
@@ -64,7 +63,10 @@ class System:
         return cpu_by_name({role: pids[process] for role, process in self.roles.items()})
 
     def bytes_on_disk(self) -> int:
-        return sum(path.stat().st_size for path in self.store.rglob(self.store_pattern) if path.is_file())
+        """What the server keeps. Of SQLite its pages, as the file grows only when its journal is written back."""
+        if self.store.is_file():
+            return _ask(self.store, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return sum(path.stat().st_size for path in self.store.rglob("*") if path.is_file())
 
     async def learn_what_rest_is(self) -> None:
         """To be called once, some seconds after the start."""
@@ -86,5 +88,9 @@ class System:
 
     def count(self, query: str, *parameters: str) -> int:
         """Ask the simulated systems' database how many."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
-            return int(connection.execute(query, parameters).fetchone()[0])
+        return _ask(self.database, query, *parameters)
+
+
+def _ask(database: Path, query: str, *parameters: str) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        return int(connection.execute(query, parameters).fetchone()[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.generator import Generator
 from benchmarks.jobs import Answer
+from benchmarks.processes import busy_seconds
 from benchmarks.system import System
 
 
@@ -26,6 +27,8 @@ class Measured:
     cpu_seconds: dict[str, float]
     load_cores: float
     """What the load generator used, in cores."""
+    other_cores: float
+    """What was used by anything but the system and the load generator, from rest to rest."""
     bytes_written: int
     events_per_unit: float | None = None
     samples: int = 0
@@ -60,9 +63,12 @@ class Session:
         """
         system = self.system
         await system.rest()
-        cpu, written, began = system.cpu(), system.bytes_on_disk(), time.perf_counter()
+        cpu, busy, written = system.cpu(), busy_seconds(), system.bytes_on_disk()
+        began = time.perf_counter()
         answer = await load()
         rest_began = await system.rest()
+        elapsed, busy = time.perf_counter() - began, busy_seconds() - busy
+        used = {role: seconds - cpu[role] for role, seconds in system.cpu().items()}
         if answer.wrong or not answer.units:
             raise WrongResult(f"{answer.wrong} wrong answers, {answer.units} right: {answer.first_wrong}")
         p50, p99 = percentiles(answer.latencies_ms)
@@ -71,8 +77,9 @@ class Session:
             seconds=max(answer.seconds, rest_began - began) if until_rest else answer.seconds,
             p50_ms=p50,
             p99_ms=p99,
-            cpu_seconds={role: seconds - cpu[role] for role, seconds in system.cpu().items()},
+            cpu_seconds=used,
             load_cores=answer.cpu_seconds / answer.seconds,
+            other_cores=max(0.0, busy - sum(used.values()) - answer.cpu_seconds) / elapsed,
             bytes_written=system.bytes_on_disk() - written,
             samples=len(answer.latencies_ms),
         )

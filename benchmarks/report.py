@@ -30,6 +30,7 @@ class Summary:
     p99_ms: float | None
     cpu_ms: dict[str, float]
     load_cores: float
+    other_cores: float
     bytes_per_unit: float
     events_per_unit: float | None
 
@@ -49,6 +50,7 @@ def summary(rounds: Sequence[Measured]) -> Summary:
             for role in rounds[0].cpu_seconds
         },
         load_cores=statistics.median(one.load_cores for one in rounds),
+        other_cores=statistics.median(one.other_cores for one in rounds),
         bytes_per_unit=statistics.median(one.bytes_written / one.units for one in rounds),
         events_per_unit=_median(rounds, lambda one: one.events_per_unit),
     )
@@ -79,7 +81,7 @@ class Report:
         table.add_column("system")
         for column in ("units/s", "spread", "p50 ms", "p99 ms", *(f"{role} ms" for role in ROLES)):
             table.add_column(column, justify="right")
-        for column in ("KB/unit", "events", "load", "ours is"):
+        for column in ("KB/unit", "events", "load", "others", "ours is"):
             table.add_column(column, justify="right")
         for row in self.rows:
             for index, (system, found) in enumerate(self._summaries(row).items()):
@@ -145,6 +147,7 @@ def _cells(found: Summary) -> list[str]:
         _number(found.bytes_per_unit / 1e3),
         _number(found.events_per_unit),
         f"{found.load_cores:.2f}",
+        f"{found.other_cores:.2f}",
     ]
 
 

@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-requirements-dev
+VENV_BENCH ?= .venv-bench
+INSTALLED_BENCH := $(VENV_BENCH)/.installed-requirements-bench
+RESTATE := benchmarks/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test chaos check lock clean
+.PHONY: help install up demo test chaos bench check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,19 +34,34 @@ test: install ## Run the tests, with coverage
 chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
+bench: $(INSTALLED_BENCH) $(RESTATE) ## Measure the patterns beside their peers (BENCH='--scale 0.1' for a quick look)
+	@$(VENV_BENCH)/bin/python -m benchmarks.compare $(BENCH)
+
+$(INSTALLED_BENCH): requirements-bench.txt
+	$(PYTHON) -m venv $(VENV_BENCH)
+	$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Without npm the comparison leaves Restate out, and says so.
+$(RESTATE): benchmarks/restate/package.json
+	@if command -v npm >/dev/null; then \
+		npm install --prefix $(dir $<) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else echo 'npm is missing, and with it the Restate server.' >&2; fi
+
 check: install ## Format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: ## Write requirements.txt and requirements-dev.txt anew from pyproject.toml
+lock: ## Write requirements.txt, -dev.txt and -bench.txt anew from pyproject.toml
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || { $(MAKE) install && $(BIN)/python -m pip install --quiet uv; }
 	@PATH="$$PATH:$(BIN)"; set -e; \
 		lock='uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --no-header --annotation-style line'; \
 		$$lock --output-file requirements.txt; \
-		$$lock --group dev --constraint requirements.txt --output-file requirements-dev.txt
+		$$lock --group dev --constraint requirements.txt --output-file requirements-dev.txt; \
+		$$lock --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
 
 clean: ## Remove .venv, data and caches
-	rm -rf $(VENV) data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_BENCH) benchmarks/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

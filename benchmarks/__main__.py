@@ -9,7 +9,8 @@ from benchmarks import kafka, limits, stuck_key
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the patterns on an embedded stack of their own, and print ratios.",
+        description="Measure the patterns on embedded servers of their own, and print ratios.",
+        epilog="Beside their peers they are measured by `make bench`.",
     )
     benchmarks = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_kafka(benchmarks.add_parser("kafka", help="records from a topic into package trackers"))

@@ -1,6 +1,7 @@
 """CPU time and memory of the stack's processes, from /proc (Linux)."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from devstack.stack import Stack
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_USER, _SYSTEM, _SESSION = 11, 12, 3
+"""Fields of /proc/PID/stat, counted from the one after the command's name."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,34 @@ class Usage:
 
 
 def usage(stack: Stack) -> Usage:
-    """What each process has used so far."""
+    """What each process of the stack has used so far."""
     pids = stack.processes.pids()
-    return Usage({name: _cpu(pid) for name, pid in pids.items()}, {name: _resident(pid) for name, pid in pids.items()})
+    return Usage(cpu_by_name(pids), {name: _resident(pid) for name, pid in pids.items()})
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    user, system = int(fields[11]), int(fields[12])
-    return (user + system) / _TICKS
+def cpu_by_name(leaders: Mapping[str, int]) -> dict[str, float]:
+    """CPU seconds so far of each named process and of those it has started: all that are in its session."""
+    names = {pid: name for name, pid in leaders.items()}
+    seconds = dict.fromkeys(leaders, 0.0)
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal() and (fields := _fields(folder)) and (name := names.get(int(fields[_SESSION]))):
+            seconds[name] += (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
+    return seconds
+
+
+def busy_seconds() -> float:
+    """CPU seconds that the whole machine has worked so far, those that its host took away included."""
+    user, nice, system, _, _, *interrupts_and_stolen = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + sum(interrupts_and_stolen)) / _TICKS
+
+
+def _fields(process: Path) -> list[str]:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return []
 
 
 def _resident(pid: int) -> float:

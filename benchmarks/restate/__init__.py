@@ -1,0 +1,1 @@
+"""The six patterns on Restate, as its documentation would have them written."""

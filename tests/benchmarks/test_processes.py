@@ -1,0 +1,33 @@
+"""CPU time by process, where there is a /proc."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.processes import cpu_by_name
+from tests.eventually import eventually
+
+BUSY = f"{sys.executable} -c 'while True: pass' & wait"
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+
+
+@pytest.fixture
+def shell() -> Iterator[int]:
+    """The process ID of a shell that waits for a busy child."""
+    with subprocess.Popen(["sh", "-c", BUSY], start_new_session=True) as process:
+        yield process.pid
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def test_the_cpu_time_of_a_process_is_also_that_of_what_it_started(shell: int) -> None:
+    await eventually(lambda: cpu_by_name({"shell": shell})["shell"] >= 0.2)
+
+
+def test_a_process_that_has_ended_has_used_nothing() -> None:
+    assert cpu_by_name({"gone": 2**22 + 1}) == {"gone": 0.0}

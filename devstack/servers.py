@@ -26,6 +26,12 @@ TOPICS = ["social-media-posts", "package-location-updates"]
 _STOP_WITHIN = timedelta(seconds=30)
 """For gateway and workers: more than they allow themselves to finish what runs (`GRACEFUL_SHUTDOWN`, 20 s)."""
 
+_NOT_INHERITED = frozenset(
+    {
+        "KAFKA_EPOCH",
+        "PYTHONDONTWRITEBYTECODE",  # each run of a workflow loads its module anew: compiled each time, without bytecode
+    }
+)
 _QUEUES = ("transfer", "timer", "visibility", "outbound")
 _TEMPORAL_FLAGS = (
     # At its default of 20 polls a second, every task that follows a short burst waits 50 ms.
@@ -112,7 +118,9 @@ def _with_dead_letters(topics: list[str]) -> list[str]:
 def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> dict[str, str]:
     """The user's environment, but for what would lead the processes to other servers than these."""
     inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name != "KAFKA_EPOCH"
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TEMPORAL_") and name not in _NOT_INHERITED
     }
     other_clusters = json.loads(settings.get("KAFKA_CLUSTERS", "{}"))
     return {

@@ -1,6 +1,8 @@
 # `make up GATEWAY_PORT=8081 DATA=/tmp/data` : variables reach the commands through the environment.
 PYTHON ?= python3
 VENV ?= .venv
+# They mostly wait; each has servers of its own.
+TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-requirements-dev
 VENV_BENCH ?= .venv-bench
@@ -29,7 +31,7 @@ demo: install ## Play the six patterns on a stack of its own, and check every an
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
 
 test: install ## Run the tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term
 
 chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s

@@ -84,6 +84,11 @@ def apache_kafka_here(config: pytest.Config) -> Installation | str:
     return config.stash[FOUND]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        apache_kafka_here(config)  # looked for, and fetched, before the test processes begin: once for all of them
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
         return True

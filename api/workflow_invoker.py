@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -90,9 +96,12 @@ class WorkflowInvoker:
         )
 
     async def cancel(self, invocation_id: str) -> None:
-        if (await self._description(invocation_id)).close_time is not None:
-            raise Problem(409, "already-finished", "The execution has finished; there is nothing to cancel.")
+        _must_not_have_finished(await self._description(invocation_id))
         await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        # Temporal takes a cancellation without a word also when the execution has finished just before.
+        after = await self._description(invocation_id)
+        if after.status is not WorkflowExecutionStatus.CANCELED:
+            _must_not_have_finished(after)
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(invocation_id)
@@ -117,3 +126,8 @@ class WorkflowInvoker:
 
     def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id)
+
+
+def _must_not_have_finished(description: WorkflowExecutionDescription) -> None:
+    if description.close_time is not None:
+        raise Problem(409, "already-finished", "The execution has finished; there is nothing to cancel.")

@@ -11,6 +11,8 @@ from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
 """Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
+SMALLEST_SHARE = 50
+"""Subtasks that an activity has at least, once it has more than one: an activity costs some ten milliseconds."""
 
 MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024
 """A result with more than this comes without the reasons of its failures."""
@@ -73,10 +75,10 @@ class Progress(Payload):
     running: int
 
 
-def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
+def batches(job_id: str, job: Job, smallest_share: int = SMALLEST_SHARE) -> list[SubtaskBatch]:
     """Share a job's subtasks out to at most `MAX_BATCHES` batches, in order."""
     subtasks = job.subtasks()
-    size = math.ceil(len(subtasks) / MAX_BATCHES)
+    size = 1 if len(subtasks) <= MAX_BATCHES else max(smallest_share, math.ceil(len(subtasks) / MAX_BATCHES))
     return [
         SubtaskBatch(job_id=job_id, first=i, subtasks=subtasks[i : i + size], on_failure=job.on_failure)
         for i in range(0, len(subtasks), size)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.booking import BookingActivities
@@ -67,6 +67,9 @@ class BookingWorkflow:
             if is_cancelled_exception(failure):
                 self._enter(TripStatus.CANCELLED)
                 raise
+            if _was_cancelled_during(failure):
+                self._enter(TripStatus.CANCELLED)
+                raise asyncio.CancelledError from failure
             self._enter(TripStatus.FAILED)
             raise self._failed(failure) from failure
         self._enter(TripStatus.BOOKED)
@@ -215,6 +218,12 @@ def _met_an_undo(failure: BaseException) -> bool:
     """Whether a step found its key spent: an earlier run of this trip was undone, perhaps not to its end."""
     spent = {ReservationCancelled.__name__, PaymentCancelled.__name__}
     return _type_of(failure) in spent and workflow.patched("look-after-other-runs")
+
+
+def _was_cancelled_during(failure: BaseException) -> bool:
+    """Whether the step in flight got no answer, and the trip was cancelled meanwhile: then that is how it ends."""
+    no_answer = isinstance(failure.__cause__, TimeoutError)
+    return no_answer and workflow.cancellation_reason() is not None and workflow.patched("cancelled-without-answer")
 
 
 def _type_of(failure: BaseException) -> str | None:

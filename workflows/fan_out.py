@@ -2,9 +2,9 @@
 
     job ─► batches ─► at most 50 activities at a time, 20 subtasks in each ─► "a: DONE, b: DONE, ..."
 
-Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out to 100 activities, so
-that the history of a job with 10,000 subtasks stays under 400 events. An activity that is cut off
-continues where its heartbeat says it was.
+Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out, at least 50 to an activity
+and to 100 activities at most, so that the history of a job with 10,000 subtasks stays under 400 events. An
+activity that is cut off continues where its heartbeat says it was.
 """
 
 import asyncio
@@ -44,9 +44,7 @@ class FanOutWorker:
     @workflow.run
     async def run(self, job: Job) -> JobResult:
         room = asyncio.Semaphore(BATCHES_AT_A_TIME)
-        work = [
-            asyncio.create_task(self._run_batch(batch, room)) for batch in batches(workflow.info().workflow_id, job)
-        ]
+        work = [asyncio.create_task(self._run_batch(batch, room)) for batch in _batches(job)]
         self._show("RUNNING")
         try:
             await asyncio.gather(*work)
@@ -99,6 +97,12 @@ class FanOutWorker:
         failed = sum(outcome.error is not None for outcome in self._outcomes.values())
         done = len(self._outcomes) - failed
         return Progress(total=self._total, done=done, failed=failed, running=self._running)
+
+
+def _batches(job: Job) -> list[SubtaskBatch]:
+    job_id = workflow.info().workflow_id
+    # Jobs that are open from before have a hundred batches, however small.
+    return batches(job_id, job) if workflow.patched("shares-of-fifty") else batches(job_id, job, smallest_share=1)
 
 
 def _summary(batch: SubtaskBatch) -> str:

@@ -1,13 +1,18 @@
-"""What Temporal answers when a standalone activity is cancelled twice, or too late."""
+"""What a cancellation is told that comes twice, or too late."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.invocation import cancel_activity
+from api.invocation import WebUi, cancel_activity
 from api.problems import Problem
+from api.workflow_invoker import WorkflowInvoker
+from domain.patterns import BOOKING
 
 
 class Refusing:
@@ -34,3 +39,36 @@ async def test_a_request_that_comes_too_late_is_a_conflict() -> None:
 async def test_another_failure_stays_what_it_is() -> None:
     with pytest.raises(RPCError):
         await cancel_activity(cast(Any, Refusing("away", RPCStatusCode.UNAVAILABLE)))
+
+
+class Passing:
+    """A workflow with one of `statuses` at each look; it takes every cancellation, as Temporal does."""
+
+    def __init__(self, *statuses: WorkflowExecutionStatus) -> None:
+        self._statuses: Iterator[WorkflowExecutionStatus] = iter(statuses)
+
+    async def describe(self, *, rpc_timeout: timedelta) -> SimpleNamespace:
+        status = next(self._statuses)
+        open_still = status is WorkflowExecutionStatus.RUNNING
+        return SimpleNamespace(status=status, close_time=None if open_still else datetime.now(UTC))
+
+    async def cancel(self, *, rpc_timeout: timedelta) -> None:
+        pass
+
+
+def invoker_of(workflow: Passing) -> WorkflowInvoker:
+    client = cast(Any, SimpleNamespace(get_workflow_handle=lambda _: workflow))
+    return WorkflowInvoker(client, WebUi("", "default"), BOOKING, "run", "BookingWorkflow", "state", cast(Any, None))
+
+
+@pytest.mark.parametrize("after", [WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CANCELED])
+async def test_a_workflow_that_runs_takes_a_cancellation(after: WorkflowExecutionStatus) -> None:
+    await invoker_of(Passing(WorkflowExecutionStatus.RUNNING, after)).cancel("booking:trip12")
+
+
+@pytest.mark.parametrize("after", [WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED])
+async def test_a_workflow_that_finishes_just_before_its_cancellation_was_not_cancelled(
+    after: WorkflowExecutionStatus,
+) -> None:
+    with pytest.raises(Problem, match="nothing to cancel"):
+        await invoker_of(Passing(WorkflowExecutionStatus.RUNNING, after)).cancel("booking:trip12")

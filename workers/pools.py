@@ -26,6 +26,10 @@ from workflows.payment_tracker import PaymentTracker
 from workflows.subscription import SubscriptionWorkflow
 from workflows.user_feed import UserFeed
 
+CONCURRENT_WORKFLOW_TASKS = 8
+"""Workflow code takes turns on one processor, however many tasks there are. Of a hundred at a time each can take longer
+than the two seconds that the SDK gives it; then it counts as deadlocked and is done again, and a flood never ends."""
+
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 """A cancellation reaches an activity with its heartbeat; by default they are sent up to 60 s apart."""
 
@@ -46,6 +50,7 @@ class Pool:
             workflows=[self.workflow] if self.workflow else [],
             activities=activity_methods(self.activities(systems)) if self.activities else [],
             max_concurrent_activities=self.concurrent_activities,
+            max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=graceful_shutdown,

@@ -41,7 +41,7 @@ SHORT = Size(
     locations_of_a_package=20,
 )
 FULL_SIZE = Size(
-    seconds=240,
+    seconds=360,
     faults=50,
     tasks=1_200,
     bookings=600,

@@ -1,13 +1,11 @@
 """Kafka clusters by name: which topics there are, and whether a subscription can work."""
 
-import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
-from aiokafka.protocol.group import LeaveGroupRequest
 
 from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka_access import ACCESS_REFUSED, why_unreachable
@@ -65,23 +63,6 @@ class KafkaClusters:
                 f"Topic {topic!r} is not in cluster {cluster!r} and could not be made ({error.__name__}); "
                 f"there are: {', '.join(topics[:50]) or 'none'}."
             )
-
-    async def remove_members(self, cluster: str, group: str, client_id: str) -> list[str]:
-        """Take the members with `client_id` out of a consumer group, as if they had left. Returns their member IDs.
-
-        One that lives all the same joins again. Raises `UnknownSource`, `KafkaUnreachable`.
-        """
-        # A member's ID is its client's, and behind it a UUID; not every broker tells the client's by itself.
-        member_of_client = re.compile(rf"{re.escape(client_id)}-[0-9a-f-]{{36}}")
-        async with self._admin(cluster) as admin:
-            coordinator = await admin.find_coordinator(group)
-            (answer,) = await admin.describe_consumer_groups([group], coordinator)
-            (described,) = answer.to_object()["groups"]
-            members = [str(member["member_id"]) for member in described["members"]]
-            lost = [member for member in members if member_of_client.fullmatch(member)]
-            for member in lost:
-                await admin._send_request(LeaveGroupRequest(group, member), coordinator)
-        return lost
 
     @asynccontextmanager
     async def _admin(self, cluster: str) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -7,12 +7,9 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from domain.errors import Refusal
 from domain.subscription import ConsumerTask
-from infra.kafka import KafkaClusters, KafkaUnreachable
 from workers.kafka.records import Record
 
 log = logging.getLogger(__name__)
@@ -40,19 +37,14 @@ class _Callbacks(ConsumerRebalanceListener):  # type: ignore[misc]
         self._listener.partitions_assigned()
 
 
-def client_id(task: ConsumerTask) -> str:
-    """The same for each consumer that follows another as the subscription's `task.member`."""
-    return f"{task.subscription.id}-{task.member}"
-
-
 def new_client(
-    task: ConsumerTask, clusters: KafkaClusters, listener: Rebalances, session_timeout_ms: int
+    task: ConsumerTask, connection: dict[str, Any], listener: Rebalances, session_timeout_ms: int
 ) -> AIOKafkaConsumer:
-    """Raises `UnknownSource`."""
+    """`connection` are the arguments that lead to the cluster."""
     subscription = task.subscription
     client = AIOKafkaConsumer(
-        **clusters.connection(subscription.cluster),
-        client_id=client_id(task),
+        **connection,
+        client_id=f"{subscription.id}-{task.member}",
         group_id=subscription.group,
         # Where to begin is decided by the consumer: a reset by the client's own rule would lose records without a word.
         auto_offset_reset="none",
@@ -65,21 +57,6 @@ def new_client(
     )
     client.subscribe([subscription.topic], listener=_Callbacks(listener))
     return client
-
-
-async def take_over(clusters: KafkaClusters, task: ConsumerTask) -> None:
-    """Free the place of the consumer before this one, if that was lost: the group would wait for it.
-
-    The embedded broker waits for ever if it was the group's leader, and lost between joining and assigning.
-    """
-    subscription = task.subscription
-    try:
-        lost = await clusters.remove_members(subscription.cluster, subscription.group, client_id(task))
-    except (KafkaUnreachable, KafkaError, Refusal) as error:
-        log.warning("%s cannot look for lost members: %s", subscription.id, error)
-        return
-    if lost:
-        log.info("%s takes over from %s", subscription.id, ", ".join(lost))
 
 
 async def stop_client(client: AIOKafkaConsumer, patience_seconds: float) -> None:

@@ -19,7 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
 from infra.kafka import KafkaClusters, KafkaUnreachable
 from workers.kafka.assignment import Assignment
-from workers.kafka.client import as_record, new_client, stop_client, take_over
+from workers.kafka.client import as_record, new_client, stop_client
 from workers.kafka.counts import Counts
 from workers.kafka.delivery import Route
 from workers.kafka.rate import Rate
@@ -74,8 +74,8 @@ class TopicConsumer:
         self._route = route
         self._report = report
         self._timing = timing
-        self._task = task
-        self._client = new_client(task, clusters, self, session_timeout_ms=round(timing.session * 1000))
+        connection = clusters.connection(task.subscription.cluster)
+        self._client = new_client(task, connection, self, session_timeout_ms=round(timing.session * 1000))
         self._assignment: Assignment | None = None
         self._incarnation: str | None = None
         self._generation = 0
@@ -112,7 +112,6 @@ class TopicConsumer:
     async def _poll(self, stop: asyncio.Event) -> None:
         # Asked before the consumer does, which would make the topic.
         self._incarnation = await self._current_incarnation()
-        await take_over(self._clusters, self._task)
         await self._client.start()
         while not stop.is_set():
             assignment = self._assignment or await self._begin()
@@ -151,7 +150,8 @@ class TopicConsumer:
 
     async def _begin(self) -> Assignment | None:
         """Set the positions of newly assigned partitions; None while there are none, or not any more."""
-        generation, assigned = self._generation, self._client.assignment()
+        generation = self._generation
+        assigned = self._client.assignment()
         if self._rebalancing or not assigned:
             return None
         self._incarnation = await self._current_incarnation()

@@ -223,18 +223,3 @@ async def test_latest_begins_with_what_comes_after_and_keeps_that_place(broker: 
     async with consuming(broker, sub, sink) as running:
         await running.committed(2)
     assert sink.contents() == {"ann": ["while nobody read"]}
-
-
-async def test_a_lost_member_is_taken_out_of_the_group_and_others_stay(broker: str, topics: Topics) -> None:
-    topic = await topics.make(partitions=2)
-    members = [
-        AIOKafkaConsumer(topic, bootstrap_servers=broker, client_id=f"{topic}-{number}", group_id=topic)
-        for number in (1, 10)
-    ]
-    await asyncio.gather(*(member.start() for member in members))
-    clusters = KafkaClusters({"local": broker})
-    (removed,) = await clusters.remove_members("local", topic, f"{topic}-1")
-    assert removed.startswith(f"{topic}-1-")
-    assert await clusters.remove_members("local", topic, f"{topic}-2") == []
-    assert await clusters.remove_members("local", f"{topic}-unknown", f"{topic}-1") == []
-    await asyncio.gather(*(member.stop() for member in members))

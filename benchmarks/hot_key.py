@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import JsonValue
 from temporalio.client import Client
 
-from benchmarks.kafka import CLUSTER, GIVE_UP_AFTER_SECONDS, location
+from benchmarks.kafka import CLUSTER, GIVE_UP_AFTER_SECONDS
+from benchmarks.records import location
+from benchmarks.stack import make_topic
 from domain.patterns import PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED, Pattern
 from domain.payment_tracker import ReminderPlan
 
@@ -57,10 +58,7 @@ class HotKey:
     async def from_kafka(self, bootstrap: str) -> None:
         """Write all messages to one partition, subscribe, and wait until the last is delivered."""
         topic = self.name
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic(topic, 1, 1)])
-        await admin.close()
+        await make_topic(bootstrap, topic, partitions=1)
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20) as producer:
             for number in range(self.messages):
                 await producer.send(topic, json.dumps(self._body(number)).encode(), key=self.name.encode())

@@ -11,24 +11,22 @@ import sys
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
 from benchmarks.processes import Usage, usage
-from benchmarks.stack import benchmark_stack
+from benchmarks.records import location
+from benchmarks.stack import benchmark_stack, make_topic
 from devstack.stack import Stack
 from domain.package_tracker import LOCATIONS_KEPT
 from domain.patterns import PACKAGE_TRACKER
 
 CLUSTER = "my-cluster"
 GIVE_UP_AFTER_SECONDS = 1_800
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SINGLE = "one signal per record"
 READ_ONLY = "read only"
 
@@ -76,11 +74,6 @@ class Result:
         return self.records / self.seconds
 
 
-def location(number: int) -> dict[str, str]:
-    moment = EPOCH + timedelta(minutes=number)
-    return {"timestamp": f"{moment:%Y-%m-%d %H:%M}", "location": f"Mountain Road {number}, Brussels"}
-
-
 async def subscribe(http: httpx.AsyncClient, source: str, sink: str, options: dict[str, int]) -> str:
     """Subscribe, and wait until a consumer has the partitions: joining a group takes seconds, whatever comes."""
     body = {"source": source, "sink": sink, "options": options}
@@ -101,13 +94,6 @@ async def run(plan: Plan) -> None:
         bench = Bench(stack, http, plan, console)
         await bench.measure_all()
         console.print(bench.table())
-
-
-async def make_topic(stack: Stack, topic: str, partitions: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, partitions, 1)])
-    await admin.close()
 
 
 class Bench:
@@ -172,7 +158,7 @@ class Bench:
         """Make a new topic, and register its packages."""
         run = uuid.uuid4().hex[:8]
         load = Load(f"bench-{run}", records, [f"{run}-{number}" for number in range(keys)], self._plan.partitions)
-        await make_topic(self._stack, load.topic, load.partitions)
+        await make_topic(self._stack.bootstrap, load.topic, load.partitions)
         for package in load.packages:
             answer = await self._http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
             answer.raise_for_status()

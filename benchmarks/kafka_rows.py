@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import aiohttp
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.jobs import Answer, Calls, Produce
 from benchmarks.measure import Measured, Session, WrongResult
 from benchmarks.records import location
+from benchmarks.stack import make_topic
 from benchmarks.system import PARTITIONS
 from domain.package_tracker import LOCATIONS_KEPT
 from domain.patterns import PACKAGE_TRACKER, USER_FEED
@@ -208,10 +208,7 @@ async def _subscribed(session: Session, sink: str) -> str:
     """One subscription per sink, for as long as the system runs: joining a group takes seconds."""
     if sink not in session.topics:
         topic = f"bench-{sink.rpartition('/')[2]}"
-        admin = AIOKafkaAdminClient(bootstrap_servers=session.system.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
-        await admin.close()
+        await make_topic(session.system.bootstrap, topic, PARTITIONS)
         await session.system.subscribe(topic, sink)
         session.topics[sink] = topic
     return session.topics[sink]

@@ -6,13 +6,11 @@ history came to that.
 
 import asyncio
 import json
-import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +22,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from benchmarks.hot_key import SIDE_BY_SIDE, HotKey
-from benchmarks.kafka import GIVE_UP_AFTER_SECONDS, location
+from benchmarks.kafka import GIVE_UP_AFTER_SECONDS
+from benchmarks.records import location
+from benchmarks.stack import benchmark_stack
 from devstack.stack import Stack
 from domain.inbox import Batch, Message
 from domain.package_tracker import LOCATIONS_KEPT, LocationUpdate, PackagePlan
@@ -73,13 +73,11 @@ class Row:
 async def run(plan: Plan) -> None:
     """Start a stack, try each limit, check it, and print one table. Exits with 1 if one does not hold."""
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
-        stack = Stack.on_free_ports(Path(folder) / "data", SETTINGS, lambda name, line: print(name, line, file=log))
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=300) as http:
-            client = await Client.connect(stack.temporal_address, data_converter=pydantic_data_converter)
-            limits = Limits(stack, http, client, console)
-            await limits.try_all(plan)
-            console.print(table(limits.rows))
+    async with benchmark_stack(SETTINGS, timeout_seconds=300) as (stack, http):
+        client = await Client.connect(stack.temporal_address, data_converter=pydantic_data_converter)
+        limits = Limits(stack, http, client, console)
+        await limits.try_all(plan)
+        console.print(table(limits.rows))
     if failed := [row.what for row in limits.rows if not row.outcome.startswith(("works", "refused"))]:
         raise SystemExit(f"does not hold: {', '.join(failed)}")
 

@@ -1,4 +1,4 @@
-"""The embedded stack, for the length of one benchmark."""
+"""The embedded stack, for the length of one benchmark, and topics on its broker."""
 
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -6,16 +6,26 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from devstack.stack import Stack
 
 
 @asynccontextmanager
-async def benchmark_stack(settings: Mapping[str, str]) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+async def benchmark_stack(
+    settings: Mapping[str, str], timeout_seconds: float = 60
+) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
     """A stack of its own on free ports, its data in a temporary folder, and a client of its gateway."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
             Path(folder) / "data", settings, lambda name, line: print(name, line, file=log, flush=True)
         )
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as http:
+        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=timeout_seconds) as http:
             yield stack, http
+
+
+async def make_topic(bootstrap: str, topic: str, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, partitions, 1)])
+    await admin.close()

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kafka import CLUSTER, GIVE_UP_AFTER_SECONDS, make_topic, subscribe
-from benchmarks.stack import benchmark_stack
+from benchmarks.kafka import CLUSTER, GIVE_UP_AFTER_SECONDS, subscribe
+from benchmarks.stack import benchmark_stack, make_topic
 from devstack.stack import Stack
 from infra.database import Database
 from infra.moderation import SimulatedModeration
@@ -67,7 +67,7 @@ class StuckKey:
         if stuck:
             await self._moderation.hold(writers[0])
         topic = f"bench-{run}"
-        await make_topic(self._stack, topic, partitions=1)
+        await make_topic(self._stack.bootstrap, topic, partitions=1)
         subscription_id = await subscribe(
             self._http, f"kafka://{CLUSTER}/{topic}", "service://UserFeed/processPost", {}
         )

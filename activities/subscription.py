@@ -18,7 +18,7 @@ class Ingress(Protocol):
     """The way from Kafka into the services."""
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
-        """Consume until `stop` is set, then drain and return within half a minute.
+        """Consume until `stop` is set, then drain and return within half a minute; if cancelled, drop everything.
 
         Raises `SubscriptionBroken` for what only a person can mend; after any other error a new run goes on.
         """
@@ -40,6 +40,10 @@ class SubscriptionActivities:
         consuming = asyncio.create_task(self._ingress.run(task, lambda progress: _replace(latest, progress), stop))
         try:
             await asyncio.wait({consuming, shutdown}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if _another_goes_on():
+                consuming.cancel()
+            raise
         finally:
             stop.set()
             await _ended(consuming)
@@ -54,6 +58,12 @@ class SubscriptionActivities:
             next_retry_delay=timedelta(seconds=1),
             category=ApplicationErrorCategory.BENIGN,
         )
+
+
+def _another_goes_on() -> bool:
+    """Whether Temporal took this consumer for lost: its heartbeats came too late."""
+    details = activity.cancellation_details()
+    return details is not None and (details.not_found or details.timed_out)
 
 
 async def _ended(consuming: asyncio.Task[None]) -> None:

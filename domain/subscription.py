@@ -155,7 +155,7 @@ class ConsumerProgress(Payload):
 
 
 class ConsumerTask(Payload):
-    """Consume `subscription` as member `member` of its group."""
+    """Consume every partition of `subscription` whose number, divided by its consumers, leaves `member`."""
 
     subscription: Subscription
     member: int

@@ -141,7 +141,7 @@ class DeadLetters:
     async def _reading(self, subscription: Subscription, partition: int) -> AsyncIterator[PartitionReader | None]:
         """None if the topic is not there, so there is no letter either; reading would make it."""
         topic = subscription.dead_letter_topic
-        if await self._clusters.incarnation(subscription.cluster, topic) is None:
+        if await self._clusters.topic(subscription.cluster, topic) is None:
             yield None
             return
         reader = PartitionReader(self._clusters.connection(subscription.cluster), topic, partition)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -21,6 +22,14 @@ class KafkaUnreachable(ConnectionError):
     """No broker of the cluster answers, or not with what was asked for."""
 
 
+@dataclass(frozen=True)
+class Topic:
+    incarnation: str
+    """Tells it from a topic of the same name before or after it: its ID; the cluster's, for brokers that give topics
+    none."""
+    partitions: int
+
+
 class KafkaClusters:
     """The clusters that subscriptions may name, with their bootstrap servers."""
 
@@ -35,17 +44,14 @@ class KafkaClusters:
             raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known are: {known}.")
         return self._clusters[cluster].connection()
 
-    async def incarnation(self, cluster: str, topic: str) -> str | None:
-        """Tell this topic from one of the same name before or after it; None if there is none now.
-
-        That is the topic's ID; the cluster's, for brokers that give topics none.
-        Raises `UnknownSource`, `KafkaUnreachable`.
-        """
+    async def topic(self, cluster: str, topic: str) -> Topic | None:
+        """What the topic is like now; None if there is none. Raises `UnknownSource`, `KafkaUnreachable`."""
         async with self._admin(cluster) as admin:
             metadata = await read_topic_metadata(admin, topic)
         if metadata is None:
             return None
-        return metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
+        incarnation = metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
+        return Topic(incarnation, metadata.partitions)
 
     async def ensure_topic(self, cluster: str, topic: str, settings: Mapping[str, str] | None = None) -> None:
         """Make the topic, with one partition and Kafka's topic `settings`, if it does not exist.

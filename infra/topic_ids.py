@@ -20,6 +20,7 @@ NO_ID = uuid.UUID(int=0)
 class TopicMetadata:
     cluster_id: str
     topic_id: uuid.UUID
+    partitions: int
 
 
 class Uuid:
@@ -120,4 +121,4 @@ async def read_topic_metadata(admin: AIOKafkaAdminClient, topic: str) -> TopicMe
         return None
     if error is not NoError:
         raise error(topic)
-    return TopicMetadata(cluster_id=answer["cluster_id"], topic_id=described["topic_id"])
+    return TopicMetadata(answer["cluster_id"], described["topic_id"], partitions=len(described["partitions"]))

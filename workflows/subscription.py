@@ -1,6 +1,6 @@
 """Kafka ingress: a subscription runs consumers, and outlives the workers they run on.
 
-RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating activities, one group
+RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating activities, each with its share
    ├── pause ──► PAUSED                        a worker dies ─► Temporal starts them elsewhere
    ├── a consumer finds what only a person can mend ──► FAILED
    └── delete ──► drained, completed

@@ -1,6 +1,7 @@
 """Nothing is lost, doubled or out of order, whatever is killed. Short here; `make chaos` runs the long form."""
 
 import asyncio
+import itertools
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -8,8 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from devstack.stack import Stack
 from tests.chaos.faults import killer
@@ -36,7 +35,7 @@ async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
 
 
 @pytest.mark.timeout(600)
-async def test_a_member_that_joins_and_leaves_all_the_time_loses_and_doubles_nothing(
+async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothing(
     embedded: tuple[Stack, httpx.AsyncClient],
 ) -> None:
     stack, http = embedded
@@ -44,27 +43,23 @@ async def test_a_member_that_joins_and_leaves_all_the_time_loses_and_doubles_not
     flow = Flow(records, keys, 4, "my-cluster", stack.bootstrap)
     await make_topic(flow)
     await register(http, flow)
-    await subscribe(http, flow, **{"group.id": "stormy"})
     producing = asyncio.create_task(produce(flow, records / seconds))
-    while not producing.done():
-        await _join_for_a_moment(flow)
+    for consumers in itertools.cycle((1, 3, 2, 4)):
+        subscription_id = await _subscribed(http, flow, consumers)
+        if producing.done():
+            break
+        await asyncio.sleep(1)
+        await http.delete(f"/subscriptions/{subscription_id}")
     await producing
     await all_arrived(http, flow, within_seconds=300)
 
 
-async def _join_for_a_moment(flow: Flow) -> None:
-    """Take partitions away from the subscription for about a second, and commit nothing."""
-    member = AIOKafkaConsumer(
-        flow.topic,
-        bootstrap_servers=flow.bootstrap,
-        group_id="stormy",
-        enable_auto_commit=False,
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-    )
-    await member.start()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(asyncio.create_task(member.getmany(timeout_ms=500))), timeout=1)
-    await member.stop()
+async def _subscribed(http: httpx.AsyncClient, flow: Flow, consumers: int) -> str:
+    """Subscribe with this many consumers, as soon as those before have let go."""
+    while True:
+        with suppress(httpx.HTTPStatusError):
+            return await subscribe(http, flow, consumers=consumers)
+        await asyncio.sleep(0.1)
 
 
 def test_the_comparison_finds_a_lost_a_doubled_and_a_misplaced_record() -> None:

@@ -1,6 +1,5 @@
-"""All six patterns under faults: `make chaos` runs the long form, CHAOS=short the short one."""
+"""All six patterns under faults: `make chaos` runs the long form."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,9 +16,6 @@ SETTINGS = {
 }
 
 
-@pytest.mark.skipif(
-    "CHAOS" not in os.environ, reason="the embedded broker can lose a group for ever: docs/faults.md#what-it-has-found"
-)
 @pytest.mark.timeout(1200)
 async def test_every_unit_ends_as_its_model_says_whatever_is_killed_paused_or_locked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

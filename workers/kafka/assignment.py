@@ -1,4 +1,4 @@
-"""The partitions that a consumer has between two rebalances."""
+"""The partitions of one consumer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Room:
 class Assignment:
     """Follows every record of its partitions until it is delivered, and knows what to commit.
 
-    With the partitions' revocation it is closed; calls that are late then concern nobody.
+    When the consumer stops it is closed; calls that are late then concern nobody.
     """
 
     def __init__(

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
 
 from domain.subscription import ConsumerTask
@@ -14,35 +13,11 @@ from workers.kafka.records import Record
 
 log = logging.getLogger(__name__)
 
-REBALANCE_TIMEOUT_MS = 30_000
-"""Time to let go of partitions: longer than a consumer takes to drain and commit."""
 
-
-class Rebalances(Protocol):
-    """Who is told of rebalances. Errors raised here are only logged by the client."""
-
-    async def partitions_revoked(self) -> None: ...
-
-    def partitions_assigned(self) -> None: ...
-
-
-class _Callbacks(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, listener: Rebalances) -> None:
-        self._listener = listener
-
-    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        await self._listener.partitions_revoked()
-
-    async def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
-        self._listener.partitions_assigned()
-
-
-def new_client(
-    task: ConsumerTask, connection: dict[str, Any], listener: Rebalances, session_timeout_ms: int
-) -> AIOKafkaConsumer:
-    """`connection` are the arguments that lead to the cluster."""
+def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsumer:
+    """`connection` are the arguments that lead to the cluster. The client has no partitions yet."""
     subscription = task.subscription
-    client = AIOKafkaConsumer(
+    return AIOKafkaConsumer(
         **connection,
         client_id=f"{subscription.id}-{task.member}",
         group_id=subscription.group,
@@ -50,20 +25,11 @@ def new_client(
         auto_offset_reset="none",
         enable_auto_commit=False,
         isolation_level="read_committed",
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-        session_timeout_ms=session_timeout_ms,
-        heartbeat_interval_ms=session_timeout_ms // 3,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
-    client.subscribe([subscription.topic], listener=_Callbacks(listener))
-    return client
 
 
 async def stop_client(client: AIOKafkaConsumer, patience_seconds: float) -> None:
-    """Leave the group and close, within twice `patience_seconds`.
-
-    A client that does not stop is taken apart: its heartbeats would go on, and keep partitions that nobody reads.
-    """
+    """Close, within twice `patience_seconds`. A client that does not stop is taken apart: its fetches would go on."""
     if await _ends(client.stop(), patience_seconds):
         return
     log.warning("the Kafka client did not stop within %g s", patience_seconds)
@@ -72,8 +38,7 @@ async def stop_client(client: AIOKafkaConsumer, patience_seconds: float) -> None
         steps.insert(0, client._fetcher.close)
     if (coordinator := client._coordinator) is not None:
         coordinator._coordination_task.cancel()
-        ends_heartbeats = (coordinator._stop_heartbeat_task, coordinator._stop_commit_offsets_refresh_task)
-        steps = [*ends_heartbeats, coordinator._maybe_leave_group, *steps]
+        steps.insert(0, coordinator._stop_commit_offsets_refresh_task)
     for step in steps:
         await _ends(step(), patience_seconds / len(steps))
 

@@ -1,23 +1,32 @@
-"""One consumer of a topic: reads, hands over, commits what is done, and lets go in time.
+"""One consumer of a topic: reads its share of the partitions, hands over, commits what is done.
 
-aiokafka has its own ways, which this file is written around: `getmany` is never cancelled while the consumer lives
-(that would switch off its liveness check), partitions that are full are left out of it rather than paused (a pause
-throws away what was fetched), and a consumer that fails is replaced by a new one, never subscribed again.
+Consumers do not join a Kafka group: Temporal starts each, one at a time, so its number says which partitions are its
+own. The group is the name that offsets are kept under. A consumer that was given up for lost may for a moment read
+beside the one that goes on; entities drop what they have seen, and either commits only what it has delivered itself.
+
+aiokafka has its own ways, which this file is written around: partitions that are full are left out of `getmany`
+rather than paused (a pause throws away what was fetched), and a consumer that fails is replaced by a new one.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
-from infra.kafka import KafkaClusters, KafkaUnreachable
+from infra.kafka import KafkaClusters, KafkaUnreachable, Topic
 from workers.kafka.assignment import Assignment
 from workers.kafka.client import as_record, new_client, stop_client
 from workers.kafka.counts import Counts
@@ -40,18 +49,16 @@ PARTITIONS_REPORTED = 100
 class Timing:
     """How long a consumer gives others, and they it. All in seconds."""
 
-    session: float = 6.0
-    """After it a dead worker's partitions move; the least that brokers allow by default."""
     drain: float = 10.0
-    """For the calls in flight, when partitions are let go."""
+    """For the calls in flight, when the consumer stops."""
     stop: float = 5.0
     """For each step of closing the client."""
     look_at_topic: float = 10.0
     """Between two looks whether the topic is still the same: the client may not notice for minutes."""
 
 
-class TopicReplaced(Exception):
-    """The topic was made anew; a new consumer begins with it."""
+class TopicChanged(Exception):
+    """The topic was made anew, or has more partitions; a new consumer begins with it."""
 
 
 class TopicConsumer:
@@ -69,25 +76,24 @@ class TopicConsumer:
     ) -> None:
         """`epoch` stands in for the topic's own incarnation in the source that batches name."""
         self._subscription = task.subscription
+        self._member = task.member
         self._clusters = clusters
         self._configured_epoch = epoch
         self._route = route
         self._report = report
         self._timing = timing
-        connection = clusters.connection(task.subscription.cluster)
-        self._client = new_client(task, connection, self, session_timeout_ms=round(timing.session * 1000))
+        self._client = new_client(task, clusters.connection(task.subscription.cluster))
         self._assignment: Assignment | None = None
-        self._incarnation: str | None = None
-        self._generation = 0
-        self._rebalancing = False
+        self._topic: Topic | None = None
+        self._looks: set[asyncio.Task[Topic | None]] = set()
         self._counts = defaultdict[int, Counts](lambda: Counts(Rate(0, time.monotonic())))
         self._watchdog = Watchdog()
         self._report_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop` is set, then drain, commit and leave the group.
+        """Consume until `stop` is set, then drain and commit. If cancelled, let go at once and commit nothing.
 
-        Raises `SubscriptionBroken`; `TopicReplaced`, `KafkaError` and others after which a new consumer goes on.
+        Raises `SubscriptionBroken`; `TopicChanged`, `KafkaError` and others after which a new consumer goes on.
         """
         polling = asyncio.create_task(self._poll(stop))
         watching = asyncio.create_task(self._watch_topic())
@@ -95,13 +101,16 @@ class TopicConsumer:
         try:
             await asyncio.wait({polling, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({polling}, timeout=2 * POLL_MS / 1000)
+        except asyncio.CancelledError:
+            await self._abandon()
+            raise
         finally:
-            # From here on nothing is read any more, so a poll that waits for a rebalance may be cancelled.
+            # From here on nothing is read any more, so a poll may be cancelled.
             for task in (stopping, watching, polling):
                 task.cancel()
             await self._release()
             await stop_client(self._client, self._timing.stop)
-            await asyncio.wait({polling}, timeout=self._timing.stop)
+            await asyncio.wait({polling, *self._looks}, timeout=self._timing.stop)
         if watching.done() and not watching.cancelled():
             watching.result()
         if not polling.done():
@@ -110,18 +119,23 @@ class TopicConsumer:
             polling.result()
 
     async def _poll(self, stop: asyncio.Event) -> None:
-        # Asked before the consumer does, which would make the topic.
-        self._incarnation = await self._current_incarnation()
+        # Asked before the client does, which would make the topic.
+        self._topic = await self._current_topic()
+        partitions = range(self._member, self._topic.partitions, self._subscription.options.consumers)
+        if not partitions:
+            self._report_progress(None)
+            await stop.wait()
+            return
+        self._client.assign([self._tp(partition) for partition in partitions])
         await self._client.start()
+        assignment = self._assignment = await self._begin(partitions)
         while not stop.is_set():
-            assignment = self._assignment or await self._begin()
-            partitions = assignment.with_room() if assignment else []
-            records = await self._read(partitions)
-            if assignment is not None and assignment is self._assignment:
-                await self._advance(assignment, partitions, records)
+            with_room = assignment.with_room()
+            records = await self._read(with_room)
+            await self._advance(assignment, with_room, records)
             self._report_now_and_then()
 
-    async def _advance(self, assignment: Assignment, partitions: Iterable[int], records: list[Record]) -> None:
+    async def _advance(self, assignment: Assignment, partitions: Sequence[int], records: list[Record]) -> None:
         assignment.accept(records, time.monotonic())
         await self._pass_gaps(assignment)
         assignment.check()
@@ -129,14 +143,16 @@ class TopicConsumer:
         self._check_fetches(partitions)
         await self._commit(assignment, assignment.commits_due(time.monotonic()))
 
-    async def _read(self, partitions: Iterable[int]) -> list[Record]:
-        """Wait for records of `partitions`, at most 200 ms or as long as a rebalance takes."""
-        # Without partitions getmany would read them all; it is called all the same, as a sign of life.
-        wanted = [self._tp(partition) for partition in partitions] or [self._tp(-1)]
+    async def _read(self, partitions: Sequence[int]) -> list[Record]:
+        """Wait for records of `partitions`, at most 200 ms."""
+        if not partitions:  # getmany would read them all
+            await asyncio.sleep(POLL_MS / 1000)
+            return []
+        wanted = [self._tp(partition) for partition in partitions]
         try:
             polled = await self._client.getmany(*wanted, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         except NoOffsetForPartitionError:
-            return []  # raised between assignment and `_begin`, which sets the position
+            return []  # found by the client before `_begin` set the position
         except OffsetOutOfRangeError as error:
             await self._out_of_range(error.args[0])
             return []
@@ -144,34 +160,21 @@ class TopicConsumer:
 
     async def _pass_gaps(self, assignment: Assignment) -> None:
         """Count as read what the client keeps from us: aborted records, the marks of transactions."""
-        with suppress(IllegalStateError):  # partitions that were revoked this moment
-            for partition in assignment.positions():
-                assignment.skip_to(partition, await self._client.position(self._tp(partition)))
+        for partition in assignment.positions():
+            assignment.skip_to(partition, await self._client.position(self._tp(partition)))
 
-    async def _begin(self) -> Assignment | None:
-        """Set the positions of newly assigned partitions; None while there are none, or not any more."""
-        generation = self._generation
-        assigned = self._client.assignment()
-        if self._rebalancing or not assigned:
-            return None
-        self._incarnation = await self._current_incarnation()
+    async def _begin(self, partitions: Iterable[int]) -> Assignment:
+        """Set the positions of the partitions: where the group is, or where the options say."""
         committed: dict[int, int] = {}
         positions: dict[int, int] = {}
-        try:
-            async with asyncio.timeout(BEGIN_SECONDS):
-                for tp in assigned:
-                    if (offset := await self._client.committed(tp)) is not None:
-                        committed[tp.partition] = offset
-                    positions[tp.partition] = await self._seek(tp, offset)
-        except IllegalStateError:
-            return None  # rebalanced meanwhile
-        if self._rebalancing or self._generation != generation:
-            return None
-        self._assignment = Assignment(
-            positions, committed, self._route, self._source, self._counts, now=time.monotonic()
-        )
-        log.info("%s reads %s from %s", self._subscription.id, sorted(positions), positions)
-        return self._assignment
+        async with asyncio.timeout(BEGIN_SECONDS):
+            for partition in partitions:
+                tp = self._tp(partition)
+                if (offset := await self._client.committed(tp)) is not None:
+                    committed[partition] = offset
+                positions[partition] = await self._seek(tp, offset)
+        log.info("%s: consumer %s reads from %s", self._subscription.id, self._member + 1, positions)
+        return Assignment(positions, committed, self._route, self._source, self._counts, now=time.monotonic())
 
     async def _seek(self, tp: TopicPartition, committed: int | None) -> int:
         if committed is not None:
@@ -200,13 +203,12 @@ class TopicConsumer:
         expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
         self._counts[tp.partition].errors["expired"] = expired
         log.error("%s: %s", self._subscription.id, expired)
-        with suppress(IllegalStateError):
-            self._client.seek(tp, beginning)
-            if self._assignment is not None:
-                self._assignment.skip_to(tp.partition, beginning)
+        self._client.seek(tp, beginning)
+        if self._assignment is not None:
+            self._assignment.skip_to(tp.partition, beginning)
 
     async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
-        await self._check_incarnation()
+        await self._check_topic()
         raise SubscriptionBroken(
             f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
             f"{self._subscription.topic!r} ends at {end}: the topic lost records or was made anew. "
@@ -214,30 +216,33 @@ class TopicConsumer:
         )
 
     async def _watch_topic(self) -> None:
-        """Raises `TopicReplaced` or `SubscriptionBroken` when the topic is not the one that is read any more."""
+        """Raises `TopicChanged` or `SubscriptionBroken` when the topic is not the one that is read any more."""
         while True:
             await asyncio.sleep(self._timing.look_at_topic)
-            if self._incarnation is not None:
+            if self._topic is not None:
                 with suppress(KafkaUnreachable):
-                    await self._check_incarnation()
+                    await self._check_topic()
 
-    async def _check_incarnation(self) -> None:
-        if await self._current_incarnation() != self._incarnation:
-            raise TopicReplaced(f"Topic {self._subscription.topic!r} was made anew.")
+    async def _check_topic(self) -> None:
+        if await self._current_topic() != self._topic:
+            raise TopicChanged(f"Topic {self._subscription.topic!r} was made anew or has other partitions.")
 
-    async def _current_incarnation(self) -> str:
-        incarnation = await self._clusters.incarnation(self._subscription.cluster, self._subscription.topic)
-        if incarnation is None:
+    async def _current_topic(self) -> Topic:
+        # Goes on to its end if this is cancelled: the client cannot be, without leaving its connection open.
+        look = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+        topic = await asyncio.shield(look)
+        if topic is None:
             raise SubscriptionBroken(
                 f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more."
             )
-        return incarnation
+        return topic
 
     def _check_fetches(self, partitions: Iterable[int]) -> None:
-        with suppress(AssertionError):  # partitions that were revoked this moment
-            fetches = {p: self._client.last_poll_timestamp(self._tp(p)) for p in partitions}
-            if stuck := self._watchdog.stuck(fetches, time.monotonic()):
-                raise ConnectionError(f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}.")
+        fetches = {partition: self._client.last_poll_timestamp(self._tp(partition)) for partition in partitions}
+        if stuck := self._watchdog.stuck(fetches, time.monotonic()):
+            raise ConnectionError(f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}.")
 
     async def _commit(self, assignment: Assignment, offsets: dict[int, int]) -> None:
         """Commit; a failure is left to the next time, since a record may come twice but not never."""
@@ -246,10 +251,19 @@ class TopicConsumer:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._client.commit({self._tp(partition): offset for partition, offset in offsets.items()})
+        except CommitFailedError:
+            self._tell(offsets, f"{self._subscription.group!r} has members that are not ours, and takes no commit")
         except (KafkaError, IllegalStateError, TimeoutError) as error:
-            log.warning("%s did not commit %s: %r", self._subscription.id, offsets, error)
+            self._tell(offsets, repr(error))
         else:
             assignment.committed(offsets)
+            for partition in offsets:
+                self._counts[partition].errors.pop("commit", None)
+
+    def _tell(self, offsets: dict[int, int], reason: str) -> None:
+        log.warning("%s did not commit %s: %s", self._subscription.id, offsets, reason)
+        for partition in offsets:
+            self._counts[partition].errors["commit"] = f"not committed: {reason}"
 
     async def _release(self) -> None:
         """Let go of the partitions, once: what was sent gets its time, then one commit."""
@@ -259,13 +273,10 @@ class TopicConsumer:
             await self._commit(assignment, assignment.commits_left())
             self._report_progress(assignment)
 
-    async def partitions_revoked(self) -> None:
-        self._rebalancing = True
-        await self._release()
-
-    def partitions_assigned(self) -> None:
-        self._rebalancing = False
-        self._generation += 1
+    async def _abandon(self) -> None:
+        assignment, self._assignment = self._assignment, None
+        if assignment is not None:
+            await assignment.close(0)
 
     def _report_now_and_then(self) -> None:
         if time.monotonic() >= self._report_at:
@@ -294,7 +305,8 @@ class TopicConsumer:
 
     def _source(self, partition: int) -> str:
         s = self._subscription
-        return f"{s.cluster}/{s.topic}/{self._configured_epoch or self._incarnation}/{partition}"
+        epoch = self._configured_epoch or (self._topic and self._topic.incarnation)
+        return f"{s.cluster}/{s.topic}/{epoch}/{partition}"
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._subscription.topic, partition)

@@ -16,8 +16,7 @@ from workers.kafka.dead_letters import DeadLetterTopic
 from workers.kafka.delivery import Route, Sink
 from workers.kafka.lanes import Limits
 
-QUICK = Timing(session=2, look_at_topic=0.5)
-"""The embedded broker lets a consumer back into its group after the session that was before."""
+QUICK = Timing(look_at_topic=0.5)
 
 
 def post(key: str, content: object) -> tuple[bytes, bytes]:
@@ -73,7 +72,8 @@ async def consuming(
         stop.set()
         await asyncio.wait({running.task})
         await dead_letters.close()
-    running.task.result()
+    if not running.task.cancelled():
+        running.task.result()
 
 
 async def commit(address: str, sub: Subscription, offset: int) -> None:

@@ -132,9 +132,9 @@ async def test_a_client_that_does_not_stop_keeps_no_record_from_the_next(
 
     with monkeypatch.context() as patched:
         patched.setattr(AIOKafkaConsumer, "stop", hangs)
-        async with consuming(broker, sub, first, timing=Timing(session=2, drain=0.2, stop=0.5)) as running:
+        async with consuming(broker, sub, first, timing=Timing(drain=0.2, stop=0.5)) as running:
             await running.until(lambda: first.contents() == {"quick": [str(n) for n in range(1, 40, 2)]})
-    async with consuming(broker, sub, second, member=1) as running:
+    async with consuming(broker, sub, second) as running:
         await running.committed(40)
     over.set()
     assert second.contents()["slow"] == [str(n) for n in range(0, 40, 2)]
@@ -142,7 +142,7 @@ async def test_a_client_that_does_not_stop_keeps_no_record_from_the_next(
 
 async def test_two_consumers_share_the_partitions(broker: str, topics: Topics) -> None:
     topic = await topics.make(partitions=2)
-    sub = subscription(topic)
+    sub = subscription(topic, consumers=2)
     one, two = RecordingSink(), RecordingSink()
     async with consuming(broker, sub, one, 0) as first, consuming(broker, sub, two, 1) as second:
         await eventually(lambda: first.task.done() or second.task.done() or both_have_one(first, second))
@@ -171,7 +171,7 @@ async def test_a_topic_that_does_not_exist_breaks_the_subscription_and_is_not_ma
     with pytest.raises(SubscriptionBroken, match="Topic 'nobody-made-this' is not in cluster 'local'"):
         async with consuming(broker, subscription("nobody-made-this"), RecordingSink()) as running:
             await running.until(lambda: False)
-    assert await KafkaClusters({"local": broker}).incarnation("local", "nobody-made-this") is None
+    assert await KafkaClusters({"local": broker}).topic("local", "nobody-made-this") is None
 
 
 async def test_a_topic_made_anew_has_another_source(broker: str, topics: Topics) -> None:

@@ -117,7 +117,7 @@ async def test_without_a_dead_letter_topic_there_is_nothing_and_it_is_not_made(
     page = await letters.page(sub, Place(), 50)
     assert (page.letters, page.next) == ([], None)
     assert (await letters.redrive_all(sub)).redriven == 0
-    assert await KafkaClusters({"local": broker}).incarnation("local", sub.dead_letter_topic) is None
+    assert await KafkaClusters({"local": broker}).topic("local", sub.dead_letter_topic) is None
 
 
 async def test_pages_go_on_behind_the_last_letter_until_the_end(

@@ -75,8 +75,9 @@ async def test_a_record_reaches_the_entity_of_its_key_with_its_place_in_the_topi
     batch = await received(user)
     assert batch.messages[0].id == f"{topic}-0-0"
     assert batch.messages[0].body == SocialMediaPost(content="hello", metadata="")
-    incarnation = await KafkaClusters({"local": broker}).incarnation("local", topic)
-    assert batch.source == f"local/{topic}/{incarnation}/0"
+    made = await KafkaClusters({"local": broker}).topic("local", topic)
+    assert made
+    assert batch.source == f"local/{topic}/{made.incarnation}/0"
 
 
 async def test_a_configured_epoch_stands_in_for_the_topics_own(

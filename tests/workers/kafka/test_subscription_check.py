@@ -19,12 +19,12 @@ def wanted(source: str, sink: str = "service://UserFeed/processPost") -> Subscri
 async def test_a_missing_topic_is_made(broker: str) -> None:
     clusters = KafkaClusters({"local": broker})
     topic = f"made-{uuid.uuid4().hex[:8]}"
-    assert await clusters.incarnation("local", topic) is None
+    assert await clusters.topic("local", topic) is None
     await check_subscription(wanted(f"kafka://local/{topic}"), clusters, SINKS)
-    first = await clusters.incarnation("local", topic)
+    first = await clusters.topic("local", topic)
     await check_subscription(wanted(f"kafka://local/{topic}"), clusters, SINKS)
     assert first is not None
-    assert await clusters.incarnation("local", topic) == first
+    assert await clusters.topic("local", topic) == first
 
 
 @pytest.mark.parametrize(

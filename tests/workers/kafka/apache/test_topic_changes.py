@@ -1,0 +1,94 @@
+"""A topic that is replaced, removed or grown under its consumer, and a group that others use."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from domain.subscription import SubscriptionBroken
+from tests.eventually import eventually
+from tests.workers.kafka.conftest import Topics, subscription
+from tests.workers.kafka.consuming import Running, consuming, post
+from tests.workers.kafka.fakes import RecordingSink
+from workers.kafka.consumer import TopicChanged
+
+
+async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_start_as_another_source(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+    sub = subscription(topic)
+    await apache_topics.write(topic, *(post("ann", f"old {n}") for n in range(5)))
+    sink = RecordingSink()
+
+    async def replace(running: Running) -> None:
+        await running.committed(5)
+        await apache_topics.remove(topic)
+        await eventually(lambda: apache_topics.made_again(topic))
+        await apache_topics.write(topic, post("ann", "new"))
+
+    async def consume_until(ended: Callable[[Running], Awaitable[None]]) -> None:
+        async with consuming(apache_broker, sub, sink) as running:
+            await ended(running)
+            await running.until(lambda: sink.count() == 6)
+
+    try:
+        await consume_until(replace)
+    except (TopicChanged, SubscriptionBroken):
+        await consume_until(lambda running: running.committed(1))
+    assert sink.contents() == {"ann": [*(f"old {n}" for n in range(5)), "new"]}
+    assert len({batch.source for _, batch in sink.batches}) == 2
+
+
+async def test_a_topic_that_is_removed_breaks_the_subscription_within_seconds(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+
+    async def lose_the_topic() -> None:
+        async with consuming(apache_broker, subscription(topic), RecordingSink()) as running:
+            await running.committed(0)
+            await apache_topics.remove(topic)
+            await running.until(lambda: False)
+
+    with pytest.raises(SubscriptionBroken, match=f"Topic '{topic}' is not in cluster 'local' any more"):
+        await lose_the_topic()
+
+
+async def test_a_topic_that_grows_gets_a_consumer_that_reads_the_new_partitions_too(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+    sub = subscription(topic)
+
+    async def grow() -> None:
+        async with consuming(apache_broker, sub, RecordingSink()) as running:
+            await running.committed(0)
+            admin = AIOKafkaAdminClient(bootstrap_servers=apache_broker)
+            await admin.start()
+            await admin.create_partitions({topic: NewPartitions(3)})
+            await admin.close()
+            await running.until(lambda: False)
+
+    with pytest.raises(TopicChanged):
+        await grow()
+    async with consuming(apache_broker, sub, RecordingSink()) as running:
+        await running.until(lambda: running.reported and len(running.progress.partitions) == 3)
+
+
+async def test_a_group_that_others_read_with_takes_no_commit_until_they_leave_and_the_progress_says_so(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+    await apache_topics.write(topic, post("ann", 1))
+    sub = subscription(topic)
+    other = AIOKafkaConsumer(topic, bootstrap_servers=apache_broker, group_id=sub.group, enable_auto_commit=False)
+    await other.start()
+    sink = RecordingSink()
+    async with consuming(apache_broker, sub, sink) as running:
+        await running.until(lambda: any("has members that are not ours" in (e or "") for e in running.errors()))
+        assert sink.count() == 1
+        await other.stop()
+        await running.committed(1)
+        await running.until(lambda: running.progress.last_error is None)

@@ -74,6 +74,8 @@ def router(gateway: Gateway) -> APIRouter:
             await check_subscription(subscription, clusters, sinks)
         except KafkaUnreachable as error:
             raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
+        if subscription.options.group_id:
+            await _check_group_is_free(subscription, request.source)
         await start(gateway.client, subscription)
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
@@ -124,6 +126,13 @@ def router(gateway: Gateway) -> APIRouter:
         except (WorkflowUpdateFailedError, RPCError) as error:
             raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
+
+    async def _check_group_is_free(subscription: Subscription, source: str) -> None:
+        """One would commit what the other has not delivered."""
+        for other in await list_subscriptions():
+            group = other.options.group_id or other.id
+            if (other.source, group) == (source, subscription.group) and other.id != subscription.id:
+                raise conflict(f"Subscription {other.id} keeps its offsets under this group.id.", id=other.id)
 
     def _handle(subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
         return gateway.client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))

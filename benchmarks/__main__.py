@@ -37,7 +37,7 @@ def _add_kafka(parser: argparse.ArgumentParser) -> None:
 
 def _add_stuck_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=20, help="not counting the stuck one (default: %(default)s)")
-    parser.add_argument("--posts", type=int, default=20, help="of each user (default: %(default)s)")
+    parser.add_argument("--posts", type=int, default=10, help="of each user (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="pairs of runs (default: %(default)s)")
     parser.set_defaults(run=lambda given: stuck_key.run(stuck_key.Plan(given.users, given.posts, given.rounds)))
 

@@ -36,18 +36,22 @@ class Plan:
 
 async def run(plan: Plan) -> None:
     """Start a stack, measure in turn with and without the stuck user, and print the ratios."""
+    console = Console()
     async with benchmark_stack(SETTINGS) as (stack, http):
         database = Database(stack.database_url)
         bench = StuckKey(stack, http, SimulatedModeration(database), plan)
         await bench.round(stuck=False)
-        pairs = [(await bench.round(stuck=False), await bench.round(stuck=True)) for _ in range(plan.rounds)]
+        pairs = []
+        for number in range(1, plan.rounds + 1):
+            console.print(f"round {number} of {plan.rounds}")
+            pairs.append((await bench.round(stuck=False), await bench.round(stuck=True)))
         await database.close()
     table = Table(title=f"{plan.users} users, {plan.posts} posts each, one partition")
     for column in ("round", "alone", "beside a stuck user", "ratio"):
         table.add_column(column, justify="right")
     for number, (alone, beside) in enumerate(pairs, 1):
         table.add_row(str(number), f"{alone:.2f} s", f"{beside:.2f} s", f"{beside / alone:.2f}")
-    Console().print(table)
+    console.print(table)
 
 
 class StuckKey:

@@ -36,7 +36,15 @@ class SubscriptionOptions(Payload):
         Literal["earliest", "latest"],
         Field(alias="auto.offset.reset", description="Where a new group begins."),
     ] = "earliest"
-    group_id: Annotated[str | None, Field(alias="group.id", min_length=1, max_length=200)] = None
+    group_id: Annotated[
+        str | None,
+        Field(
+            alias="group.id",
+            min_length=1,
+            max_length=200,
+            description="The name that offsets are kept under; the subscription's ID by default. Nobody may join it.",
+        ),
+    ] = None
     consumers: Annotated[int, Field(ge=1, le=16, description="Consumers that share the partitions.")] = 1
     max_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Keys served at the same time.")] = 64
     max_batch: Annotated[int, Field(ge=1, le=500, description="Records of a key in one signal.")] = 500

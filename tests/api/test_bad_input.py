@@ -1,9 +1,12 @@
 """Bad input gets a clear error that names what is wrong, and starts nothing."""
 
+import uuid
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.eventually import eventually
 
 TRIP: dict[str, Any] = {
     "flights": {"flightId": "12345", "passengerName": "John Doe"},
@@ -221,3 +224,21 @@ async def test_keys_of_any_script_work(http: httpx.AsyncClient) -> None:
     response = await http.post("/PackageTracker/пакет 7~“x”/registerPackage", json={"finalDestination": "Zürich"})
     assert response.status_code == 200, response.text
     assert (await http.get("/PackageTracker/пакет 7~“x”/getPackageInfo")).json()["finalDestination"] == "Zürich"
+
+
+async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(http: httpx.AsyncClient) -> None:
+    topic = f"shared-{uuid.uuid4().hex[:8]}"
+    body = {"source": f"kafka://my-cluster/{topic}", "options": {"group.id": topic}}
+    posts = {**body, "sink": "service://UserFeed/processPost"}
+    locations = {**body, "sink": "service://PackageTracker/updateLocation"}
+    assert (await http.post("/subscriptions", json=posts)).status_code == 201
+
+    async def refused() -> bool:  # as soon as Temporal's index has the first
+        answer = await http.post("/subscriptions", json=locations)
+        if answer.status_code == 201:
+            await http.delete(f"/subscriptions/{answer.json()['id']}")
+        return answer.status_code == 409 and "group.id" in answer.json()["detail"]
+
+    await eventually(refused)
+    assert (await http.post("/subscriptions", json=posts)).status_code == 201, "the same again is not another"
+    await http.delete(f"/subscriptions/my-cluster.{topic}-UserFeed.processPost")

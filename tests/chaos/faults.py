@@ -47,19 +47,37 @@ class Fault:
         return f"{self.at_seconds:6.1f} s  {self.kind} {self.target} for {self.lasting_seconds:.1f} s"
 
 
-def plan(chance: random.Random, count: int, seconds: float) -> list[Fault]:
-    """Spread `count` faults over `seconds`, the targets in turn, so that two on one target do not overlap."""
-    targets = [*PROCESSES, DATABASE]
-    chance.shuffle(targets)
-    gap = seconds / count
-    longest = 0.8 * gap * len(targets)
-    faults = []
-    for number in range(count):
-        target = targets[number % len(targets)]
-        kind = Kind.LOCK if target == DATABASE else chance.choice((Kind.KILL, Kind.PAUSE))
-        lasting = chance.uniform(0.3, min(longest, LONGEST_SECONDS[kind]))
-        faults.append(Fault((number + chance.uniform(0, 0.8)) * gap, kind, target, lasting))
-    return faults
+@dataclass(frozen=True)
+class FaultCounts:
+    kills: int
+    pauses: int
+    locks: int
+
+    @property
+    def total(self) -> int:
+        return self.kills + self.pauses + self.locks
+
+
+def plan(chance: random.Random, counts: FaultCounts, seconds: float) -> list[Fault]:
+    """Spread the faults over `seconds`, the processes in turn, so that two on one target do not overlap."""
+    struck = [Kind.KILL] * counts.kills + [Kind.PAUSE] * counts.pauses
+    chance.shuffle(struck)
+    processes = list(PROCESSES)
+    chance.shuffle(processes)
+    strikes = [(kind, processes[number % len(processes)]) for number, kind in enumerate(struck)]
+    for number in range(counts.locks):
+        strikes.insert((number + 1) * counts.total // counts.locks - 1, (Kind.LOCK, DATABASE))
+    gap = seconds / counts.total
+    longest = 3 * gap
+    return [
+        Fault(
+            at_seconds=(number + chance.uniform(0, 0.8)) * gap,
+            kind=kind,
+            target=target,
+            lasting_seconds=chance.uniform(0.3, min(longest, LONGEST_SECONDS[kind])),
+        )
+        for number, (kind, target) in enumerate(strikes)
+    ]
 
 
 class Injector:

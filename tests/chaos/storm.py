@@ -11,7 +11,7 @@ from temporalio.client import Client
 from devstack.stack import Stack
 from infra.database import Database
 from tests.chaos.client import PatientClient
-from tests.chaos.faults import Fault, Injector, plan
+from tests.chaos.faults import Fault, Injector, Kind, plan
 from tests.chaos.history import history
 from tests.chaos.load import Load, open_topics
 from tests.chaos.model import Answer, Unit, World
@@ -81,8 +81,9 @@ class Storm:
         for unit in self.units:
             counts[unit.pattern.service] += unit.size
         repeated = sum(self._client.repeated.values())
+        kills = sum(fault.kind is Kind.KILL for fault in self._injector.injected)
         lines = [
-            f"seed {self._seed}: {counts.total():,} units, {len(self._injector.injected)} faults, "
+            f"seed {self._seed}: {counts.total():,} units, {len(self._injector.injected)} faults ({kills} kills), "
             f"{sum(map(len, wrong.values()))} violations",
             f"  units: {', '.join(f'{service} {count:,}' for service, count in counts.items())}",
             f"  requests sent again: {repeated:,} ({_counted(self._client.repeated)})",

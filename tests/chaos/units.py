@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from tests.chaos.faults import FaultCounts
 from tests.chaos.model import Booking, Event, Fate, Invoice, Job, Location, Package, Post, Task, Unit, User
 
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
@@ -17,7 +18,7 @@ class Size:
     """How many units of each pattern, over how many seconds. A record counts as a unit."""
 
     seconds: float
-    faults: int
+    faults: FaultCounts
     tasks: int
     bookings: int
     invoices: int
@@ -30,7 +31,7 @@ class Size:
 
 SHORT = Size(
     seconds=14,
-    faults=8,
+    faults=FaultCounts(kills=4, pauses=2, locks=2),
     tasks=60,
     bookings=40,
     invoices=20,
@@ -42,7 +43,7 @@ SHORT = Size(
 )
 FULL_SIZE = Size(
     seconds=360,
-    faults=50,
+    faults=FaultCounts(kills=50, pauses=10, locks=15),
     tasks=1_200,
     bookings=600,
     invoices=300,

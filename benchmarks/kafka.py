@@ -75,7 +75,7 @@ class Result:
 
 
 async def subscribe(http: httpx.AsyncClient, source: str, sink: str, options: dict[str, int]) -> str:
-    """Subscribe, and wait until a consumer has the partitions: joining a group takes seconds, whatever comes."""
+    """Subscribe, and wait until a consumer has the partitions."""
     body = {"source": source, "sink": sink, "options": options}
     subscription: dict[str, str] = (await http.post("/subscriptions", json=body)).raise_for_status().json()
     deadline = time.perf_counter() + GIVE_UP_AFTER_SECONDS

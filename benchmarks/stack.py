@@ -13,12 +13,15 @@ from devstack.stack import Stack
 
 @asynccontextmanager
 async def benchmark_stack(
-    settings: Mapping[str, str], timeout_seconds: float = 60
+    settings: Mapping[str, str], timeout_seconds: float = 60, worker_processes: int = 1
 ) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
     """A stack of its own on free ports, its data in a temporary folder, and a client of its gateway."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
-            Path(folder) / "data", settings, lambda name, line: print(name, line, file=log, flush=True)
+            Path(folder) / "data",
+            settings,
+            lambda name, line: print(name, line, file=log, flush=True),
+            worker_processes,
         )
         async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=timeout_seconds) as http:
             yield stack, http

@@ -18,6 +18,7 @@ from domain.delivery import DELIVERY_QUEUE
 from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
 from domain.subscription import TASK_QUEUE as INGRESS_QUEUE
 from workers.activity_methods import activity_methods
+from workers.sandbox import QuickSandbox
 from workers.systems import Systems
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
@@ -53,6 +54,7 @@ class Pool:
             max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+            workflow_runner=QuickSandbox(),
             graceful_shutdown_timeout=graceful_shutdown,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )

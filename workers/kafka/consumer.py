@@ -132,7 +132,8 @@ class TopicConsumer:
         while not stop.is_set():
             with_room = assignment.with_room()
             records = await self._read(with_room)
-            await self._advance(assignment, with_room, records)
+            if assignment is self._assignment:  # what is read after it was let go is for the next consumer
+                await self._advance(assignment, with_room, records)
             self._report_now_and_then()
 
     async def _advance(self, assignment: Assignment, partitions: Sequence[int], records: list[Record]) -> None:

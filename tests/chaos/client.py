@@ -11,8 +11,9 @@ from tests.chaos.model import Answer
 from tests.chaos.stormy_stack import MOST_CONNECTIONS
 
 PAUSE_SECONDS = 0.3
-PATIENCE_SECONDS = 180.0
-"""More than a lost worker's longest heartbeat timeout, 60 s, and the faults that may follow."""
+PATIENCE_SECONDS = 300.0
+"""Most of the longest storm: while things break without a pause the backlog of two cores can take minutes, and what a
+client that gave up will never know is then told as a violation, though nothing was lost."""
 
 
 class PatientClient:

@@ -13,7 +13,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -26,13 +25,14 @@ from aiokafka.errors import (
 )
 
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
-from infra.kafka import KafkaClusters, KafkaUnreachable, Topic
+from infra.kafka import KafkaClusters
 from workers.kafka.assignment import Assignment
 from workers.kafka.client import as_record, new_client, stop_client
 from workers.kafka.counts import Counts
 from workers.kafka.delivery import Route
 from workers.kafka.rate import Rate
 from workers.kafka.records import Record
+from workers.kafka.topic_watch import TopicWatch
 from workers.kafka.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,6 @@ class Timing:
     """Between two looks whether the topic is still the same: the client may not notice for minutes."""
 
 
-class TopicChanged(Exception):
-    """The topic was made anew, or has more partitions; a new consumer begins with it."""
-
-
 class TopicConsumer:
     """Runs once, until it is told to stop or fails."""
 
@@ -77,15 +73,13 @@ class TopicConsumer:
         """`epoch` stands in for the topic's own incarnation in the source that batches name."""
         self._subscription = task.subscription
         self._member = task.member
-        self._clusters = clusters
         self._configured_epoch = epoch
         self._route = route
         self._report = report
         self._timing = timing
         self._client = new_client(task, clusters.connection(task.subscription.cluster))
         self._assignment: Assignment | None = None
-        self._topic: Topic | None = None
-        self._looks: set[asyncio.Task[Topic | None]] = set()
+        self._watch = TopicWatch(clusters, task.subscription, timing.look_at_topic)
         self._counts = defaultdict[int, Counts](lambda: Counts(Rate(0, time.monotonic())))
         self._watchdog = Watchdog()
         self._report_at = 0.0
@@ -96,7 +90,7 @@ class TopicConsumer:
         Raises `SubscriptionBroken`; `TopicChanged`, `KafkaError` and others after which a new consumer goes on.
         """
         polling = asyncio.create_task(self._poll(stop))
-        watching = asyncio.create_task(self._watch_topic())
+        watching = asyncio.create_task(self._watch.run())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({polling, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +104,8 @@ class TopicConsumer:
                 task.cancel()
             await self._release()
             await stop_client(self._client, self._timing.stop)
-            await asyncio.wait({polling, *self._looks}, timeout=self._timing.stop)
+            await self._watch.close(self._timing.stop)
+            await asyncio.wait({polling}, timeout=self._timing.stop)
         if watching.done() and not watching.cancelled():
             watching.result()
         if not polling.done():
@@ -120,8 +115,8 @@ class TopicConsumer:
 
     async def _poll(self, stop: asyncio.Event) -> None:
         # Asked before the client does, which would make the topic.
-        self._topic = await self._current_topic()
-        partitions = range(self._member, self._topic.partitions, self._subscription.options.consumers)
+        topic = await self._watch.begin()
+        partitions = range(self._member, topic.partitions, self._subscription.options.consumers)
         if not partitions:
             self._report_progress(None)
             await stop.wait()
@@ -209,36 +204,12 @@ class TopicConsumer:
             self._assignment.skip_to(tp.partition, beginning)
 
     async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
-        await self._check_topic()
+        await self._watch.check()
         raise SubscriptionBroken(
             f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
             f"{self._subscription.topic!r} ends at {end}: the topic lost records or was made anew. "
             "Reset the group's offsets and resume, or subscribe with another group.id."
         )
-
-    async def _watch_topic(self) -> None:
-        """Raises `TopicChanged` or `SubscriptionBroken` when the topic is not the one that is read any more."""
-        while True:
-            await asyncio.sleep(self._timing.look_at_topic)
-            if self._topic is not None:
-                with suppress(KafkaUnreachable):
-                    await self._check_topic()
-
-    async def _check_topic(self) -> None:
-        if await self._current_topic() != self._topic:
-            raise TopicChanged(f"Topic {self._subscription.topic!r} was made anew or has other partitions.")
-
-    async def _current_topic(self) -> Topic:
-        # Goes on to its end if this is cancelled: the client cannot be, without leaving its connection open.
-        look = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
-        topic = await asyncio.shield(look)
-        if topic is None:
-            raise SubscriptionBroken(
-                f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more."
-            )
-        return topic
 
     def _check_fetches(self, partitions: Iterable[int]) -> None:
         fetches = {partition: self._client.last_poll_timestamp(self._tp(partition)) for partition in partitions}
@@ -306,7 +277,7 @@ class TopicConsumer:
 
     def _source(self, partition: int) -> str:
         s = self._subscription
-        epoch = self._configured_epoch or (self._topic and self._topic.incarnation)
+        epoch = self._configured_epoch or (self._watch.topic and self._watch.topic.incarnation)
         return f"{s.cluster}/{s.topic}/{epoch}/{partition}"
 
     def _tp(self, partition: int) -> TopicPartition:

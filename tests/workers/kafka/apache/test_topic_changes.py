@@ -11,7 +11,7 @@ from tests.eventually import eventually
 from tests.workers.kafka.conftest import Topics, subscription
 from tests.workers.kafka.consuming import Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
-from workers.kafka.consumer import TopicChanged
+from workers.kafka.topic_watch import TopicChanged
 
 
 async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_start_as_another_source(

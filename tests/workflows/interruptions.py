@@ -46,7 +46,8 @@ from workflows.booking import BookingWorkflow
 Result = TypeVar("Result")
 Act = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
 TripHandle = WorkflowHandle[BookingWorkflow, TripConfirmation]
-RETRY_DELAY = timedelta(milliseconds=500)
+RETRY_DELAY = timedelta(seconds=2)
+"""Time to act in the backoff, also on a busy machine."""
 HELD = {"RESERVED", "CONFIRMED", "CHARGED"}
 
 

@@ -111,7 +111,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 async def trips(
     dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Trips]:
-    for policy, schedule_to_close in ((policies.BOOKING_STEP, 4), (policies.UNDO, 60)):
+    for policy, schedule_to_close in ((policies.BOOKING_STEP, 10), (policies.UNDO, 60)):
         monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
         monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=schedule_to_close))
         monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))

@@ -46,7 +46,7 @@ from workflows.booking import BookingWorkflow
 Result = TypeVar("Result")
 Act = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
 TripHandle = WorkflowHandle[BookingWorkflow, TripConfirmation]
-RETRY_DELAY = timedelta(seconds=2)
+RETRY_DELAY = timedelta(seconds=1)
 """Time to act in the backoff, also on a busy machine."""
 HELD = {"RESERVED", "CONFIRMED", "CHARGED"}
 

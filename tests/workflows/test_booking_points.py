@@ -5,12 +5,12 @@ The real workflow on a real server, over the simulated airline, rental company a
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -30,6 +30,9 @@ from tests.infra.schema import upgrade
 from tests.workflows.interruptions import Act, Course, Interruptions, trip
 from workflows import policies
 from workflows.booking import BookingWorkflow
+
+T = TypeVar("T")
+SIDE_BY_SIDE = 20
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 async def trips(
     dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Trips]:
-    for policy, schedule_to_close in ((policies.BOOKING_STEP, 10), (policies.UNDO, 60)):
+    for policy, schedule_to_close in ((policies.BOOKING_STEP, 6), (policies.UNDO, 60)):
         monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
         monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=schedule_to_close))
         monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))
@@ -130,19 +133,34 @@ async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
     await handle.terminate()
 
 
+async def side_by_side(courses: Iterable[Awaitable[T]]) -> list[T]:
+    """A few at a time: on a busy machine a trip would do with one task what took two when its points were found."""
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(course: Awaitable[T]) -> T:
+        async with room:
+            return await course
+
+    return await asyncio.gather(*map(one, courses))
+
+
 async def test_a_trip_cancelled_at_any_point_leaves_nothing_or_is_booked(trips: Trips) -> None:
+    async def run(story: Story, acts: dict[str, Act], faults: dict[str, str] | None = None) -> Course:
+        course = await trips.start(story, acts, faults)
+        await course.settled()
+        return course
+
     started = []
     for story, point, _ in await trips.points(*STORIES):
-        started.append(trips.start(story, {point: cancel}))
+        started.append(run(story, {point: cancel}))
         kind, _, name = point.partition(" ")
         if kind == "task":
-            started.append(trips.start(story, {point: cancel}, {point: "fail"}))
+            started.append(run(story, {point: cancel}, {point: "fail"}))
         else:
-            started.append(trips.start(story, {point: cancel}, {name: f"lose {kind}"}))
-            started.append(trips.start(story, {"backoff": cancel}, {name: f"fail {kind}"}))
-    courses = await asyncio.gather(*started)
-    await asyncio.gather(*(course.settled() for course in courses))
-    assert [course.handle.id for course in courses if not course.acted] == []
+            started.append(run(story, {point: cancel}, {name: f"lose {kind}"}))
+            started.append(run(story, {"backoff": cancel}, {name: f"fail {kind}"}))
+    courses = await side_by_side(started)
+    assert [(course.handle.id, course.acts.keys(), course.passed) for course in courses if not course.acted] == []
     assert await trips.systems.leaks() == []
 
 
@@ -217,5 +235,5 @@ async def test_a_trip_reset_to_any_task_leaves_nothing_or_is_booked(trips: Trips
         started += [go_back(BOOKED, {"before confirm car": cancel}, point, task) for task in (0, 1, 3, 4, 5)]
     for story in (BOOKED, UNCONFIRMED):
         started += [go_back(story, {}, None, task) for task in range(6)]
-    await asyncio.gather(*started)
+    await side_by_side(started)
     assert await trips.systems.leaks() == []

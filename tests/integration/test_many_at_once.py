@@ -15,7 +15,7 @@ from infra.database import CarReservations, Database, FeedEntries, FlightReserva
 from infra.moderation import SimulatedModeration
 from tests.eventually import eventually
 
-BOOKINGS = 500
+BOOKINGS = 200
 USERS = 20
 POSTS_PER_USER = 10
 SUBSCRIPTION = {
@@ -44,7 +44,7 @@ async def statuses(
         return {row.status: row.rows for row in await connection.execute(query)}
 
 
-async def test_of_500_bookings_at_once_the_declined_leave_nothing_and_the_others_are_charged_once(
+async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others_are_charged_once(
     stack: Stack, database: Database
 ) -> None:
     run = uuid.uuid4().hex[:8]

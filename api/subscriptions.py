@@ -1,10 +1,11 @@
 """Kafka subscriptions: which topic's records go to which handler."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.body import openapi_body, strict
@@ -75,7 +76,7 @@ def router(gateway: Gateway) -> APIRouter:
         except KafkaUnreachable as error:
             raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
         if subscription.options.group_id:
-            await _check_group_is_free(subscription, request.source)
+            await _check_group_is_free(gateway.client, subscription)
         await start(gateway.client, subscription)
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
@@ -90,8 +91,7 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.get("", operation_id="listSubscriptions", responses=responses(503))
     async def list_subscriptions() -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
-        listed = gateway.client.list_workflows(_RUNNING, limit=_MOST_LISTED, rpc_timeout=RPC_TIMEOUT)
-        return [await _view(execution.id.removeprefix(workflow_id(""))) async for execution in listed]
+        return [await _view(subscription_id) async for subscription_id in _running(gateway.client)]
 
     @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
     async def read(subscription_id: SubscriptionId) -> SubscriptionView:
@@ -111,7 +111,7 @@ def router(gateway: Gateway) -> APIRouter:
         """Pause or resume."""
         update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume
         try:
-            await _handle(subscription_id).execute_update(update, rpc_timeout=RPC_TIMEOUT)
+            await _handle(gateway.client, subscription_id).execute_update(update, rpc_timeout=RPC_TIMEOUT)
         except (WorkflowUpdateFailedError, RPCError) as error:
             raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
@@ -122,30 +122,43 @@ def router(gateway: Gateway) -> APIRouter:
     async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
         """Drain, then end. The group keeps its offsets: subscribing again goes on from there."""
         try:
-            await _handle(subscription_id).execute_update(SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT)
+            await _handle(gateway.client, subscription_id).execute_update(
+                SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT
+            )
         except (WorkflowUpdateFailedError, RPCError) as error:
             raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
 
-    async def _check_group_is_free(subscription: Subscription, source: str) -> None:
-        """One would commit what the other has not delivered."""
-        for other in await list_subscriptions():
-            group = other.options.group_id or other.id
-            if (other.source, group) == (source, subscription.group) and other.id != subscription.id:
-                raise conflict(f"Subscription {other.id} keeps its offsets under this group.id.", id=other.id)
-
-    def _handle(subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
-        return gateway.client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
-
     async def _view(subscription_id: str) -> SubscriptionView:
         try:
-            state = await _handle(subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+            state = await _state(gateway.client, subscription_id)
             consumers = await consumers_progress(gateway.client, subscription_id)
         except RPCError as error:
             raise _gone(error, subscription_id) from None
         return _as_view(state, consumers, gateway.web_ui.workflow(workflow_id(subscription_id)))
 
     return routes
+
+
+def _handle(client: Client, subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
+    return client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
+
+
+async def _state(client: Client, subscription_id: str) -> SubscriptionState:
+    return await _handle(client, subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+
+
+async def _running(client: Client) -> AsyncIterator[str]:
+    async for execution in client.list_workflows(_RUNNING, limit=_MOST_LISTED, rpc_timeout=RPC_TIMEOUT):
+        yield execution.id.removeprefix(workflow_id(""))
+
+
+async def _check_group_is_free(client: Client, subscription: Subscription) -> None:
+    """Two would commit for each other what only one has delivered."""
+    async for other_id in _running(client):
+        other = (await _state(client, other_id)).subscription
+        if other.id != subscription.id and other.offsets == subscription.offsets:
+            raise conflict(f"Subscription {other.id} keeps its offsets under this group.id.", id=other.id)
 
 
 def _gone(error: WorkflowUpdateFailedError | RPCError, subscription_id: str) -> Exception:

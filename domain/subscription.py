@@ -100,6 +100,11 @@ class Subscription(Payload):
         return self.options.group_id or self.id
 
     @property
+    def offsets(self) -> tuple[str, str, str]:
+        """Where Kafka keeps them: cluster, topic and group."""
+        return self.cluster, self.topic, self.group
+
+    @property
     def dead_letter_topic(self) -> str:
         return f"{self.topic}.dead-letter"
 

@@ -20,15 +20,17 @@ class QuickSandbox(SandboxedWorkflowRunner):
     """For clients whose data converter is the same in every context, and stores nothing elsewhere."""
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _WithoutContexts(super().create_instance(det))
+        return WithoutContexts(super().create_instance(det))
 
 
-class _WithoutContexts(WorkflowInstance):
-    def __init__(self, sandboxed: WorkflowInstance) -> None:
-        self._sandboxed = sandboxed
+class WithoutContexts(WorkflowInstance):
+    """A workflow as it is but for contexts, of which it has none."""
+
+    def __init__(self, inner: WorkflowInstance) -> None:
+        self._inner = inner
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        return self._sandboxed.activate(act)
+        return self._inner.activate(act)
 
     def get_serialization_context(self, _command_info: Any) -> SerializationContext | None:
         return None
@@ -37,7 +39,7 @@ class _WithoutContexts(WorkflowInstance):
         return _NOWHERE
 
     def get_info(self) -> Info:
-        return self._sandboxed.get_info()
+        return self._inner.get_info()
 
     def get_thread_id(self) -> int | None:
-        return self._sandboxed.get_thread_id()
+        return self._inner.get_thread_id()

@@ -20,7 +20,6 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstance, WorkflowInstanceDetails
-from temporalio.workflow import Info
 
 from activities.booking import BookingActivities
 from domain.booking import (
@@ -41,6 +40,7 @@ from infra.rental_cars import SimulatedRentalCompany
 from tests.eventually import eventually
 from tests.infra.rows import rows
 from workers.activity_methods import activity_methods
+from workers.sandbox import WithoutContexts
 from workflows.booking import BookingWorkflow
 
 Result = TypeVar("Result")
@@ -239,21 +239,12 @@ class Watching(UnsandboxedWorkflowRunner):
         asyncio.run_coroutine_threadsafe(course.task(), self._loop).result()
 
 
-class WatchedInstance(WorkflowInstance):
+class WatchedInstance(WithoutContexts):
     def __init__(self, inner: WorkflowInstance, begin: Callable[[str], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._begin = begin
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if not act.is_replaying and not any(job.HasField("remove_from_cache") for job in act.jobs):
             self._begin(self.get_info().workflow_id)
-        return self._inner.activate(act)
-
-    def get_info(self) -> Info:
-        return self._inner.get_info()
-
-    def get_serialization_context(self, command_info: Any) -> Any:
-        return self._inner.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:
-        return self._inner.get_external_store_context(command_info)
+        return super().activate(act)

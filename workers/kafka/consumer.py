@@ -96,7 +96,7 @@ class TopicConsumer:
             await asyncio.wait({polling, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({polling}, timeout=2 * POLL_MS / 1000)
         except asyncio.CancelledError:
-            await self._abandon()
+            await self._release(lost=True)
             raise
         finally:
             # From here on nothing is read any more, so a poll may be cancelled.
@@ -224,31 +224,30 @@ class TopicConsumer:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._client.commit({self._tp(partition): offset for partition, offset in offsets.items()})
         except CommitFailedError:
-            self._tell(offsets, f"{self._subscription.group!r} has members that are not ours, and takes no commit")
+            self._note_failure(
+                offsets, f"{self._subscription.group!r} has members that are not ours, and takes no commit"
+            )
         except (KafkaError, IllegalStateError, TimeoutError) as error:
-            self._tell(offsets, repr(error))
+            self._note_failure(offsets, repr(error))
         else:
             assignment.committed(offsets)
             for partition in offsets:
                 self._counts[partition].errors.pop("commit", None)
 
-    def _tell(self, offsets: dict[int, int], reason: str) -> None:
+    def _note_failure(self, offsets: dict[int, int], reason: str) -> None:
         log.warning("%s did not commit %s: %s", self._subscription.id, offsets, reason)
         for partition in offsets:
             self._counts[partition].errors["commit"] = f"not committed: {reason}"
 
-    async def _release(self) -> None:
-        """Let go of the partitions, once: what was sent gets its time, then one commit."""
+    async def _release(self, *, lost: bool = False) -> None:
+        """Let go of the partitions, once: what was sent gets its time, then one commit. Neither if they are lost."""
         assignment, self._assignment = self._assignment, None
-        if assignment is not None:
-            await assignment.close(self._timing.drain)
+        if assignment is None:
+            return
+        await assignment.close(0 if lost else self._timing.drain)
+        if not lost:
             await self._commit(assignment, assignment.commits_left())
             self._report_progress(assignment)
-
-    async def _abandon(self) -> None:
-        assignment, self._assignment = self._assignment, None
-        if assignment is not None:
-            await assignment.close(0)
 
     def _report_now_and_then(self) -> None:
         if time.monotonic() >= self._report_at:

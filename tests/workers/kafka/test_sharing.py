@@ -7,6 +7,10 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
 from domain.inbox import Batch, Inbox
 from tests.eventually import eventually
 from tests.workers.kafka.conftest import Topics, subscription
@@ -88,27 +92,35 @@ def lag(*consumers: Running) -> int:
 
 
 async def test_a_consumer_that_is_given_up_for_lost_lets_go_at_once_and_commits_nothing(
-    broker: str, topics: Topics
+    broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await topics.make()
     sub = subscription(topic)
     await topics.write(topic, post("ann", 0))
     sink = RecordingSink()
+    commits: list[object] = []
+
+    async def refused(_: AIOKafkaConsumer, offsets: object) -> None:
+        commits.append(offsets)
+        raise KafkaError("not now")
+
     async with consuming(broker, sub, sink, timing=Timing(drain=600)) as lost:
         await lost.committed(1)
+        monkeypatch.setattr(AIOKafkaConsumer, "commit", refused)
         sink.held["bob"] = asyncio.Event()
-        await topics.write(topic, post("bob", 1), *(post("ann", n) for n in range(2, 20)))
-        await lost.until(lambda: sink.count() == 19 and lost.progress.in_flight == 1)
+        await topics.write(topic, *(post("ann", n) for n in range(1, 19)), post("bob", 19))
+        await lost.until(lambda: commits and sink.count() == 19 and lost.progress.in_flight == 1)
+        commits.clear()
         lost.task.cancel()
+    assert commits == [], "though one was due"
     assert set(sink.contents()) == {"ann"}
+    monkeypatch.undo()
     async with consuming(broker, sub, RecordingSink()) as next_one:
         await next_one.until(lambda: next_one.reported and next_one.progress.received >= 19)
 
 
-async def test_a_consumer_without_a_partition_waits_until_the_topic_has_one_for_it(broker: str, topics: Topics) -> None:
-    topic = await topics.make(partitions=1)
-    sink = RecordingSink()
-    sub = subscription(topic, consumers=2)
-    async with consuming(broker, sub, sink, member=1) as idle:
+async def test_a_consumer_without_a_partition_says_so_and_waits(broker: str, topics: Topics) -> None:
+    sub = subscription(await topics.make(partitions=1), consumers=2)
+    async with consuming(broker, sub, RecordingSink(), member=1) as idle:
         await idle.until(lambda: idle.reported)
         assert idle.progress.partitions == []

@@ -14,6 +14,7 @@ from devstack.stack import Stack
 from tests.chaos.faults import killer
 from tests.chaos.kafka_storm import Flow, all_arrived, compare, make_topic, produce, register, storm, subscribe
 from tests.chaos.stormy_stack import FULL, stormy_stack
+from tests.eventually import eventually
 
 
 @pytest.fixture
@@ -56,10 +57,14 @@ async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothin
 
 async def _subscribed(http: httpx.AsyncClient, flow: Flow, consumers: int) -> str:
     """Subscribe with this many consumers, as soon as those before have let go."""
-    while True:
+
+    async def subscribed() -> str | None:
         with suppress(httpx.HTTPStatusError):
             return await subscribe(http, flow, consumers=consumers)
-        await asyncio.sleep(0.1)
+        return None
+
+    subscription_id: str = await eventually(subscribed)
+    return subscription_id
 
 
 def test_the_comparison_finds_a_lost_a_doubled_and_a_misplaced_record() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.growth_plot import Line, draw
+from benchmarks.plot import Line, draw_growth
 from benchmarks.processes import cpu_by_name
 from benchmarks.records import location
 from benchmarks.rows import GOOD_TRIP, TASK
@@ -93,12 +93,15 @@ class Growth:
 
     async def _caller(self, series: Series, numbers: Iterator[int]) -> None:
         for number in numbers:
-            path, body = series.request(number)
+            await self._call(*series.request(number))
+
+    async def _call(self, path: str, body: Any) -> None:
+        while True:
             answer = await self._http.post(path, json=body)
-            while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                await asyncio.sleep(0.1)
-                answer = await self._http.post(path, json=body)
-            answer.raise_for_status()
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                answer.raise_for_status()
+                return
+            await asyncio.sleep(0.1)
 
     def _cpu(self) -> dict[str, float]:
         return cpu_by_name(self._stack.processes.pids())
@@ -116,11 +119,12 @@ async def measure(series: Sequence[Series], scale: float, console: Console) -> l
                 blocks.append(await growth.block(each, done, units))
                 done += units
                 _tell(console, blocks[-1])
+    more_workers = replace(series[0], title=f"{series[0].title}, by workers")
     for processes in WORKER_PROCESSES:
         async with benchmark_stack(SETTINGS, worker_processes=processes) as (stack, http):
             growth = Growth(stack, http, processes)
-            await growth.block(series[0], -1_000, 40)
-            blocks.append(await growth.block(series[0], 0, max(IN_FLIGHT, round(250 * scale))))
+            await growth.block(more_workers, -1_000, 40)
+            blocks.append(await growth.block(more_workers, 0, max(IN_FLIGHT, round(250 * scale))))
             _tell(console, blocks[-1])
     return blocks
 
@@ -154,9 +158,9 @@ def table(blocks: Sequence[Block]) -> Table:
 def lines(blocks: Sequence[Block]) -> list[Line]:
     """For the picture: by what was done, each series against its own first block."""
     drawn = []
-    for title in dict.fromkeys(block.series for block in blocks):
-        own = [block for block in blocks if block.series == title][: len(BLOCKS)]
-        drawn.append(Line(title, [b.done + b.units for b in own], [b.cpu_ms / own[0].cpu_ms for b in own]))
+    for series in SERIES:
+        own = [block for block in blocks if block.series == series.title]
+        drawn.append(Line(series.title, [b.done + b.units for b in own], [b.cpu_ms / own[0].cpu_ms for b in own]))
     return drawn
 
 
@@ -171,7 +175,7 @@ def main() -> None:
     console.print(table(blocks))
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps([asdict(block) for block in blocks], indent=1))
-    draw(lines(blocks), given.svg)
+    draw_growth(lines(blocks), given.svg)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The comparison as a picture: a bar per row and peer, to the right of one where ours is quicker."""
+"""Figures as pictures: SVG, the same bytes for the same figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,7 @@ class Bar:
 
 
 def draw(bars: Sequence[Bar], path: Path) -> None:
-    """Write an SVG, the same bytes for the same figures."""
-    mpl.rcParams["svg.hashsalt"] = "benchmark"
+    """The comparison: a bar per row and peer, to the right of one where ours is quicker."""
     figure = Figure(figsize=(9, 1.2 + _HEIGHT_PER_ROW_INCHES * len(bars)), layout="constrained")
     axes = figure.add_subplot()
     for offset, peer in enumerate(_COLOURS):
@@ -48,6 +47,37 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
     axes.set_xlabel("ours is so many times as quick (logarithmic)")
     legend = [Patch(color=colour, label=_NAMES[peer]) for peer, colour in _COLOURS.items()]
     figure.legend(handles=legend, loc="outside upper right", ncols=len(legend), frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a unit costs against what the first ones cost, by how many there were."""
+
+    title: str
+    units: Sequence[int]
+    ratios: Sequence[float]
+
+
+def draw_growth(lines: Sequence[Line], path: Path) -> None:
+    """One line each; level where what is done already costs nothing."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    for line in lines:
+        axes.plot(line.units, line.ratios, marker="o", label=line.title)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("units done")
+    axes.set_ylabel("CPU of a unit, first ones = 1")
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    mpl.rcParams["svg.hashsalt"] = "benchmark"
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})

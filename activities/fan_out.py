@@ -9,7 +9,9 @@ from domain.errors import SubtaskFailed
 from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
 
 REASON_LENGTH = 200
-SIDE_BY_SIDE = 20
+HEARTBEAT_SECONDS = 1.0
+"""Between two heartbeats, at least: what a lost worker did since the last is done again."""
+SIDE_BY_SIDE = 40
 """Subtasks that one batch runs at the same time."""
 
 
@@ -46,9 +48,8 @@ class FanOutActivities:
                     raise
                 except Exception as error:
                     errors.append(error)
-                else:
-                    activity.heartbeat(list(finished.values()))
 
+        telling = asyncio.create_task(_tell(finished))
         try:
             async with asyncio.TaskGroup() as group:
                 for index, subtask in enumerate(batch.subtasks, batch.first):
@@ -56,6 +57,10 @@ class FanOutActivities:
                         group.create_task(run(index, subtask))
         except* SubtaskFailed as failures:
             errors[:] = [failures.exceptions[0]]
+        finally:
+            telling.cancel()
+            if len(finished) < len(batch.subtasks):
+                activity.heartbeat(list(finished.values()))
         if errors:
             raise errors[0]
         return [finished[index] for index in sorted(finished)]
@@ -82,6 +87,16 @@ def _is_final(failure: Exception) -> bool:
 def _reason(failure: Exception) -> str:
     reason = failure.message if isinstance(failure, SubtaskFailed) else str(failure) or type(failure).__name__
     return reason[:REASON_LENGTH]
+
+
+async def _tell(finished: dict[int, SubtaskOutcome]) -> None:
+    """Heartbeat what is done, when there is more of it; a batch that is quickly done has none."""
+    told = len(finished)
+    while True:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        if len(finished) > told:
+            told = len(finished)
+            activity.heartbeat(list(finished.values()))
 
 
 def _finished_before() -> dict[int, SubtaskOutcome]:

@@ -11,16 +11,17 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.table import Table
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from benchmarks.histories import Histories, histories_of
 from benchmarks.hot_key import SIDE_BY_SIDE, HotKey
 from benchmarks.kafka import GIVE_UP_AFTER_SECONDS
 from benchmarks.records import location
@@ -36,6 +37,8 @@ from workflows.backpressure import KeyBusy
 from workflows.entities import entities
 from workflows.entity import Entity
 
+TRACKERS_A_ROUND = 1_000
+"""Opened, and waited for until each has its timer, before the next."""
 MAX_EVENTS, MAX_BYTES, MAX_SIGNALS = 51_200, 50 * 1024 * 1024, 10_000
 State = dict[str, Any]
 SETTINGS = {"MODERATION_POLL_INTERVAL": "PT0.1S", "SIMULATED_WORK": "PT0.02S"}
@@ -47,18 +50,6 @@ class Plan:
 
     trackers: int
     hot: int
-
-
-@dataclass(frozen=True)
-class Histories:
-    """The runs of some executions, each figure of the run that has most of it."""
-
-    runs: int = 0
-    events: int = 0
-    bytes: int = 0
-    signals: int = 0
-    carried_bytes: int = 0
-    """What a run handed to the next."""
 
 
 @dataclass(frozen=True)
@@ -204,19 +195,30 @@ class Limits:
             async with room:
                 await self._send(entity, f"{run}-{number}", "onPaymentFailure", [payment_event(number)])
 
-        for first in range(0, trackers, 1_000):
-            await asyncio.gather(*map(open_one, range(first, min(first + 1_000, trackers))))
         query = f"PatternStatus = 'REMINDING' AND ExecutionStatus = 'Running' AND PatternKey STARTS_WITH '{run}-'"
 
-        async def all_remind() -> bool:
-            return (await self._client.count_workflows(query)).count == trackers
+        async def remind(wanted: int) -> bool:
+            return (await self._client.count_workflows(query)).count == wanted
 
-        counted = await eventually(all_remind)
+        counted, rates = True, list[float]()
+        for first in range(0, trackers, TRACKERS_A_ROUND):
+            following = min(first + TRACKERS_A_ROUND, trackers)
+            began = time.perf_counter()
+            await asyncio.gather(*map(open_one, range(first, following)))
+            counted = await eventually(partial(remind, following))
+            if not counted:
+                break
+            rates.append((following - first) / (time.perf_counter() - began))
+            self._console.print(f"  {following:,} trackers are open, {rates[-1]:.0f}/s")
         sample = range(0, trackers, max(1, trackers // 20))
         states = [await self._until(f"/PaymentTracker/{run}-{n}", lambda s: s["remindersSent"] == 1) for n in sample]
         wait = all(state["nextActionAt"] for state in states)
         histories = await self._of(*(PAYMENT_TRACKER.execution_id(f"{run}-{number}") for number in sample))
-        return check(counted and wait, "some are missing"), histories
+        speed = f", {rates[0]:.0f}/s at first, {rates[-1]:.0f}/s at last" if rates else ""
+        return check(counted and wait, "some are missing") + speed, histories
+
+    async def _of(self, *workflow_ids: str) -> Histories:
+        return await histories_of(self._client, *workflow_ids)
 
     async def _send(self, entity: Entity, key: str, handler: str, bodies: Iterable[Payload]) -> None:
         batch = Batch[Any](messages=[Message[Payload](id=uuid.uuid4().hex, body=body) for body in bodies])
@@ -238,30 +240,6 @@ class Limits:
 
         await eventually(fulfilled)
         return state
-
-    async def _of(self, *workflow_ids: str) -> Histories:
-        """Look at every run of these executions."""
-        found = Histories()
-        for workflow_id in workflow_ids:
-            first = (await self._client.get_workflow_handle(workflow_id).fetch_history()).events[0]
-            run_id = first.workflow_execution_started_event_attributes.first_execution_run_id
-            while run_id:
-                found, run_id = await self._with_run(found, workflow_id, run_id)
-        return found
-
-    async def _with_run(self, found: Histories, workflow_id: str, run_id: str) -> tuple[Histories, str]:
-        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-        events = (await handle.fetch_history()).events
-        signals = sum(e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED for e in events)
-        continued = events[-1].workflow_execution_continued_as_new_event_attributes
-        size = (await handle.describe()).raw_description.workflow_execution_info.history_size_bytes
-        return Histories(
-            runs=found.runs + 1,
-            events=max(found.events, len(events)),
-            bytes=max(found.bytes, size),
-            signals=max(found.signals, signals),
-            carried_bytes=max(found.carried_bytes, continued.input.ByteSize()),
-        ), continued.new_execution_run_id
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> bool:

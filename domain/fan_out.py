@@ -11,7 +11,7 @@ from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
 """Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
-SMALLEST_SHARE = 50
+SMALLEST_SHARE = 100
 """Subtasks that an activity has at least, once it has more than one: an activity costs some ten milliseconds."""
 
 MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024

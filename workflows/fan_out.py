@@ -1,10 +1,10 @@
 """Parallelizing work: fan out, run within bounds, gather in order.
 
-    job ─► batches ─► at most 50 activities at a time, 20 subtasks in each ─► "a: DONE, b: DONE, ..."
+    job ─► batches ─► at most 50 activities at a time, 40 subtasks in each ─► "a: DONE, b: DONE, ..."
 
-Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out, at least 50 to an activity
-and to 100 activities at most, so that the history of a job with 10,000 subtasks stays under 400 events. An
-activity that is cut off continues where its heartbeat says it was.
+Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out, 100 to an activity, so that
+the history of a job with 10,000 subtasks stays under 400 events. An activity that is cut off continues where its
+heartbeat says it was.
 """
 
 import asyncio
@@ -101,8 +101,10 @@ class FanOutWorker:
 
 def _batches(job: Job) -> list[SubtaskBatch]:
     job_id = workflow.info().workflow_id
-    # Jobs that are open from before have a hundred batches, however small.
-    return batches(job_id, job) if workflow.patched("shares-of-fifty") else batches(job_id, job, smallest_share=1)
+    if workflow.patched("shares-of-a-hundred"):
+        return batches(job_id, job)
+    # Jobs that are open from before have smaller shares: fifty at least, or a hundred of them, however small.
+    return batches(job_id, job, smallest_share=50 if workflow.patched("shares-of-fifty") else 1)
 
 
 def _summary(batch: SubtaskBatch) -> str:

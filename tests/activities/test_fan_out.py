@@ -8,6 +8,7 @@ import pytest
 from temporalio.common import RetryPolicy
 from temporalio.testing import ActivityEnvironment
 
+from activities import fan_out
 from activities.fan_out import SIDE_BY_SIDE, FanOutActivities
 from domain.errors import SubtaskFailed
 from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
@@ -55,11 +56,11 @@ async def test_outcomes_are_in_the_batchs_order_whatever_ends_first(
     assert [outcome.index for outcome in await running] == [0, 1, 2]
 
 
-async def test_a_batch_runs_twenty_subtasks_at_a_time(environment: ActivityEnvironment, subtasks: FakeSubtasks) -> None:
+async def test_a_batch_runs_forty_subtasks_at_a_time(environment: ActivityEnvironment, subtasks: FakeSubtasks) -> None:
     names = [str(number) for number in range(100)]
     outcomes = await environment.run(FanOutActivities(subtasks).run_batch, batch_of(*names))
     assert len(outcomes) == 100
-    assert subtasks.most_running == SIDE_BY_SIDE == 20
+    assert subtasks.most_running == SIDE_BY_SIDE == 40
 
 
 async def test_indexes_and_keys_are_the_jobs(environment: ActivityEnvironment, subtasks: FakeSubtasks) -> None:
@@ -87,11 +88,40 @@ async def test_in_a_job_that_stops_it_ends_the_others_and_is_raised_itself(
     assert subtasks.cancelled == ["a"]
 
 
-async def test_every_subtask_that_ends_is_in_the_heartbeat(
+async def test_while_others_run_the_heartbeat_says_what_is_done(
+    environment: ActivityEnvironment,
+    subtasks: FakeSubtasks,
+    heartbeats: list[list[SubtaskOutcome]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fan_out, "HEARTBEAT_SECONDS", 0.01)
+    subtasks.gates["b"] = Gate()
+    subtasks.gates["b"].close()
+    running = asyncio.create_task(environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b", "c")))
+    await eventually(lambda: [[o.index for o in outcomes] for outcomes in heartbeats] == [[0, 2]])
+    subtasks.gates["b"].open()
+    await running
+    assert len(heartbeats) == 1
+
+
+async def test_a_batch_that_is_quickly_done_needs_no_heartbeat(
     environment: ActivityEnvironment, subtasks: FakeSubtasks, heartbeats: list[list[SubtaskOutcome]]
 ) -> None:
     await environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b", "c"))
-    assert [len(outcomes) for outcomes in heartbeats] == [1, 2, 3]
+    assert heartbeats == []
+
+
+async def test_a_batch_that_is_cut_off_says_what_is_done(
+    environment: ActivityEnvironment, subtasks: FakeSubtasks, heartbeats: list[list[SubtaskOutcome]]
+) -> None:
+    subtasks.gates["b"] = Gate()
+    subtasks.gates["b"].close()
+    running = asyncio.create_task(environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b")))
+    await eventually(lambda: subtasks.ended == ["a"])
+    environment.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [outcome.index for outcome in heartbeats[-1]] == [0]
 
 
 async def test_an_attempt_skips_what_the_heartbeat_says_is_done(

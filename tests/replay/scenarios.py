@@ -127,6 +127,11 @@ async def fanned_out_wide(environment: WorkflowEnvironment) -> Handles:
     return await _fan_out(environment, Job(description=",".join(names)), failing=names[::10])
 
 
+async def fanned_out_in_fifties(environment: WorkflowEnvironment) -> Handles:
+    """As wide, recorded when an activity had fifty subtasks."""
+    return await fanned_out_wide(environment)
+
+
 async def fanned_out_stopped(environment: WorkflowEnvironment) -> Handles:
     """A job that stops at its first failure, with others under way and more that never begin."""
     names = [f"s{number}" for number in range(80)]
@@ -211,6 +216,7 @@ ALL = (
     tracked,
     fanned_out,
     fanned_out_wide,
+    fanned_out_in_fifties,
     fanned_out_stopped,
     fed,
     joined,

@@ -22,8 +22,8 @@ from domain.patterns import PACKAGE_TRACKER, USER_FEED
 
 FIRST, MOST = 200, 200_000
 """Records."""
-LONG_ENOUGH = 0.5
-"""Of the time that a row loads a system."""
+SHORTEST_GROWTH, LONGEST_GROWTH = 3.0, 8.0
+"""From one number to the next."""
 WATCHED = 20
 """Keys, the last ones written, whose state tells that all is done; afterwards all are checked."""
 GIVE_UP_AFTER_SECONDS = 120
@@ -59,9 +59,9 @@ async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]], fi
     records = first
     while True:
         measured = await send(records)
-        if measured.seconds >= session.seconds * LONG_ENOUGH or records == MOST:
+        if measured.seconds >= session.seconds or records == MOST:
             return measured
-        growth = max(2.0, min(8.0, session.seconds / measured.seconds))
+        growth = max(SHORTEST_GROWTH, min(LONGEST_GROWTH, session.seconds / measured.seconds))
         records = min(MOST, int(records * growth))
 
 

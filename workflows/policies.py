@@ -54,7 +54,7 @@ class HeartbeatPolicy(Policy):
 
 
 SUBTASKS = HeartbeatPolicy(
-    # A batch is up to 100 subtasks, 20 at a time; five attempts, each of which keeps what is done.
+    # A batch is up to 100 subtasks, 40 at a time; five attempts, each of which keeps what is done.
     start_to_close_timeout=timedelta(minutes=30),
     schedule_to_close_timeout=timedelta(hours=3),
     # The longest that a subtask may go without finishing; a lost worker is noticed after this.

@@ -150,6 +150,7 @@ def temporal_problem(error: RPCError) -> Problem:
     if error.status is RPCStatusCode.INVALID_ARGUMENT and _FULL in error.message.lower():
         return _key_busy()
     if error.status in _AWAY or any(words in error.message for words in _MAY_PASS):
+        log.warning("Temporal did not answer in time: %s: %s", error.status.name, error.message)
         return _temporal_away()
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out.")

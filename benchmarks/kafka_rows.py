@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from http import HTTPStatus
 
 import aiohttp
 
@@ -112,6 +113,8 @@ class Packages:
     async def _is_shown(self, http: aiohttp.ClientSession, number: int) -> bool:
         path = f"/PackageTracker/{self._prefix}-{number % self._keys}/getPackageInfo"
         async with http.get(path) as answer:
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:  # a thousand keys are before it: come again
+                return False
             answer.raise_for_status()
             return f"Mountain Road {number}," in await answer.text()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, ListTaskQueuePartitionsRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from devstack.data_folder import DataFolder
@@ -50,6 +51,15 @@ async def test_temporal_has_its_web_ui_and_keeps_what_has_ended_for_a_week(tmp_p
         assert namespace.config.workflow_execution_retention_ttl.ToTimedelta() == RETENTION
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"http://{HOST}:{ports.ui}/")).status_code == httpx.codes.OK
+
+
+async def test_a_task_queue_is_in_one_piece_so_that_no_task_waits_where_nobody_polls(tmp_path: Path) -> None:
+    async with running("temporal", data=tmp_path) as (_, ports):
+        client = await Client.connect(f"{HOST}:{ports.temporal}")
+        queue = ListTaskQueuePartitionsRequest(namespace="default", task_queue=TaskQueue(name=BOOKING.task_queue))
+        partitions = await client.workflow_service.list_task_queue_partitions(queue)
+        assert len(partitions.workflow_task_queue_partitions) == 1
+        assert len(partitions.activity_task_queue_partitions) == 1
 
 
 async def test_the_broker_has_the_topics_and_their_dead_letters_after_each_start(tmp_path: Path) -> None:

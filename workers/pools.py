@@ -27,9 +27,13 @@ from workflows.payment_tracker import PaymentTracker
 from workflows.subscription import SubscriptionWorkflow
 from workflows.user_feed import UserFeed
 
-CONCURRENT_WORKFLOW_TASKS = 8
+CONCURRENT_WORKFLOW_TASKS = 24
 """Workflow code takes turns on one processor, however many tasks there are. Of a hundred at a time each can take longer
 than the two seconds that the SDK gives it; then it counts as deadlocked and is done again, and a flood never ends."""
+
+WORKFLOW_TASK_POLLS = PollerBehaviorAutoscaling(maximum=8, initial=4)
+"""Two queues are polled, the shared one and the worker's own, and every poll that waits holds a place for its task.
+Polls must leave places over: where they can hold them all, a query waits until one of them comes back empty."""
 
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 """A cancellation reaches an activity with its heartbeat; by default they are sent up to 60 s apart."""
@@ -52,7 +56,7 @@ class Pool:
             activities=activity_methods(self.activities(systems)) if self.activities else [],
             max_concurrent_activities=self.concurrent_activities,
             max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
-            workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+            workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             workflow_runner=QuickSandbox(),
             graceful_shutdown_timeout=graceful_shutdown,

@@ -1,11 +1,31 @@
 """What a user's feed does: store posts, wait for moderation, publish."""
 
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
 from typing import Protocol
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.user_feed import Draft, Drafts, ModerationCheck, PostRef, PostStatus, Verdict
+from domain.user_feed import (
+    Decisions,
+    Draft,
+    Drafts,
+    ModerationCheck,
+    PostRef,
+    PostStatus,
+    PostsToModerate,
+    Verdict,
+)
+
+MESSAGES = {
+    PostStatus.PUBLISHED: ("Updating user feed for user %(user)s with post %(post)s%(about)s", logging.INFO),
+    PostStatus.REJECTED: ("Post %(post)s of user %(user)s was rejected%(about)s", logging.INFO),
+    PostStatus.IN_REVIEW: ("Post %(post)s of user %(user)s waits for a person's review%(about)s", logging.WARNING),
+}
+"""What the log says of a post that is finished, and how loud."""
 
 
 class Posts(Protocol):
@@ -14,18 +34,21 @@ class Posts(Protocol):
     async def create(self, user: str, drafts: list[Draft]) -> None:
         """Store posts, in the order given."""
 
-    async def publish(self, user: str, post_id: str) -> None:
-        """Append a post to its user's feed."""
+    async def publish(self, user: str, post_ids: list[str]) -> None:
+        """Append posts to their user's feed, in the order given."""
 
-    async def set_status(self, post_id: str, status: PostStatus) -> None:
-        """Record what became of a post that is not published."""
+    async def set_status(self, post_ids: list[str], status: PostStatus) -> None:
+        """Record what became of posts that are not published."""
 
 
 class Moderation(Protocol):
     """A content moderation service."""
 
-    async def verdict(self, user: str, post_id: str) -> Verdict:
-        """Ask for the verdict on a post; the first question submits it."""
+    async def ask(self, user: str, post_ids: list[str]) -> Mapping[str, Verdict]:
+        """Ask about posts; the first question about a post submits it. Returns the verdicts that there are.
+
+        A post that could not be asked about is one without a verdict: it must not hold up those before it.
+        """
 
 
 class UserFeedActivities:
@@ -42,46 +65,77 @@ class UserFeedActivities:
             activity.logger.info("Creating post %s for user %s%s", draft.id, drafts.user, _about(draft.origin))
 
     @activity.defn
-    async def await_moderation(self, check: ModerationCheck) -> Verdict:
-        """Return the verdict; as long as there is none, ask Temporal for another attempt after the poll interval.
+    async def await_verdicts(self, waiting: PostsToModerate) -> list[Verdict]:
+        """Return the verdict on each post, `PENDING` on those that have none yet.
 
-        Polling by retry leaves one event in the history however long it takes.
+        As long as the first has none, ask Temporal for another attempt after the poll interval: polling by retry
+        leaves one activity in the history however long it takes.
         """
-        verdict = await self._moderation.verdict(check.user, check.post_id)
-        if verdict is Verdict.PENDING:
-            activity.logger.info(
-                "Content moderation for post %s is still pending... Will check again in %g seconds%s",
-                check.post_id,
-                check.poll_interval.total_seconds(),
-                _about(check.origin),
-            )
-            raise ApplicationError(
-                "Moderation is pending.",
-                type="ModerationPending",
-                next_retry_delay=check.poll_interval,
-                category=ApplicationErrorCategory.BENIGN,
-            )
-        activity.logger.info("Content moderation for post %s is done%s", check.post_id, _about(check.origin))
-        return verdict
+        user = waiting.posts[0].user
+        found = await self._moderation.ask(user, [post.post_id for post in waiting.posts])
+        if waiting.posts[0].post_id not in found:
+            for post in waiting.posts:
+                if post.post_id not in found:
+                    _log_pending(post, waiting.poll_interval)
+            raise _moderation_pending(waiting.poll_interval)
+        for post in waiting.posts:
+            if post.post_id in found:
+                activity.logger.info("Content moderation for post %s is done%s", post.post_id, _about(post.origin))
+        return [found.get(post.post_id, Verdict.PENDING) for post in waiting.posts]
+
+    @activity.defn
+    async def finish_posts(self, finished: Decisions) -> None:
+        """Publish each post or record what else became of it, in their order."""
+        for status, decisions in groupby(finished.decisions, lambda decision: decision.status):
+            await self._finish(status, list(decisions))
 
     @activity.defn
     async def publish(self, post: PostRef) -> None:
-        await self._posts.publish(post.user, post.post_id)
-        activity.logger.info(
-            "Updating user feed for user %s with post %s%s", post.user, post.post_id, _about(post.origin)
-        )
+        await self._finish(PostStatus.PUBLISHED, [post])
 
     @activity.defn
     async def reject(self, post: PostRef) -> None:
-        await self._posts.set_status(post.post_id, PostStatus.REJECTED)
-        activity.logger.info("Post %s of user %s was rejected%s", post.post_id, post.user, _about(post.origin))
+        await self._finish(PostStatus.REJECTED, [post])
 
     @activity.defn
     async def send_to_review(self, post: PostRef) -> None:
-        await self._posts.set_status(post.post_id, PostStatus.IN_REVIEW)
-        activity.logger.warning(
-            "Post %s of user %s waits for a person's review%s", post.post_id, post.user, _about(post.origin)
-        )
+        await self._finish(PostStatus.IN_REVIEW, [post])
+
+    async def _finish(self, status: PostStatus, posts: Sequence[PostRef]) -> None:
+        post_ids = [post.post_id for post in posts]
+        if status is PostStatus.PUBLISHED:
+            await self._posts.publish(posts[0].user, post_ids)
+        else:
+            await self._posts.set_status(post_ids, status)
+        message, level = MESSAGES[status]
+        for post in posts:
+            what = {"post": post.post_id, "user": post.user, "about": _about(post.origin)}
+            activity.logger.log(level, message, what)
+
+    @activity.defn
+    async def await_moderation(self, check: ModerationCheck) -> Verdict:
+        """Return the verdict on one post: for feeds that began before `moderation-side-by-side`."""
+        post = PostRef(user=check.user, post_id=check.post_id, origin=check.origin)
+        [verdict] = await self.await_verdicts(PostsToModerate(posts=[post], poll_interval=check.poll_interval))
+        return verdict
+
+
+def _log_pending(post: PostRef, poll_interval: timedelta) -> None:
+    activity.logger.info(
+        "Content moderation for post %s is still pending... Will check again in %g seconds%s",
+        post.post_id,
+        poll_interval.total_seconds(),
+        _about(post.origin),
+    )
+
+
+def _moderation_pending(poll_interval: timedelta) -> ApplicationError:
+    return ApplicationError(
+        "Moderation is pending.",
+        type="ModerationPending",
+        next_retry_delay=poll_interval,
+        category=ApplicationErrorCategory.BENIGN,
+    )
 
 
 def _about(origin: str) -> str:

@@ -1,18 +1,26 @@
 """Transactional event processing: posts of one user, moderated and published one after the other."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from itertools import takewhile
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from domain.inbox import OmitEmpty, origin
-from domain.payload import Payload
+from domain.inbox import Inbox, OmitEmpty, origin
+from domain.payload import Payload, encoded_bytes
 
 Origin = Annotated[str, OmitEmpty]
 """Names in log lines the message that a step is about: see `domain.inbox.origin`."""
 
 MAX_CONTENT_LENGTH = 10_000
+POSTS_IN_MODERATION = 20
+"""Posts of a user that moderation is asked about side by side, and that one activity finishes."""
+POSTS_PER_STORE = 50
+"""Posts that one activity stores."""
+BYTES_PER_STORE = 1_500_000
+"""Of posts that one activity stores. Fifty of the longest posts have up to 3.3 MB: more than a payload takes."""
 RECENT_POSTS = 20
 """Posts that the feed's state shows; the database has them all."""
 
@@ -60,13 +68,30 @@ class PostRef(Payload):
     origin: Origin = ""
 
 
+class PostsToModerate(Payload):
+    """Poll the moderation of a user's next posts every `poll_interval`, until the first of them has a verdict."""
+
+    posts: list[PostRef]
+    poll_interval: timedelta
+
+
 class ModerationCheck(Payload):
-    """Poll the moderation of a post every `poll_interval`."""
+    """Poll the moderation of a post every `poll_interval`: as feeds did before `moderation-side-by-side`."""
 
     user: str
     post_id: str
     poll_interval: timedelta
     origin: Origin = ""
+
+
+class Decision(PostRef):
+    status: PostStatus
+
+
+class Decisions(Payload):
+    """What becomes of a user's next posts, in their order."""
+
+    decisions: list[Decision]
 
 
 class PostOutcome(Payload):
@@ -83,10 +108,57 @@ class PendingPost(Payload):
     review_at: datetime | None = None
     """When moderation has taken too long; set when the post's turn comes."""
     trace: Annotated[str | None, OmitEmpty] = None
+    verdict: Annotated[Verdict | None, OmitEmpty] = None
+    """Moderation's, or `PENDING` once it has taken too long; it takes effect when the post's turn comes."""
 
     @property
     def origin(self) -> str:
         return origin(self.message_id, self.trace)
+
+
+class FeedMemory(BaseModel):
+    """What a feed carries through continue-as-new. The queue has the oldest post first."""
+
+    inbox: Inbox = Inbox()
+    queue: list[PendingPost] = []
+    in_review: list[str] = []
+    recent: list[PostOutcome] = []
+    published: int = 0
+    rejected: int = 0
+
+    def storable(self) -> list[PendingPost]:
+        """The next posts to store, as many as fit into one payload."""
+        new: list[PendingPost] = []
+        size = 0
+        for pending in self.queue:
+            if pending.draft:
+                size += encoded_bytes(pending.draft)
+                if len(new) == POSTS_PER_STORE or size > BYTES_PER_STORE:
+                    break
+                new.append(pending)
+        return new
+
+    def undecided(self) -> list[PendingPost]:
+        """The posts that moderation is to be asked about."""
+        return [post for post in self.queue[:POSTS_IN_MODERATION] if post.draft is None and post.verdict is None]
+
+    def decided(self) -> list[tuple[PendingPost, Verdict]]:
+        """The posts whose turn it is and that have a verdict, up to the first that has none."""
+        posts = takewhile(lambda post: post.verdict is not None, self.queue[:POSTS_IN_MODERATION])
+        return [(post, post.verdict) for post in posts if post.verdict]
+
+    def update(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change fields of posts in the queue, by their ID."""
+        self.queue[:] = [
+            post.model_copy(update=changes[post.post_id]) if post.post_id in changes else post for post in self.queue
+        ]
+
+    def count(self, outcome: PostOutcome) -> None:
+        self.recent[:] = [*self.recent, outcome][-RECENT_POSTS:]
+        self.published += outcome.status is PostStatus.PUBLISHED
+        self.rejected += outcome.status is PostStatus.REJECTED
+        if outcome.status is PostStatus.IN_REVIEW:
+            self.in_review.append(outcome.post_id)
 
 
 class Review(Payload):

@@ -3,7 +3,7 @@
 Every write is idempotent by its key, and a cancellation leaves a tombstone: a row that says "this key is spent".
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,12 +158,25 @@ class Database:
         self, connection: AsyncConnection, table: type[Table], *, unique: str | None = None, **values: Any
     ) -> bool:
         """Insert a row unless one with its primary key, or the column `unique`, is there; return whether it was."""
+        inserted = await connection.execute(self._insert_once(table, unique).values(_storable(values)))
+        return inserted.rowcount == 1
+
+    async def insert_each_once(
+        self,
+        connection: AsyncConnection,
+        table: type[Table],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        unique: str | None = None,
+    ) -> None:
+        """Insert those rows, by names of columns, that are not there, in their order."""
+        if storable := [_storable(row) for row in rows]:
+            await connection.execute(self._insert_once(table, unique), storable)
+
+    def _insert_once(self, table: type[Table], unique: str | None) -> sqlite.Insert | postgresql.Insert:
         key = [unique] if unique else [column.name for column in table.__table__.primary_key]
         insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        storable = {name: without_nul(value) for name, value in values.items()}
-        statement = insert(table).values(storable).on_conflict_do_nothing(index_elements=key)
-        inserted = await connection.execute(statement)
-        return inserted.rowcount == 1
+        return insert(table).on_conflict_do_nothing(index_elements=key)
 
     async def check(self) -> None:
         """Raises `SQLAlchemyError` or `OSError` if the database does not answer."""
@@ -172,6 +185,10 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: without_nul(value) for name, value in row.items()}
 
 
 def without_nul(value: Any) -> Any:

@@ -19,17 +19,22 @@ class SimulatedModeration:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def verdict(self, user: str, post_id: str) -> Verdict:
+    async def ask(self, user: str, post_ids: list[str]) -> dict[str, Verdict]:
         async with self._database.transaction() as connection:
-            await self._database.insert_once(connection, ModerationCases, post_id=post_id, user=user, checks=0)
-            case = ModerationCases.post_id == post_id
-            count = update(ModerationCases).where(case).values(checks=ModerationCases.checks + 1)
-            checks = (await connection.execute(count.returning(ModerationCases.checks))).scalar_one()
+            cases = ({"post_id": post_id, "user": user, "checks": 0} for post_id in post_ids)
+            await self._database.insert_each_once(connection, ModerationCases, cases)
+            count = update(ModerationCases).where(ModerationCases.post_id.in_(post_ids))
+            await connection.execute(count.values(checks=ModerationCases.checks + 1))
             held = (await connection.execute(select(ModerationHolds).where(ModerationHolds.user == user))).first()
-            content = (await connection.execute(select(Posts.content).where(Posts.id == post_id))).scalar_one()
-        if held is not None or checks <= zlib.crc32(post_id.encode()) % (MOST_PENDING_ANSWERS + 1):
-            return Verdict.PENDING
-        return Verdict.REJECTED if "spam" in content.lower() else Verdict.APPROVED
+            asked = (
+                select(Posts.id, Posts.content, ModerationCases.checks)
+                .join(ModerationCases, ModerationCases.post_id == Posts.id)
+                .where(Posts.id.in_(post_ids))
+            )
+            posts = (await connection.execute(asked)).all()
+        if held is not None:
+            return {}
+        return {post.id: _verdict(post.content) for post in posts if post.checks > _pending_answers(post.id)}
 
     async def hold(self, user: str) -> None:
         async with self._database.transaction() as connection:
@@ -38,3 +43,11 @@ class SimulatedModeration:
     async def release(self, user: str) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(delete(ModerationHolds).where(ModerationHolds.user == user))
+
+
+def _pending_answers(post_id: str) -> int:
+    return zlib.crc32(post_id.encode()) % (MOST_PENDING_ANSWERS + 1)
+
+
+def _verdict(content: str) -> Verdict:
+    return Verdict.REJECTED if "spam" in content.lower() else Verdict.APPROVED

@@ -1,6 +1,6 @@
 """Posts and feeds."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Update, func, select, update
 
 from domain.user_feed import Draft, PostStatus
 from infra.database import Database, FeedEntries, Posts
@@ -14,30 +14,36 @@ class PostStore:
 
     async def create(self, user: str, drafts: list[Draft]) -> None:
         async with self._database.transaction() as connection:
-            for draft in drafts:
-                await self._database.insert_once(
-                    connection,
-                    Posts,
-                    unique="id",
-                    id=draft.id,
-                    user=user,
-                    content=draft.post.content,
-                    details=draft.post.metadata,
-                    status=PostStatus.PENDING,
-                )
+            rows = (
+                {
+                    "id": draft.id,
+                    "user": user,
+                    "content": draft.post.content,
+                    "metadata": draft.post.metadata,
+                    "status": PostStatus.PENDING,
+                }
+                for draft in drafts
+            )
+            await self._database.insert_each_once(connection, Posts, rows, unique="id")
 
-    async def publish(self, user: str, post_id: str) -> None:
-        """Two posts of a user get two positions: the user's first post is the lock."""
+    async def publish(self, user: str, post_ids: list[str]) -> None:
+        """In the order given. Two posts of a user get two positions: the user's first post is the lock."""
         lock = select(Posts.id).where(Posts.user == user).order_by(Posts.sequence).limit(1).with_for_update()
         last = select(func.coalesce(func.max(FeedEntries.position), 0)).where(FeedEntries.user == user)
+        known = select(FeedEntries.post_id).where(FeedEntries.post_id.in_(post_ids))
         async with self._database.transaction() as connection:
             await connection.execute(lock)
-            position = (await connection.execute(last)).scalar_one() + 1
-            await self._database.insert_once(
-                connection, FeedEntries, unique="post_id", user=user, position=position, post_id=post_id
-            )
-            await connection.execute(update(Posts).where(Posts.id == post_id).values(status=PostStatus.PUBLISHED))
+            position = (await connection.execute(last)).scalar_one()
+            there = set((await connection.execute(known)).scalars())
+            new = [post_id for post_id in dict.fromkeys(post_ids) if post_id not in there]
+            entries = ({"user": user, "position": n, "post_id": i} for n, i in enumerate(new, position + 1))
+            await self._database.insert_each_once(connection, FeedEntries, entries, unique="post_id")
+            await connection.execute(_with_status(post_ids, PostStatus.PUBLISHED))
 
-    async def set_status(self, post_id: str, status: PostStatus) -> None:
+    async def set_status(self, post_ids: list[str], status: PostStatus) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(update(Posts).where(Posts.id == post_id).values(status=status))
+            await connection.execute(_with_status(post_ids, status))
+
+
+def _with_status(post_ids: list[str], status: PostStatus) -> Update:
+    return update(Posts).where(Posts.id.in_(post_ids)).values(status=status)

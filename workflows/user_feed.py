@@ -1,30 +1,33 @@
 """Transactional event processing: one queue per user, so that a slow user delays nobody else.
 
     posts_received ─► queue ─► store ─► wait for moderation ─► publish | reject | hand to a person
-                        └── one post at a time, in the order received
+                                        └── of the next 20     └── in the order received
 
-All waiting posts are stored with one activity; from then on the queue holds only their IDs. Moderation is polled by
-the retries of one activity, and bounded: a post that is not decided in time goes to human review, and the
-next one takes its turn.
+All waiting posts are stored with one activity; from then on the queue holds only their IDs. Moderation is asked about
+the next posts side by side, by the retries of one activity until the first of them is decided; a verdict takes effect
+when those before it have. It is bounded: a post that is not decided in time of its turn goes to human review, and
+the next one takes its turn.
 """
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
-from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
-    from domain.inbox import Batch, Inbox, Receipt
+    from domain.inbox import Batch, Receipt
     from domain.patterns import USER_FEED
-    from domain.payload import Payload, encoded_bytes
+    from domain.payload import Payload
     from domain.user_feed import (
-        RECENT_POSTS,
+        Decision,
+        Decisions,
         Draft,
         Drafts,
+        FeedMemory,
         FeedState,
         ModerationCheck,
         ModerationPlan,
@@ -32,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         PostOutcome,
         PostRef,
         PostStatus,
+        PostsToModerate,
         Review,
         SocialMediaPost,
         Verdict,
@@ -41,25 +45,16 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity, Handler
     from workflows.search_attributes import STATUS
 
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 PostActivity = Callable[[UserFeedActivities, PostRef], Awaitable[None]]
-POSTS_PER_STORE = 50
-"""Posts that one activity stores."""
-BYTES_PER_STORE = 1_500_000
-"""Of posts that one activity stores. Fifty of the longest posts have up to 3.3 MB: more than a payload takes."""
-
+STATUS_AFTER = {
+    Verdict.APPROVED: PostStatus.PUBLISHED,
+    Verdict.REJECTED: PostStatus.REJECTED,
+    Verdict.PENDING: PostStatus.IN_REVIEW,
+}
 POSTS_WAITING = 1_000
 """Posts in the queue from which on senders have to wait: what a run carries fits into one payload."""
-
-
-class FeedMemory(BaseModel):
-    """What a feed carries through continue-as-new."""
-
-    inbox: Inbox = Inbox()
-    queue: list[PendingPost] = []
-    in_review: list[str] = []
-    recent: list[PostOutcome] = []
-    published: int = 0
-    rejected: int = 0
 
 
 class FeedStart(Payload):
@@ -70,7 +65,7 @@ class FeedStart(Payload):
 
 @workflow.defn(name="UserFeed")
 class UserFeed:
-    """One user's posts, each moderated and published before the next one's turn.
+    """One user's posts, each finished before the next one's turn.
 
     Signal: posts_received. Queries: state, receipt. Update: review_post, by a person.
     """
@@ -90,12 +85,12 @@ class UserFeed:
             await workflow.wait_condition(lambda: bool(self._queue) or self._must_continue_as_new())
             if self._queue:
                 await self._store_new_posts()
-                await self._take_turn(self._queue[0])
+                await self._take_turn()
             if self._must_continue_as_new():
                 await self._continue_as_new()
 
     async def _store_new_posts(self) -> None:
-        new = self._storable()
+        new = self._memory.storable()
         if not new:
             return
         drafts = [Draft(id=p.post_id, post=p.draft, origin=p.origin) for p in new if p.draft]
@@ -105,86 +100,114 @@ class UserFeed:
             **policies.DATABASE,
             summary=f"store {len(drafts)} posts",
         )
-        stored = {pending.post_id for pending in new}
-        self._queue[:] = [
-            pending.model_copy(update={"draft": None}) if pending.post_id in stored else pending
-            for pending in self._queue
-        ]
+        self._memory.update({pending.post_id: {"draft": None} for pending in new})
 
-    def _storable(self) -> list[PendingPost]:
-        """The next posts to store, oldest first, as many as fit into one payload."""
-        new: list[PendingPost] = []
-        size = 0
-        for pending in self._queue:
-            if pending.draft:
-                size += encoded_bytes(pending.draft)
-                if len(new) == POSTS_PER_STORE or size > BYTES_PER_STORE:
-                    break
-                new.append(pending)
-        return new
-
-    async def _take_turn(self, pending: PendingPost) -> None:
-        pending = self._queue[0] = self._with_deadline(pending)
-        verdict = await self._moderate(pending)
-        if verdict is None:
+    async def _take_turn(self) -> None:
+        """Wait until the first post has a verdict, then finish it and those right behind it that have one too."""
+        if self._queue[0].review_at is None:
+            self._memory.update({self._queue[0].post_id: {"review_at": workflow.now() + self._plan.give_up_after}})
+        if not workflow.patched("moderation-side-by-side"):
+            await self._take_turn_alone()
             return
-        post = PostRef(user=self._user, post_id=pending.post_id, origin=pending.origin)
-        status = await self._apply(verdict, post)
-        outcome = PostOutcome(post_id=pending.post_id, status=status)
-        self._queue.pop(0)
-        self._memory.inbox.done(pending.message_id, outcome, workflow.now())
-        self._count(outcome)
+        if self._queue[0].verdict is None and not await self._moderate():
+            return
+        decisions = [
+            Decision(**self._ref(pending).model_dump(), status=STATUS_AFTER[verdict])
+            for pending, verdict in self._memory.decided()
+        ]
+        await workflow.execute_activity_method(
+            UserFeedActivities.finish_posts,
+            Decisions(decisions=decisions),
+            **policies.DATABASE,
+            summary=f"finish {len(decisions)} posts",
+        )
+        for decision in decisions:
+            self._finish(decision.status)
 
-    def _with_deadline(self, pending: PendingPost) -> PendingPost:
-        if pending.review_at is not None:
-            return pending
-        return pending.model_copy(update={"review_at": workflow.now() + self._plan.give_up_after})
+    async def _moderate(self) -> bool:
+        """Note the verdicts on the next posts; the first has one then. False if this run must end first."""
+        asked = self._memory.undecided()
+        verdicts = await self._poll(
+            UserFeedActivities.await_verdicts,
+            PostsToModerate(posts=[self._ref(p) for p in asked], poll_interval=self._plan.poll_interval),
+            too_late=[Verdict.PENDING],
+            summary=f"moderation of {len(asked)} posts",
+        )
+        if verdicts is None:
+            return False
+        first, *others = zip((pending.post_id for pending in asked), verdicts, strict=False)
+        noted = [first, *(other for other in others if other[1] is not Verdict.PENDING)]
+        self._memory.update({post_id: {"verdict": verdict} for post_id, verdict in noted})
+        return True
 
-    async def _moderate(self, pending: PendingPost) -> Verdict | None:
-        """Return the verdict, `PENDING` if there was none in time, or None if this run must end first."""
-        time_left = (pending.review_at or workflow.now()) - workflow.now()
+    async def _poll(
+        self,
+        activity: Callable[[UserFeedActivities, Question], Awaitable[Answer]],
+        question: Question,
+        too_late: Answer,
+        summary: str,
+    ) -> Answer | None:
+        """Return the answer, `too_late` if there was none in time for the first post, None if this run must end."""
+        time_left = (self._queue[0].review_at or workflow.now()) - workflow.now()
         if time_left <= timedelta(0):
-            return Verdict.PENDING
-        check = workflow.start_activity_method(
-            UserFeedActivities.await_moderation,
-            ModerationCheck(
-                user=self._user,
-                post_id=pending.post_id,
-                poll_interval=self._plan.poll_interval,
-                origin=pending.origin,
-            ),
+            return too_late
+        poll = workflow.start_activity_method(
+            activity,
+            question,
             start_to_close_timeout=timedelta(seconds=10),
             schedule_to_close_timeout=time_left,
             retry_policy=RetryPolicy(initial_interval=self._plan.poll_interval, backoff_coefficient=1.0),
-            summary=f"moderation of post {pending.post_id}",
+            summary=summary,
         )
-        await workflow.wait_condition(lambda: check.done() or self._must_continue_as_new())
-        if not check.done():
-            check.cancel()
+        await workflow.wait_condition(lambda: poll.done() or self._must_continue_as_new())
+        if not poll.done():
+            poll.cancel()
             return None
         try:
-            return await check
+            return await poll
         except ActivityError:
-            return Verdict.PENDING
+            return too_late
+
+    def _ref(self, pending: PendingPost) -> PostRef:
+        return PostRef(user=self._user, post_id=pending.post_id, origin=pending.origin)
+
+    def _finish(self, status: PostStatus) -> None:
+        """The first post's turn is over."""
+        pending = self._queue.pop(0)
+        outcome = PostOutcome(post_id=pending.post_id, status=status)
+        self._memory.inbox.done(pending.message_id, outcome, workflow.now())
+        self._memory.count(outcome)
+
+    async def _take_turn_alone(self) -> None:
+        """As feeds do whose run began before `moderation-side-by-side`: one post after the other."""
+        pending = self._queue[0]
+        check = ModerationCheck(
+            user=self._user,
+            post_id=pending.post_id,
+            poll_interval=self._plan.poll_interval,
+            origin=pending.origin,
+        )
+        verdict = await self._poll(
+            UserFeedActivities.await_moderation,
+            check,
+            too_late=Verdict.PENDING,
+            summary=f"moderation of post {pending.post_id}",
+        )
+        if verdict is not None:
+            self._finish(await self._apply(verdict, self._ref(pending)))
 
     async def _apply(self, verdict: Verdict, post: PostRef) -> PostStatus:
-        if verdict is Verdict.APPROVED:
+        status = STATUS_AFTER[verdict]
+        if status is PostStatus.PUBLISHED:
             await self._run(UserFeedActivities.publish, post, f"publish post {post.post_id}")
-            return PostStatus.PUBLISHED
-        if verdict is Verdict.REJECTED:
+        elif status is PostStatus.REJECTED:
             await self._run(UserFeedActivities.reject, post, f"reject post {post.post_id}")
-            return PostStatus.REJECTED
-        await self._run(UserFeedActivities.send_to_review, post, f"hand post {post.post_id} to a person")
-        self._memory.in_review.append(post.post_id)
-        return PostStatus.IN_REVIEW
+        else:
+            await self._run(UserFeedActivities.send_to_review, post, f"hand post {post.post_id} to a person")
+        return status
 
     async def _run(self, activity: PostActivity, post: PostRef, summary: str) -> None:
         await workflow.execute_activity_method(activity, post, **policies.DATABASE, summary=summary)
-
-    def _count(self, outcome: PostOutcome) -> None:
-        self._memory.recent[:] = [*self._memory.recent, outcome][-RECENT_POSTS:]
-        self._memory.published += outcome.status is PostStatus.PUBLISHED
-        self._memory.rejected += outcome.status is PostStatus.REJECTED
 
     def _must_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
@@ -230,7 +253,7 @@ class UserFeed:
         verdict = Verdict.APPROVED if review.approved else Verdict.REJECTED
         status = await self._apply(verdict, PostRef(user=self._user, post_id=review.post_id))
         outcome = PostOutcome(post_id=review.post_id, status=status)
-        self._count(outcome)
+        self._memory.count(outcome)
         return outcome
 
     @review_post.validator

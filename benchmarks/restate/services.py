@@ -160,9 +160,9 @@ def user_feed(systems: Systems) -> restate.VirtualObject:
         await ctx.run_typed("create post", systems.posts.create, user=user, drafts=[Draft(id=post_id, post=post)])
         verdict = await moderate(ctx, user, post_id)
         if verdict is Verdict.APPROVED:
-            await ctx.run_typed("publish", systems.posts.publish, user=user, post_id=post_id)
+            await ctx.run_typed("publish", systems.posts.publish, user=user, post_ids=[post_id])
             return PostOutcome(post_id=post_id, status=PostStatus.PUBLISHED)
-        await ctx.run_typed("reject", systems.posts.set_status, post_id=post_id, status=PostStatus.REJECTED)
+        await ctx.run_typed("reject", systems.posts.set_status, post_ids=[post_id], status=PostStatus.REJECTED)
         return PostOutcome(post_id=post_id, status=PostStatus.REJECTED)
 
     async def moderate(ctx: restate.ObjectContext, user: str, post_id: str) -> Verdict:
@@ -173,7 +173,7 @@ def user_feed(systems: Systems) -> restate.VirtualObject:
             await ctx.sleep(poll_interval)
 
     async def ask(user: str, post_id: str) -> str:
-        return str(await systems.moderation.verdict(user, post_id))
+        return str((await systems.moderation.ask(user, [post_id])).get(post_id, Verdict.PENDING))
 
     return feed
 

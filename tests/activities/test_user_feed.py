@@ -7,16 +7,28 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
 from activities.user_feed import UserFeedActivities
-from domain.user_feed import Draft, Drafts, ModerationCheck, PostRef, SocialMediaPost, Verdict
+from domain.user_feed import (
+    Decision,
+    Decisions,
+    Draft,
+    Drafts,
+    ModerationCheck,
+    PostRef,
+    PostStatus,
+    PostsToModerate,
+    SocialMediaPost,
+    Verdict,
+)
 from tests.workflows.fakes import FakeModeration, FakePosts
 
 CHECK = ModerationCheck(user="ada", post_id="1", poll_interval=timedelta(seconds=7))
 POST = PostRef(user="ada", post_id="1")
+BOTH = PostsToModerate(posts=[POST, PostRef(user="ada", post_id="2")], poll_interval=timedelta(seconds=7))
 
 
 @pytest.fixture
 def posts() -> FakePosts:
-    return FakePosts(contents={"1": "hello"})
+    return FakePosts(contents={"1": "hello", "2": "again"})
 
 
 @pytest.fixture
@@ -46,6 +58,21 @@ async def test_a_verdict_is_returned(
 ) -> None:
     moderation.verdicts["hello"] = verdict
     assert await ActivityEnvironment().run(activities.await_moderation, CHECK) is verdict
+
+
+async def test_the_first_posts_verdict_does_not_wait_for_the_others(
+    activities: UserFeedActivities, moderation: FakeModeration
+) -> None:
+    moderation.verdicts["again"] = Verdict.PENDING
+    verdicts = await ActivityEnvironment().run(activities.await_verdicts, BOTH)
+    assert verdicts == [Verdict.APPROVED, Verdict.PENDING]
+
+
+async def test_posts_are_finished_in_order(activities: UserFeedActivities, posts: FakePosts) -> None:
+    statuses = {"2": PostStatus.PUBLISHED, "1": PostStatus.IN_REVIEW}
+    decisions = [Decision(user="ada", post_id=post_id, status=status) for post_id, status in statuses.items()]
+    await ActivityEnvironment().run(activities.finish_posts, Decisions(decisions=decisions))
+    assert posts.calls == ["publish again", "in_review hello"]
 
 
 async def test_posts_are_stored_in_order(activities: UserFeedActivities, posts: FakePosts) -> None:

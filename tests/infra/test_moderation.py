@@ -23,7 +23,7 @@ async def posted(database: Database) -> list[str]:
 
 
 async def answers(moderation: SimulatedModeration, post_id: str, times: int = ENOUGH) -> list[Verdict]:
-    return [await moderation.verdict("ana", post_id) for _ in range(times)]
+    return [(await moderation.ask("ana", [post_id])).get(post_id, Verdict.PENDING) for _ in range(times)]
 
 
 async def test_a_post_is_approved_after_none_one_or_two_pending_answers(
@@ -32,6 +32,13 @@ async def test_a_post_is_approved_after_none_one_or_two_pending_answers(
     seen = {tuple(await answers(moderation, post_id)) for post_id in posted}
     pending, approved = Verdict.PENDING, Verdict.APPROVED
     assert seen == {(approved,) * 3, (pending, approved, approved), (pending, pending, approved)}
+
+
+async def test_posts_that_are_asked_about_together_are_decided_each_by_itself(
+    moderation: SimulatedModeration, posted: list[str]
+) -> None:
+    decided = [len(await moderation.ask("ana", posted)) for _ in range(ENOUGH)]
+    assert 0 < decided[0] < decided[1] < decided[2] == len(posted)
 
 
 async def test_a_verdict_does_not_change(moderation: SimulatedModeration, posted: list[str]) -> None:
@@ -50,7 +57,7 @@ async def test_a_user_who_is_held_back_waits_until_released(moderation: Simulate
     assert set(await answers(moderation, posted[0], 2 * ENOUGH)) == {Verdict.PENDING}
     await moderation.release("ana")
     await moderation.release("ana")
-    assert await moderation.verdict("ana", posted[0]) is Verdict.APPROVED
+    assert await moderation.ask("ana", posted[:1]) == {posted[0]: Verdict.APPROVED}
 
 
 async def test_holding_one_user_back_does_not_delay_another(moderation: SimulatedModeration, posted: list[str]) -> None:

@@ -32,9 +32,16 @@ async def test_posts_are_stored_once_in_the_order_given(posts: PostStore, databa
 async def test_a_feed_has_its_posts_in_the_order_of_publication(posts: PostStore, database: Database) -> None:
     await posts.create("ana", [draft("a"), draft("b"), draft("c")])
     for post_id in ("c", "a", "c", "b", "a"):
-        await posts.publish("ana", post_id)
+        await posts.publish("ana", [post_id])
     assert await feed(database, "ana") == [(1, "c"), (2, "a"), (3, "b")]
     assert {row.status for row in await rows(database, Posts)} == {"PUBLISHED"}
+
+
+async def test_posts_published_together_stand_in_the_order_given_once(posts: PostStore, database: Database) -> None:
+    await posts.create("ana", [draft(post_id) for post_id in "abcd"])
+    for post_ids in ("b", "cba", "bad"):
+        await posts.publish("ana", list(post_ids))
+    assert await feed(database, "ana") == [(1, "b"), (2, "c"), (3, "a"), (4, "d")]
 
 
 async def test_positions_have_no_gap_whichever_process_publishes_at_once(
@@ -44,7 +51,7 @@ async def test_positions_have_no_gap_whichever_process_publishes_at_once(
     await posts.create("ana", [draft(f"a{n}") for n in range(25)])
     await posts.create("bob", [draft(f"b{n}") for n in range(25)])
     stores = (posts, PostStore(other))
-    await asyncio.gather(*(s.publish(u, f"{u[0]}{n}") for n in range(25) for u in ("ana", "bob") for s in stores))
+    await asyncio.gather(*(s.publish(u, [f"{u[0]}{n}"]) for n in range(25) for u in ("ana", "bob") for s in stores))
     await other.close()
     for user in ("ana", "bob"):
         entries = await feed(database, user)
@@ -56,8 +63,8 @@ async def test_a_post_that_is_not_published_has_its_status_and_no_place_in_the_f
     posts: PostStore, database: Database
 ) -> None:
     await posts.create("ana", [draft("a"), draft("b")])
-    await posts.set_status("a", PostStatus.REJECTED)
-    await posts.set_status("b", PostStatus.IN_REVIEW)
+    await posts.set_status(["a"], PostStatus.REJECTED)
+    await posts.set_status(["b"], PostStatus.IN_REVIEW)
     assert {row.id: row.status for row in await rows(database, Posts)} == {"a": "REJECTED", "b": "IN_REVIEW"}
     assert await feed(database, "ana") == []
 

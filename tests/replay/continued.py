@@ -53,6 +53,25 @@ async def fed_continued(environment: WorkflowEnvironment) -> Handles:
         return await first_runs(await quiet(key))
 
 
+async def fed_side_by_side_continued(environment: WorkflowEnvironment) -> Handles:
+    """The first run ends while a post waits for moderation and the one behind it has its verdict."""
+    async with feeding(environment) as (key, stored, moderation):
+        moderation.verdicts["post 1"] = Verdict.PENDING
+        await key.deliver("processPost", {number: post(number) for number in range(3)})
+        await eventually(stored.finished)
+        run = await key.run_id()
+        for number in range(3, EVENTS_PER_RUN):
+            await key.deliver("processPost", {number: post(number)})
+
+        async def continued() -> bool:
+            return await key.run_id() != run
+
+        await eventually(continued)
+        moderation.verdicts.clear()
+        await eventually(lambda: len(stored.finished()) == EVENTS_PER_RUN)
+        return await first_runs(await quiet(key))
+
+
 async def joined_continued(environment: WorkflowEnvironment) -> Handles:
     async with joining(environment) as key:
         await key.send("registerPackage", PackageRegistration(final_destination="Bridge 6, Amsterdam"))
@@ -84,4 +103,4 @@ async def first_runs(latest: WorkflowHandle[Any, Any]) -> Handles:
     return runs
 
 
-ALL = (tracked_continued, fed_continued, joined_continued, subscribed_continued)
+ALL = (tracked_continued, fed_continued, fed_side_by_side_continued, joined_continued, subscribed_continued)

@@ -75,6 +75,17 @@ async def fed_long(environment: WorkflowEnvironment) -> Handles:
         return [await quiet(key)]
 
 
+async def fed_side_by_side(environment: WorkflowEnvironment) -> Handles:
+    """More posts than are moderated side by side; one is pending for a while, with decided ones on both sides."""
+    async with feeding(environment) as (key, stored, moderation):
+        moderation.verdicts.update({"post 5": Verdict.PENDING, "post 7": Verdict.REJECTED})
+        await key.deliver("processPost", {number: post(number) for number in range(30)})
+        await eventually(lambda: moderation.asked.count("post 5") > 2)
+        moderation.verdicts["post 5"] = Verdict.APPROVED
+        await eventually(lambda: len(stored.finished()) == 30)
+        return [await quiet(key)]
+
+
 async def fed_reviewed(environment: WorkflowEnvironment) -> Handles:
     """A post that moderation does not decide in time, and a person's decision on it."""
     stored = FakePosts()
@@ -152,4 +163,4 @@ async def paused_and_resumed(handle: Handle, ingress: FakeIngress) -> None:
     await eventually(lambda: len(ingress.running) == 2)
 
 
-ALL = (tracked_long, fed_long, fed_reviewed, joined_long, subscribed)
+ALL = (tracked_long, fed_long, fed_side_by_side, fed_reviewed, joined_long, subscribed)

@@ -88,11 +88,11 @@ class FakePosts:
             self.contents[draft.id] = draft.post.content
             self.calls.append(f"create {draft.post.content}")
 
-    async def publish(self, user: str, post_id: str) -> None:
-        self.calls.append(f"publish {self.contents[post_id]}")
+    async def publish(self, user: str, post_ids: list[str]) -> None:
+        self.calls.extend(f"publish {self.contents[post_id]}" for post_id in post_ids)
 
-    async def set_status(self, post_id: str, status: PostStatus) -> None:
-        self.calls.append(f"{status.lower()} {self.contents[post_id]}")
+    async def set_status(self, post_ids: list[str], status: PostStatus) -> None:
+        self.calls.extend(f"{status.lower()} {self.contents[post_id]}" for post_id in post_ids)
 
     def id_of(self, content: str) -> str:
         return next(post_id for post_id, known in self.contents.items() if known == content)
@@ -110,10 +110,11 @@ class FakeModeration:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def verdict(self, user: str, post_id: str) -> Verdict:
-        content = self.posts.contents[post_id]
-        self.asked.append(content)
-        return self.verdicts.get(content, Verdict.APPROVED)
+    async def ask(self, user: str, post_ids: list[str]) -> dict[str, Verdict]:
+        contents = {post_id: self.posts.contents[post_id] for post_id in post_ids}
+        self.asked.extend(contents.values())
+        verdicts = {post_id: self.verdicts.get(content, Verdict.APPROVED) for post_id, content in contents.items()}
+        return {post_id: verdict for post_id, verdict in verdicts.items() if verdict is not Verdict.PENDING}
 
 
 @dataclass

@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.user_feed import UserFeedActivities
 from domain.inbox import ReceiptStatus
 from domain.user_feed import (
+    POSTS_IN_MODERATION,
     FeedState,
     ModerationPlan,
     PostOutcome,
@@ -57,6 +58,15 @@ class Feed:
         await eventually(lambda: len(self.posts.finished()) >= len(calls))
         await until_idle(self.key.handle)
         assert self.posts.finished() == list(calls)
+
+    async def has_finished_first(self, *calls: str) -> None:
+        await eventually(lambda: self.posts.finished() == list(calls))
+
+    async def shows_queued(self, queued: int) -> None:
+        async def shows() -> bool:
+            return (await self.state()).queued == queued
+
+        await eventually(shows)
 
     async def polls(self, content: str) -> None:
         """Wait until moderation was asked about the post."""
@@ -103,7 +113,6 @@ class TestOrder:
         await feed.polls("a")
         await feed.passes(timedelta(minutes=5))
         assert feed.posts.finished() == []
-        assert "b" not in feed.moderation.asked
         feed.moderation.verdicts["a"] = Verdict.APPROVED
         await feed.passes(timedelta(seconds=10))
         await feed.has_finished("publish a", "publish b")
@@ -114,6 +123,46 @@ class TestOrder:
         await feed.polls("a")
         assert feed.posts.calls == ["create a", "create b", "create c"]
         assert len(await activities(feed.key.handle, "create_posts")) == 1
+
+
+class TestSideBySide:
+    async def test_posts_that_are_decided_follow_the_one_that_they_wait_for_at_once(self, feed: Feed) -> None:
+        feed.moderation.verdicts["0"] = Verdict.PENDING
+        contents = [str(number) for number in range(POSTS_IN_MODERATION)]
+        await feed.receives(*contents)
+        await feed.polls(contents[-1])
+        feed.moderation.verdicts["0"] = Verdict.APPROVED
+        await feed.passes(timedelta(seconds=5))
+        await feed.has_finished(*(f"publish {content}" for content in contents))
+        assert len(await activities(feed.key.handle, "await_verdicts")) == 1
+        assert len(await activities(feed.key.handle, "finish_posts")) == 1
+
+    async def test_moderation_is_asked_about_a_limited_number_of_posts(self, feed: Feed) -> None:
+        feed.moderation.verdicts["0"] = Verdict.PENDING
+        contents = [str(number) for number in range(POSTS_IN_MODERATION + 5)]
+        await feed.receives(*contents)
+        await feed.polls(contents[POSTS_IN_MODERATION - 1])
+        await feed.passes(timedelta(seconds=12))
+        assert set(feed.moderation.asked) == set(contents[:POSTS_IN_MODERATION])
+
+    async def test_a_decided_post_is_not_asked_about_again_while_the_next_one_is_pending(self, feed: Feed) -> None:
+        feed.moderation.verdicts["b"] = Verdict.PENDING
+        await feed.receives("a", "b", "c")
+        await feed.has_finished_first("publish a")
+        await feed.passes(timedelta(seconds=32))
+        assert feed.moderation.asked.count("c") == 1
+        assert feed.moderation.asked.count("b") > 5
+
+    async def test_a_post_that_waits_behind_another_has_its_own_time_from_its_turn_on(self, feed: Feed) -> None:
+        feed.moderation.verdicts.update(a=Verdict.PENDING, b=Verdict.PENDING)
+        await feed.receives("a", "b")
+        await feed.polls("b")
+        await feed.passes(timedelta(minutes=11))
+        await feed.has_finished_first("in_review a")
+        await feed.passes(timedelta(minutes=5))
+        feed.moderation.verdicts["b"] = Verdict.APPROVED
+        await feed.passes(timedelta(seconds=10))
+        await feed.has_finished("in_review a", "publish b")
 
 
 class TestModeration:
@@ -133,7 +182,7 @@ class TestModeration:
         feed.moderation.verdicts["a"] = Verdict.APPROVED
         await feed.passes(timedelta(seconds=5))
         await feed.has_finished("publish a")
-        assert len(await activities(feed.key.handle, "await_moderation")) == 1
+        assert len(await activities(feed.key.handle, "await_verdicts")) == 1
 
     async def test_that_takes_too_long_hands_the_post_to_a_person_and_the_next_one_takes_its_turn(
         self, feed: Feed
@@ -199,7 +248,8 @@ class TestState:
     async def test_shows_what_waits_and_what_is_finished(self, feed: Feed) -> None:
         feed.moderation.verdicts["b"] = Verdict.PENDING
         await feed.receives("a", "b", "c")
-        await feed.polls("b")
+        await feed.has_finished_first("publish a")
+        await feed.shows_queued(queued=2)
         state = await feed.state()
         assert (state.queued, state.current) == (2, feed.posts.id_of("b"))
         assert state.posts == [PostOutcome(post_id=feed.posts.id_of("a"), status=PostStatus.PUBLISHED)]

@@ -95,7 +95,6 @@ class TaskInvoker:
     async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
         if not wait and (await self.description(invocation_id)).close_time is None:
             return None
-        await self.description(invocation_id)
         try:
             return Finished(await self._handle(invocation_id).result())
         except ActivityFailureError as failure:

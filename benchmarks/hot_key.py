@@ -47,9 +47,9 @@ class HotKey:
             path = f"/{self.pattern.service}/{self.name}/{self.handler}/send"
             async with room:
                 while (answer := await self.http.post(path, json=self._body(number))).is_error:
-                    if answer.json()["type"] != "urn:problem:key-busy":
+                    if "Retry-After" not in answer.headers:
                         answer.raise_for_status()
-                    self.held_back += 1
+                    self.held_back += answer.json()["type"] == "urn:problem:key-busy"
                     await asyncio.sleep(int(answer.headers["Retry-After"]))
 
         await asyncio.gather(*map(post, range(self.messages)))

@@ -29,6 +29,8 @@ WATCHED = 20
 """Keys, the last ones written, whose state tells that all is done; afterwards all are checked."""
 GIVE_UP_AFTER_SECONDS = 120
 USERS = 50
+POSTS_OF_A_USER = 20
+"""At least, so that the posts' cost is measured and not that of fifty beginnings."""
 REGISTERED_ONCE = 1_000
 """Packages: so many, or more, serve for every number of records."""
 EVENTS_FROM = 20
@@ -53,7 +55,7 @@ async def posts(session: Session) -> Measured:
     topic = await _subscribed(session, _POSTS)
     feeds = Feeds(session, topic)
     await feeds.send(USERS)
-    return await _grow(session, feeds.send, first=2 * USERS)
+    return await _grow(session, feeds.send, first=POSTS_OF_A_USER * USERS)
 
 
 async def _grow(session: Session, send: Callable[[int], Awaitable[Measured]], first: int) -> Measured:

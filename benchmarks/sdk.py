@@ -1,14 +1,18 @@
-"""The rows' calls by a bare Temporal client: what they cost without a gateway."""
+"""The rows' calls by a bare Temporal client, with the gateway's arguments: what they cost without a gateway."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, timedelta
+from datetime import date
 
 from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import ActivityIDReusePolicy, Priority, RetryPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from api.task_invoker import ATTEMPT_TIMEOUT, HEARTBEAT_TIMEOUT
 from benchmarks.jobs import SdkCalls
 from domain.booking import CarRequest, FlightRequest, Payment, Trip
+from domain.message_queue import Task
 from domain.patterns import BOOKING, MESSAGE_QUEUE, PACKAGE_TRACKER
+from domain.payload import fingerprint
 from infra.card_network import CardVault
 from infra.database import Database
 from infra.settings import Settings
@@ -17,7 +21,7 @@ from workflows.package_tracker import PackageTracker
 from workflows.search_attributes import attributes
 
 GOOD_CARD, DECLINED_CARD = "4242424242424242", "4111111111111111"
-ATTEMPT_TIMEOUT = timedelta(minutes=10)
+TASK = Task(kind="heavy_work", payload={"report": 7})
 
 
 async def sdk_call(job: SdkCalls) -> Callable[[str], Awaitable[str]]:
@@ -49,6 +53,9 @@ async def _book(client: Client, key: str, trip: Trip, *, fails: bool) -> str:
         trip,
         id=BOOKING.execution_id(key),
         task_queue=BOOKING.task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        memo={"fingerprint": fingerprint(trip.model_dump(mode="json"))},
+        static_summary=f"{BOOKING.service} {key}",
         search_attributes=attributes(BOOKING, key),
     )
     try:
@@ -61,11 +68,16 @@ async def _book(client: Client, key: str, trip: Trip, *, fails: bool) -> str:
 
 async def _task(client: Client, key: str, *, wait: bool) -> str:
     handle = await client.start_activity(
-        "heavy_work",
-        {"report": 7},
+        TASK.kind,
+        TASK.payload,
         id=MESSAGE_QUEUE.execution_id(key),
         task_queue=MESSAGE_QUEUE.task_queue,
         start_to_close_timeout=ATTEMPT_TIMEOUT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RetryPolicy(maximum_attempts=TASK.max_attempts),
+        priority=Priority(priority_key=TASK.priority),
+        id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE,
+        summary=TASK.kind,
         search_attributes=attributes(MESSAGE_QUEUE, key),
     )
     return str(await handle.result()) if wait else ""

@@ -1,0 +1,28 @@
+"""What a process that lives long keeps of what it is done with."""
+
+import subprocess
+import sys
+
+WORKER = """
+import gc
+from collections import deque
+from infra.garbage import settle
+
+def circle():
+    members = [[] for _ in range(500)]
+    for member in members:
+        member.append(members)
+    return members
+
+settle()
+cache = deque(maxlen=200)
+for _ in range(4_000):
+    cache.append(circle())
+print(len(gc.get_objects()))
+"""
+
+
+def test_workflows_that_have_left_the_cache_do_not_pile_up() -> None:
+    """A workflow is a circle of some 500 objects, long-lived by the time it leaves."""
+    objects = int(subprocess.run([sys.executable, "-c", WORKER], check=True, capture_output=True, text=True).stdout)
+    assert 200 * 500 <= objects < 1_000 * 500

@@ -57,6 +57,10 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
         """Wait for the outcome. Going away ends the waiting, not the invocation."""
+        # Waiting has no end of its own: the question before it has, and tells soon that Temporal is away.
+        finished = await invoker.outcome(invocation_id, wait=False)
+        if finished is not None:
+            return outcome_response(invoker, invocation_id, finished)
         return await wait_for_outcome(request, invoker, invocation_id)
 
     @routes.delete(

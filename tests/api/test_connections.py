@@ -54,6 +54,9 @@ class EndlessTemporal:
     def get_workflow_handle(self, _: str) -> "EndlessTemporal":
         return self
 
+    async def describe(self, **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(close_time=None)
+
     async def result(self) -> None:
         self.long_polls += 1
         try:

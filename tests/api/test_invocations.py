@@ -1,12 +1,16 @@
 """Send, look up, wait, cancel; the same request twice."""
 
 import asyncio
+import os
+import signal
 import uuid
 from typing import Any
 
 import httpx
 import pytest
 
+from api.invocation import RPC_TIMEOUT
+from devstack.stack import Stack
 from tests.eventually import eventually
 
 TASK = {"kind": "heavy_work", "payload": {"n": 1}}
@@ -191,6 +195,20 @@ async def test_going_away_ends_the_waiting_and_not_the_task(http: httpx.AsyncCli
     with pytest.raises(httpx.ReadTimeout):
         await http.get(attach, timeout=0.2)
     assert (await http.get(attach)).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "body"), [SENDS[0], SENDS[1], SENDS[4]])
+async def test_to_begin_waiting_while_temporal_hangs_is_answered_soon(
+    http: httpx.AsyncClient, stack: Stack, path: str, body: dict[str, Any]
+) -> None:
+    sent = await http.post(f"{path.format(key=key())}/send", json=body)
+    temporal = stack.processes.pids()["temporal"]
+    os.kill(temporal, signal.SIGSTOP)
+    try:
+        answer = await http.get(f"/invocations/{sent.json()['invocationId']}/attach", timeout=2 * RPC_TIMEOUT.seconds)
+    finally:
+        os.kill(temporal, signal.SIGCONT)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
 
 async def test_the_document_describes_every_body_and_loads_offline(http: httpx.AsyncClient) -> None:

@@ -73,15 +73,16 @@ class UserFeedActivities:
         """
         user = waiting.posts[0].user
         found = await self._moderation.ask(user, [post.post_id for post in waiting.posts])
-        if waiting.posts[0].post_id not in found:
-            for post in waiting.posts:
-                if post.post_id not in found:
-                    _log_pending(post, waiting.poll_interval)
+        verdicts = [found.get(post.post_id, Verdict.PENDING) for post in waiting.posts]
+        pending = [post for post, verdict in zip(waiting.posts, verdicts, strict=True) if verdict is Verdict.PENDING]
+        if waiting.posts[0] in pending:
+            for post in pending:
+                _log_pending(post, waiting.poll_interval)
             raise _moderation_pending(waiting.poll_interval)
         for post in waiting.posts:
-            if post.post_id in found:
+            if post not in pending:
                 activity.logger.info("Content moderation for post %s is done%s", post.post_id, _about(post.origin))
-        return [found.get(post.post_id, Verdict.PENDING) for post in waiting.posts]
+        return verdicts
 
     @activity.defn
     async def finish_posts(self, finished: Decisions) -> None:

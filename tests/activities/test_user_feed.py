@@ -60,6 +60,17 @@ async def test_a_verdict_is_returned(
     assert await ActivityEnvironment().run(activities.await_moderation, CHECK) is verdict
 
 
+async def test_a_moderation_that_says_pending_is_asked_again(posts: FakePosts) -> None:
+    """As if it had said nothing: `PENDING` as an answer would hand the post to a person."""
+
+    class SaysPending:
+        async def ask(self, user: str, post_ids: list[str]) -> dict[str, Verdict]:
+            return dict.fromkeys(post_ids, Verdict.PENDING)
+
+    with pytest.raises(ApplicationError, match="Moderation is pending"):
+        await ActivityEnvironment().run(UserFeedActivities(posts, SaysPending()).await_verdicts, BOTH)
+
+
 async def test_the_first_posts_verdict_does_not_wait_for_the_others(
     activities: UserFeedActivities, moderation: FakeModeration
 ) -> None:

@@ -20,6 +20,7 @@ from tests.replay.streams import (
     subscribing,
     tracking,
 )
+from tests.workflows.entity_key import EntityKey
 from workflows.subscription import SubscriptionWorkflow
 
 EVENTS_PER_RUN = 60
@@ -40,14 +41,7 @@ async def fed_continued(environment: WorkflowEnvironment) -> Handles:
     async with feeding(environment) as (key, stored, moderation):
         moderation.verdicts["post 0"] = Verdict.PENDING
         await key.deliver("processPost", {0: post(0)})
-        run = await key.run_id()
-        for number in range(1, EVENTS_PER_RUN):
-            await key.deliver("processPost", {number: post(number)})
-
-        async def continued() -> bool:
-            return await key.run_id() != run
-
-        await eventually(continued)
+        await _posts_until_it_continues(key, 1)
         moderation.verdicts.clear()
         await eventually(lambda: len(stored.finished()) == EVENTS_PER_RUN)
         return await first_runs(await quiet(key))
@@ -59,17 +53,21 @@ async def fed_side_by_side_continued(environment: WorkflowEnvironment) -> Handle
         moderation.verdicts["post 1"] = Verdict.PENDING
         await key.deliver("processPost", {number: post(number) for number in range(3)})
         await eventually(stored.finished)
-        run = await key.run_id()
-        for number in range(3, EVENTS_PER_RUN):
-            await key.deliver("processPost", {number: post(number)})
-
-        async def continued() -> bool:
-            return await key.run_id() != run
-
-        await eventually(continued)
+        await _posts_until_it_continues(key, 3)
         moderation.verdicts.clear()
         await eventually(lambda: len(stored.finished()) == EVENTS_PER_RUN)
         return await first_runs(await quiet(key))
+
+
+async def _posts_until_it_continues(key: EntityKey, first: int) -> None:
+    run = await key.run_id()
+    for number in range(first, EVENTS_PER_RUN):
+        await key.deliver("processPost", {number: post(number)})
+
+    async def continued() -> bool:
+        return await key.run_id() != run
+
+    await eventually(continued)
 
 
 async def joined_continued(environment: WorkflowEnvironment) -> Handles:

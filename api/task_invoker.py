@@ -13,13 +13,7 @@ from temporalio.client import (
     ActivityHandle,
     Client,
 )
-from temporalio.common import (
-    ActivityIDReusePolicy,
-    Priority,
-    RetryPolicy,
-    SearchAttributePair,
-    TypedSearchAttributes,
-)
+from temporalio.common import ActivityIDReusePolicy, Priority, RetryPolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -39,7 +33,7 @@ from api.problems import Problem, conflict, invalid_fields
 from domain.message_queue import Task, check_task
 from domain.patterns import MESSAGE_QUEUE
 from domain.payload import fingerprint
-from workflows.search_attributes import KEY, PATTERN
+from workflows.search_attributes import attributes
 
 ATTEMPT_TIMEOUT = timedelta(minutes=10)
 """The longest that one attempt of a task may take."""
@@ -69,7 +63,6 @@ class TaskInvoker:
 
     async def start(self, activity_id: str, task: Task, delay: timedelta, reuse: ActivityIDReusePolicy) -> None:
         """Put a task into the queue. Raises `ActivityAlreadyStartedError` as `reuse` says."""
-        key = MESSAGE_QUEUE.key_of(activity_id)
         await self.client.start_activity(
             task.kind,
             task.payload,
@@ -85,9 +78,7 @@ class TaskInvoker:
             priority=Priority(priority_key=task.priority),
             start_delay=delay or None,
             id_reuse_policy=reuse,
-            search_attributes=TypedSearchAttributes(
-                [SearchAttributePair(PATTERN, MESSAGE_QUEUE.name), SearchAttributePair(KEY, key)]
-            ),
+            search_attributes=attributes(MESSAGE_QUEUE, MESSAGE_QUEUE.key_of(activity_id)),
             summary=task.kind,
             rpc_timeout=RPC_TIMEOUT,
         )

@@ -1,13 +1,14 @@
 """The rows' calls by a bare Temporal client, with the gateway's arguments: what they cost without a gateway."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.common import ActivityIDReusePolicy, Priority, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import ActivityIDReusePolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.task_invoker import ATTEMPT_TIMEOUT, HEARTBEAT_TIMEOUT
+from api.invocation import WebUi
+from api.task_invoker import TaskInvoker
 from benchmarks.jobs import SdkCalls
 from domain.booking import CarRequest, FlightRequest, Payment, Trip
 from domain.message_queue import Task
@@ -67,20 +68,10 @@ async def _book(client: Client, key: str, trip: Trip, *, fails: bool) -> str:
 
 
 async def _task(client: Client, key: str, *, wait: bool) -> str:
-    handle = await client.start_activity(
-        TASK.kind,
-        TASK.payload,
-        id=MESSAGE_QUEUE.execution_id(key),
-        task_queue=MESSAGE_QUEUE.task_queue,
-        start_to_close_timeout=ATTEMPT_TIMEOUT,
-        heartbeat_timeout=HEARTBEAT_TIMEOUT,
-        retry_policy=RetryPolicy(maximum_attempts=TASK.max_attempts),
-        priority=Priority(priority_key=TASK.priority),
-        id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE,
-        summary=TASK.kind,
-        search_attributes=attributes(MESSAGE_QUEUE, key),
-    )
-    return str(await handle.result()) if wait else ""
+    activity_id = MESSAGE_QUEUE.execution_id(key)
+    tasks = TaskInvoker(client, WebUi("", ""))
+    await tasks.start(activity_id, TASK, timedelta(0), ActivityIDReusePolicy.REJECT_DUPLICATE)
+    return str(await client.get_activity_handle(activity_id).result()) if wait else ""
 
 
 async def _read(client: Client, key: str) -> str:

@@ -5,10 +5,10 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaProducer
+from pydantic import JsonValue
 from temporalio.client import Client
 
 from benchmarks.kafka import CLUSTER, GIVE_UP_AFTER_SECONDS
@@ -82,12 +82,15 @@ class HotKey:
         if self.pattern is USER_FEED:
             return bool(state["published"] + state["rejected"] == self.messages and not state["queued"])
         # Of messages in order the last one is the latest event; of those side by side there are enough for support.
-        latest = self._body(self.messages - 1)["data"]
-        return bool(state["lastEventId"] == latest["id"] or state["status"] == "ESCALATED")
+        return bool(state["lastEventId"] == _event_id(self.messages - 1) or state["status"] == "ESCALATED")
 
-    def _body(self, number: int) -> dict[str, Any]:
+    def _body(self, number: int) -> dict[str, JsonValue]:
         if self.pattern is PACKAGE_TRACKER:
             return {**location(number)}
         if self.pattern is USER_FEED:
             return {"content": f"Post {number}", "metadata": "public"}
-        return {"type": "invoice", "created": number, "data": {"id": f"evt_{number:024}", "customer": "cus_1"}}
+        return {"type": "invoice", "created": number, "data": {"id": _event_id(number), "customer": "cus_1"}}
+
+
+def _event_id(number: int) -> str:
+    return f"evt_{number:024}"

@@ -1,9 +1,8 @@
-"""Transactional event processing: posts of one user, moderated and published one after the other."""
+"""Transactional event processing: posts of one user, moderated side by side and finished in order."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import takewhile
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -144,8 +143,12 @@ class FeedMemory(BaseModel):
 
     def decided(self) -> list[tuple[PendingPost, Verdict]]:
         """The posts whose turn it is and that have a verdict, up to the first that has none."""
-        posts = takewhile(lambda post: post.verdict is not None, self.queue[:POSTS_IN_MODERATION])
-        return [(post, post.verdict) for post in posts if post.verdict]
+        decided: list[tuple[PendingPost, Verdict]] = []
+        for post in self.queue[:POSTS_IN_MODERATION]:
+            if post.verdict is None:
+                break
+            decided.append((post, post.verdict))
+        return decided
 
     def update(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Change fields of posts in the queue, by their ID."""

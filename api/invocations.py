@@ -28,7 +28,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     problems = responses(404, 409, 422, 503)
     outcome = {**problems, 200: OUTCOME}
 
-    def find(invocation_id: InvocationId) -> Invoker:
+    async def find(invocation_id: InvocationId) -> Invoker:
         for pattern, added in patterns.items():
             if names_an_execution(pattern, invocation_id):
                 return added.invoker

@@ -5,6 +5,7 @@ import asyncio
 import signal
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, open_gateway
@@ -27,7 +28,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logs.configure(settings.log_format)
-    asyncio.run(serve(settings, arguments.host, arguments.port))
+    uvloop.run(serve(settings, arguments.host, arguments.port))
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Sequence
 
+import uvloop
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from infra import garbage, logs, temporal
@@ -30,7 +31,7 @@ def main() -> None:
         parser.error(f"unknown pool {', '.join(unknown)}; there are: {', '.join(names)}")
     settings = load_settings()
     logs.configure(settings.log_format)
-    asyncio.run(run(settings, [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]))
+    uvloop.run(run(settings, [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]))
 
 
 async def run(settings: Settings, pools: Sequence[Pool]) -> None:

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.plot import Line, draw_growth
 from benchmarks.processes import cpu_by_name
 from benchmarks.records import location
-from benchmarks.rows import GOOD_TRIP, TASK
+from benchmarks.rows import FAILED_PAYMENT, GOOD_TRIP, TASK
 from benchmarks.stack import benchmark_stack
 from devstack.stack import Stack
 
@@ -44,6 +44,7 @@ class Series:
 SERIES = (
     Series("saga: trips", 25, lambda n: (f"/BookingWorkflow/trip-{n}/run", GOOD_TRIP)),
     Series("queue: tasks called", 50, lambda _: ("/AsyncTaskWorker/runTask", TASK)),
+    Series("payments: trackers left open", 100, lambda n: (f"/PaymentTracker/i{n}/onPaymentFailure", FAILED_PAYMENT)),
     Series("join: locations of one package", 50, lambda n: ("/PackageTracker/one/updateLocation", location(n))),
 )
 

@@ -156,7 +156,7 @@ def _accepted(invoker: Invoker, submission: Submission) -> JSONResponse:
     )
 
 
-# Dependencies are coroutines: FastAPI gives others a thread each, which costs more than what they do.
+# Coroutines, since FastAPI hands a dependency that is none to a thread: that costs more than what these do.
 async def path_key(key: Annotated[str, Path(description="1 to 200 printable characters, no slash.")]) -> str:
     return valid_key(key)
 

@@ -74,13 +74,14 @@ class UserFeedActivities:
         user = waiting.posts[0].user
         found = await self._moderation.ask(user, [post.post_id for post in waiting.posts])
         verdicts = [found.get(post.post_id, Verdict.PENDING) for post in waiting.posts]
-        pending = [post for post, verdict in zip(waiting.posts, verdicts, strict=True) if verdict is Verdict.PENDING]
-        if waiting.posts[0] in pending:
-            for post in pending:
-                _log_pending(post, waiting.poll_interval)
+        asked = list(zip(waiting.posts, verdicts, strict=True))
+        if verdicts[0] is Verdict.PENDING:
+            for post, verdict in asked:
+                if verdict is Verdict.PENDING:
+                    _log_pending(post, waiting.poll_interval)
             raise _moderation_pending(waiting.poll_interval)
-        for post in waiting.posts:
-            if post not in pending:
+        for post, verdict in asked:
+            if verdict is not Verdict.PENDING:
                 activity.logger.info("Content moderation for post %s is done%s", post.post_id, _about(post.origin))
         return verdicts
 

@@ -13,6 +13,8 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
+from workers.query_tasks import RAN_AHEAD, StartedTask
+
 _NOWHERE = StorageDriverStoreContext(target=None)
 
 
@@ -20,7 +22,7 @@ class QuickSandbox(SandboxedWorkflowRunner):
     """For clients whose data converter is the same in every context, and stores nothing elsewhere."""
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return WithoutContexts(super().create_instance(det))
+        return TaskByTask(super().create_instance(det))
 
 
 class WithoutContexts(WorkflowInstance):
@@ -43,3 +45,18 @@ class WithoutContexts(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._inner.get_thread_id()
+
+
+class TaskByTask(WithoutContexts):
+    """A workflow that acts upon nothing before its task (`workers.query_tasks`)."""
+
+    def __init__(self, inner: WorkflowInstance) -> None:
+        super().__init__(inner)
+        self._started = StartedTask()
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if self._started.is_behind(act):
+            refusal = WorkflowActivationCompletion()
+            refusal.failed.failure.message = RAN_AHEAD
+            return refusal
+        return super().activate(act)

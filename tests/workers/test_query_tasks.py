@@ -1,0 +1,147 @@
+"""A query that reaches a worker before the task it ran ahead of."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.client import WorkflowHandle, WorkflowHistory, WorkflowQueryFailedError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker, WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+with workflow.unsafe.imports_passed_through():
+    from tests.dev_server import dev_server
+    from tests.eventually import eventually
+    from tests.histories import events
+    from workers.query_tasks import RAN_AHEAD
+    from workers.sandbox import QuickSandbox, WithoutContexts
+
+TRIES = 30
+"""Query and task wait for the worker together; which is first is up to Temporal."""
+
+
+@workflow.defn
+class Chooser:
+    """Decides by whether the signal or the timer is first."""
+
+    def __init__(self) -> None:
+        self._signals = 0
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.sleep(timedelta(seconds=0.5))
+        if found := self._signals:
+            await workflow.sleep(timedelta(milliseconds=1))
+        else:
+            workflow.upsert_memo({"found": found})
+            await workflow.wait_condition(lambda: self._signals > 0)
+        return found
+
+    @workflow.signal
+    def count(self) -> None:
+        self._signals += 1
+
+    @workflow.query
+    def signals(self) -> int:
+        return self._signals
+
+
+class HeldInstance(WithoutContexts):
+    def __init__(self, inner: WorkflowInstance, asked: threading.Event, answer: threading.Event) -> None:
+        super().__init__(inner)
+        self._asked = asked
+        self._answer = answer
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if any(job.HasField("query_workflow") for job in act.jobs):
+            self._asked.set()
+            self._answer.wait()
+        return super().activate(act)
+
+
+class Holding(SandboxedWorkflowRunner):
+    """Holds each query until it is told to answer. A worker with two places takes no other task meanwhile."""
+
+    def __init__(self, runner: SandboxedWorkflowRunner) -> None:
+        super().__init__()
+        self._runner = runner
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return HeldInstance(self._runner.create_instance(det), self.asked, self.answer)
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    async with dev_server({}) as environment:
+        yield environment
+
+
+async def asked_between_timer_and_signal(
+    server: WorkflowEnvironment, runner: SandboxedWorkflowRunner
+) -> tuple[WorkflowHistory, str | None]:
+    """The history of a workflow, and how its query failed. The query waits for a worker when the timer fires."""
+    client, name = server.client, uuid.uuid4().hex
+    handle = await client.start_workflow(Chooser.run, id=name, task_queue=name)
+    async with Worker(client, task_queue=name, workflows=[Chooser], workflow_runner=runner):
+        await eventually(lambda: events(handle, "TIMER_STARTED"))
+    await back_to_the_shared_queue(server, handle)
+    query = asyncio.create_task(handle.query(Chooser.signals))
+    await eventually(lambda: events(handle, "TIMER_FIRED"))
+    holding = Holding(runner)
+    async with Worker(
+        client, task_queue=name, workflows=[Chooser], workflow_runner=holding, max_concurrent_workflow_tasks=2
+    ):
+        await eventually(lambda: holding.asked.is_set() or query.done())
+        await handle.signal(Chooser.count)
+        holding.answer.set()
+        failure = None
+        try:
+            await query
+        except WorkflowQueryFailedError as error:
+            failure = str(error)
+        await handle.result()
+    return await handle.fetch_history(), failure
+
+
+async def back_to_the_shared_queue(server: WorkflowEnvironment, handle: WorkflowHandle[Chooser, int]) -> None:
+    """Forget which worker has the run in its cache, as after an outage of ten seconds."""
+    execution = WorkflowExecution(workflow_id=handle.id)
+    request = ResetStickyTaskQueueRequest(namespace=server.client.namespace, execution=execution)
+    await server.client.workflow_service.reset_sticky_task_queue(request)
+
+
+async def replays(history: WorkflowHistory) -> bool:
+    replayer = Replayer(workflows=[Chooser])
+    return (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure is None
+
+
+async def test_a_query_that_brings_a_timer_along_is_refused_and_the_task_finds_the_workflow_as_it_was(
+    server: WorkflowEnvironment,
+) -> None:
+    for _ in range(TRIES):
+        history, failure = await asked_between_timer_and_signal(server, QuickSandbox())
+        assert await replays(history)
+        if failure is not None:
+            assert failure == RAN_AHEAD
+            return
+    pytest.fail(f"in {TRIES} tries no query was first")
+
+
+async def test_the_sdk_alone_acts_upon_the_timer_and_its_history_does_not_replay(server: WorkflowEnvironment) -> None:
+    """When this fails the SDK is mended, and `workers.query_tasks` can go."""
+    for _ in range(TRIES):
+        history, failure = await asked_between_timer_and_signal(server, SandboxedWorkflowRunner())
+        assert failure is None
+        if not await replays(history):
+            return
+    pytest.fail(f"in {TRIES} tries the SDK never ran ahead")

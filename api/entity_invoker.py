@@ -13,7 +13,12 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, Client
+from temporalio.client import (
+    ActivityExecutionDescription,
+    ActivityExecutionStatus,
+    Client,
+    WorkflowQueryFailedError,
+)
 from temporalio.common import ActivityIDReusePolicy, RetryPolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -147,7 +152,7 @@ class EntityInvoker:
         """
         try:
             receipt = await self._receipt(invocation_id)
-        except RPCError:
+        except (RPCError, WorkflowQueryFailedError):
             return False
         if receipt is None:
             return await self._is_scheduled(invocation_id, message)

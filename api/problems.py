@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
-from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -207,6 +207,12 @@ def _install_for_outages(app: FastAPI) -> None:
 
     @app.exception_handler(RPCTimeoutOrCancelledError)
     async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
+        return _temporal_away().response()
+
+    @app.exception_handler(WorkflowQueryFailedError)
+    async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
+        """No query refuses anything: it came too early, or no worker can replay the run until that is mended."""
+        log.warning("A workflow did not answer: %s", error)
         return _temporal_away().response()
 
     @app.exception_handler(RuntimeError)

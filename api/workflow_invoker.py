@@ -11,6 +11,7 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
+    WorkflowQueryFailedError,
 )
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -117,7 +118,7 @@ class WorkflowInvoker:
         """Ask the workflow; without a worker there is no answer, and the rest is still worth telling."""
         try:
             answer: JsonValue = await self._handle(workflow_id).query(self.progress_query, rpc_timeout=QUERY_TIMEOUT)
-        except RPCError:
+        except (RPCError, WorkflowQueryFailedError):
             return None
         return answer
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from fastapi import FastAPI
-from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app, open_gateway
@@ -44,13 +44,16 @@ def test_what_will_not_pass_is_a_fault_of_ours_and_keeps_its_words_to_itself(sta
     assert "secret" not in problem.detail
 
 
-async def test_an_update_without_an_answer_in_time_asks_to_try_again() -> None:
+@pytest.mark.parametrize(
+    "error", [WorkflowUpdateRPCTimeoutOrCancelledError(), WorkflowQueryFailedError("[TMPRL1100] Nondeterminism error")]
+)
+async def test_an_update_or_a_query_without_an_answer_asks_to_try_again(error: Exception) -> None:
     app = FastAPI()
     install(app)
 
     @app.get("/")
-    async def update() -> None:
-        raise WorkflowUpdateRPCTimeoutOrCancelledError
+    async def ask() -> None:
+        raise error
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.get("/")

@@ -7,6 +7,7 @@
 The rules are in `domain.payment_tracker.Invoice`; the workflow keeps time for them.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -70,35 +71,30 @@ class PaymentTracker:
     async def run(self, start: TrackerStart) -> InvoiceState:
         while True:
             self._show()
-            timer_fired = await self._next_event_or_deadline()
+            await self._next_event_or_deadline()
             answering, self._unanswered = self._unanswered, []
-            await self._act(timer_fired)
+            await self._act()
             self._answer(answering)
             if self._is_forgotten():
                 return self._invoice.state()
             if self._must_continue_as_new():
                 await self._continue_as_new()
 
-    async def _next_event_or_deadline(self) -> bool:
-        """Return whether the timer has fired. That decides, not the clock: a task that was cut off can be given an
-        older time than its replay, and would then wait again where the replay acts."""
+    async def _next_event_or_deadline(self) -> None:
         deadline = self._linger_end() or self._invoice.due_at
         if deadline is not None and deadline <= workflow.now():
-            return False
-        try:
+            return
+        with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: bool(self._unanswered) or self._must_continue_as_new(),
                 timeout=deadline - workflow.now() if deadline else None,
                 timeout_summary=self._waiting_for(),
             )
-        except TimeoutError:
-            return True
-        return False
 
-    async def _act(self, timer_fired: bool) -> None:
+    async def _act(self) -> None:
         if self._invoice.status is InvoiceStatus.PAID:
             await self._settle()
-        elif self._invoice.due_at is not None and (timer_fired or self._invoice.is_due(workflow.now())):
+        elif self._invoice.is_due(workflow.now()):
             await (self._escalate() if self._invoice.reminders_are_used_up(self._plan) else self._remind())
 
     async def _remind(self) -> None:

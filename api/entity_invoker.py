@@ -13,12 +13,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from temporalio.client import (
-    ActivityExecutionDescription,
-    ActivityExecutionStatus,
-    Client,
-    WorkflowQueryFailedError,
-)
+from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, Client, WorkflowQueryFailedError
 from temporalio.common import ActivityIDReusePolicy, RetryPolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode

@@ -19,19 +19,21 @@ _READS = ("query_workflow", "remove_from_cache")
 
 
 class StartedTask:
-    """The last workflow task that a workflow acted upon, by how long the history was when it started."""
+    """The last workflow task that a workflow acted upon, by what it told when it started."""
 
     def __init__(self) -> None:
         self._events = 0
-        self._bytes = 0
+        self._told: tuple[int, int, int] | None = None
 
     def is_behind(self, act: WorkflowActivation) -> bool:
-        """Whether `act` has events of a task that was not started: only that a task was started tells of more bytes.
+        """Whether `act` has events of a task that was not started: they come without a time and a size of their own.
 
-        Never so with a server that tells no size, such as the time-skipping one.
+        Time alone would not do, as a server's clock can be set back; nor the size, which does not count a task that is
+        done again. Never so with a server that tells no size, such as the time-skipping one.
         """
         if all(job.WhichOneof("variant") in _READS for job in act.jobs):
             return False
-        ahead = 0 < self._bytes == act.history_size_bytes and act.history_length > self._events
-        self._events, self._bytes = act.history_length, act.history_size_bytes
-        return ahead
+        told = (act.timestamp.seconds, act.timestamp.nanos, act.history_size_bytes)
+        behind = act.history_size_bytes > 0 and told == self._told and act.history_length > self._events
+        self._events, self._told = act.history_length, told
+        return behind

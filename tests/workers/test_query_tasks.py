@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -54,30 +54,26 @@ class Chooser:
         return self._signals
 
 
-class HeldInstance(WithoutContexts):
-    def __init__(self, inner: WorkflowInstance, asked: threading.Event, answer: threading.Event) -> None:
+class WatchedInstance(WithoutContexts):
+    def __init__(self, inner: WorkflowInstance, before: Callable[[WorkflowActivation], None]) -> None:
         super().__init__(inner)
-        self._asked = asked
-        self._answer = answer
+        self._before = before
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if any(job.HasField("query_workflow") for job in act.jobs):
-            self._asked.set()
-            self._answer.wait()
+        self._before(act)
         return super().activate(act)
 
 
-class Holding(SandboxedWorkflowRunner):
-    """Holds each query until it is told to answer. A worker with two places takes no other task meanwhile."""
+class Watching(SandboxedWorkflowRunner):
+    """Tells of each activation before it is acted upon, in the workflow's thread. An error fails the task."""
 
-    def __init__(self, runner: SandboxedWorkflowRunner) -> None:
+    def __init__(self, runner: SandboxedWorkflowRunner, before: Callable[[WorkflowActivation], None]) -> None:
         super().__init__()
         self._runner = runner
-        self.asked = threading.Event()
-        self.answer = threading.Event()
+        self._before = before
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return HeldInstance(self._runner.create_instance(det), self.asked, self.answer)
+        return WatchedInstance(self._runner.create_instance(det), self._before)
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +93,25 @@ async def asked_between_timer_and_signal(
     await back_to_the_shared_queue(server, handle)
     query = asyncio.create_task(handle.query(Chooser.signals))
     await eventually(lambda: events(handle, "TIMER_FIRED"))
-    holding = Holding(runner)
+    asked, answer_it = threading.Event(), threading.Event()
+
+    def hold_query(act: WorkflowActivation) -> None:
+        if any(job.HasField("query_workflow") for job in act.jobs):
+            asked.set()
+            answer_it.wait()
+
     async with Worker(
-        client, task_queue=name, workflows=[Chooser], workflow_runner=holding, max_concurrent_workflow_tasks=2
+        client,
+        task_queue=name,
+        workflows=[Chooser],
+        workflow_runner=Watching(runner, hold_query),
+        max_concurrent_workflow_tasks=2,  # one for the shared queue: while the query is held, no task is taken
     ):
         try:
-            await eventually(lambda: holding.asked.is_set() or query.done())
+            await eventually(lambda: asked.is_set() or query.done())
             await handle.signal(Chooser.count)
         finally:
-            holding.answer.set()
+            answer_it.set()
         [answer] = await asyncio.gather(query, return_exceptions=True)
         await handle.result()
     return await handle.fetch_history(), answer
@@ -141,3 +147,32 @@ async def test_the_sdk_alone_acts_upon_the_timer_and_its_history_does_not_replay
         if not await replays(history):
             return
     pytest.fail(f"In {TRIES} tries the SDK never ran ahead.")
+
+
+async def test_a_task_that_comes_with_the_end_of_a_repeated_one_is_acted_upon(server: WorkflowEnvironment) -> None:
+    """Temporal tells the same size of the history for both: it has not counted the repeated task yet."""
+    client, name = server.client, uuid.uuid4().hex
+    begun, go_on = threading.Event(), threading.Event()
+    attempts = iter(("lost", "held"))
+
+    def lose_then_hold(act: WorkflowActivation) -> None:
+        if any(job.HasField("remove_from_cache") for job in act.jobs):
+            return
+        attempt = next(attempts, "")
+        if attempt == "lost":
+            raise ConnectionError("lost")
+        if attempt == "held":
+            begun.set()
+            go_on.wait()
+
+    runner = Watching(QuickSandbox(), lose_then_hold)
+    async with Worker(client, task_queue=name, workflows=[Chooser], workflow_runner=runner):
+        handle = await client.start_workflow(Chooser.run, id=name, task_queue=name)
+        try:
+            await eventually(begun.is_set)
+            await handle.signal(Chooser.count)
+        finally:
+            go_on.set()
+        assert await handle.result() == 1
+    failed = await events(handle, "WORKFLOW_TASK_FAILED")
+    assert [event.workflow_task_failed_event_attributes.failure.message for event in failed] == ["lost"]

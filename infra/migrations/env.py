@@ -17,12 +17,15 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    database = Database(context.config.attributes.get("database_url") or load_settings().database_url)
+    database = Database(load_settings().database_url)
     async with database.transaction() as connection:
         await connection.run_sync(migrate)
     await database.close()
 
 
-if "database_url" not in context.config.attributes:
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
     logs.configure("text")
-asyncio.run(main())
+    asyncio.run(main())

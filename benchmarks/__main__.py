@@ -24,7 +24,7 @@ def _add_kafka(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)"
     )
-    parser.add_argument("--keys", type=int, default=50, help="packages (default: %(default)s)")
+    parser.add_argument("--keys", type=int, default=50, help="packages, at most one a record (default: %(default)s)")
     parser.add_argument("--partitions", type=int, default=4, help="of the topic (default: %(default)s)")
     parser.add_argument("--single", type=int, default=2_000, help="records for one signal each (default: %(default)s)")
     parser.add_argument("--one-key", type=int, default=100_000, help="records for one key alone; 0 for none")

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import httpx
@@ -149,15 +150,16 @@ class Bench:
             )
         return table
 
-    async def _note(self, measuring: "asyncio.Future[Result] | object") -> None:
-        result: Result = await measuring  # type: ignore[misc]
+    async def _note(self, measuring: Awaitable[Result]) -> None:
+        result = await measuring
         self._results.append(result)
         self._console.print(f"{result.what}: {result.records:,} records, {result.rate:,.0f}/s")
 
     async def _new_load(self, records: int, keys: int) -> Load:
-        """Make a new topic, and register its packages."""
+        """Make a new topic, and register its packages: each of them gets a record."""
         run = uuid.uuid4().hex[:8]
-        load = Load(f"bench-{run}", records, [f"{run}-{number}" for number in range(keys)], self._plan.partitions)
+        packages = [f"{run}-{number}" for number in range(min(keys, records))]
+        load = Load(f"bench-{run}", records, packages, self._plan.partitions)
         await make_topic(self._stack.bootstrap, load.topic, load.partitions)
         for package in load.packages:
             answer = await self._http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})

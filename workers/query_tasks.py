@@ -15,8 +15,6 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 
 RAN_AHEAD = "The query came before the workflow task that it depends on; ask again."
 
-_READS = ("query_workflow", "remove_from_cache")
-
 
 class StartedTask:
     """The last workflow task that a workflow acted upon, by what it told when it started."""
@@ -31,7 +29,7 @@ class StartedTask:
         Time alone would not do, as a server's clock can be set back; nor the size, which does not count a task that is
         done again. Never so with a server that tells no size, such as the time-skipping one.
         """
-        if all(job.WhichOneof("variant") in _READS for job in act.jobs):
+        if all(job.HasField("query_workflow") for job in act.jobs):
             return False
         told = (act.timestamp.seconds, act.timestamp.nanos, act.history_size_bytes)
         behind = act.history_size_bytes > 0 and told == self._told and act.history_length > self._events

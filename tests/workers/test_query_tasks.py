@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,18 +11,18 @@ from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHandle, WorkflowHistory, WorkflowQueryFailedError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker, WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 with workflow.unsafe.imports_passed_through():
     from tests.dev_server import dev_server
     from tests.eventually import eventually
     from tests.histories import events
+    from tests.workers.watching import Watching
     from workers.query_tasks import RAN_AHEAD
-    from workers.sandbox import QuickSandbox, WithoutContexts
+    from workers.sandbox import QuickSandbox
 
 TRIES = 30
 """Query and task wait for the worker together; which is first is up to Temporal."""
@@ -54,28 +54,6 @@ class Chooser:
         return self._signals
 
 
-class WatchedInstance(WithoutContexts):
-    def __init__(self, inner: WorkflowInstance, before: Callable[[WorkflowActivation], None]) -> None:
-        super().__init__(inner)
-        self._before = before
-
-    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        self._before(act)
-        return super().activate(act)
-
-
-class Watching(SandboxedWorkflowRunner):
-    """Tells of each activation before it is acted upon, in the workflow's thread. An error fails the task."""
-
-    def __init__(self, runner: SandboxedWorkflowRunner, before: Callable[[WorkflowActivation], None]) -> None:
-        super().__init__()
-        self._runner = runner
-        self._before = before
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return WatchedInstance(self._runner.create_instance(det), self._before)
-
-
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[WorkflowEnvironment]:
     async with dev_server({}) as environment:
@@ -95,7 +73,7 @@ async def asked_between_timer_and_signal(
     await eventually(lambda: events(handle, "TIMER_FIRED"))
     asked, answer_it = threading.Event(), threading.Event()
 
-    def hold_query(act: WorkflowActivation) -> None:
+    def hold_query(_: str, act: WorkflowActivation) -> None:
         if any(job.HasField("query_workflow") for job in act.jobs):
             asked.set()
             answer_it.wait()
@@ -155,9 +133,7 @@ async def test_a_task_that_comes_with_the_end_of_a_repeated_one_is_acted_upon(se
     begun, go_on = threading.Event(), threading.Event()
     attempts = iter(("lost", "held"))
 
-    def lose_then_hold(act: WorkflowActivation) -> None:
-        if any(job.HasField("remove_from_cache") for job in act.jobs):
-            return
+    def lose_then_hold(_: str, __: WorkflowActivation) -> None:
         attempt = next(attempts, "")
         if attempt == "lost":
             raise ConnectionError("lost")

@@ -16,10 +16,9 @@ from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.booking import BookingActivities
 from domain.booking import (
@@ -39,8 +38,8 @@ from infra.database import CarReservations, Database, FlightReservations, Paymen
 from infra.rental_cars import SimulatedRentalCompany
 from tests.eventually import eventually
 from tests.infra.rows import rows
+from tests.workers.watching import Watching
 from workers.activity_methods import activity_methods
-from workers.sandbox import WithoutContexts
 from workflows.booking import BookingWorkflow
 
 Result = TypeVar("Result")
@@ -165,13 +164,19 @@ class Interruptions:
 
     @asynccontextmanager
     async def worker(self, client: Client, task_queue: str) -> AsyncIterator[Worker]:
-        """A worker that is given no time when it ends."""
+        """A worker that is given no time when it ends. Tells each trip's course when it begins with a task of it."""
+        loop = asyncio.get_running_loop()
+
+        def begin(workflow_id: str, act: WorkflowActivation) -> None:
+            if not act.is_replaying:
+                asyncio.run_coroutine_threadsafe(self.courses[workflow_id].task(), loop).result()
+
         worker = Worker(
             client,
             task_queue=task_queue,
             workflows=[BookingWorkflow],
             activities=activity_methods(self.activities()),
-            workflow_runner=Watching(self, asyncio.get_running_loop()),
+            workflow_runner=Watching(UnsandboxedWorkflowRunner(), begin),
         )
         async with worker:
             yield worker
@@ -222,29 +227,3 @@ class CardNetwork:
     async def refund(self, key: str) -> None:
         network = SimulatedCardNetwork(self.systems.database)
         await self.systems.call("refund", key, lambda: network.refund(key))
-
-
-class Watching(UnsandboxedWorkflowRunner):
-    """Tells each trip's course when a worker begins with a task of it."""
-
-    def __init__(self, systems: Interruptions, loop: asyncio.AbstractEventLoop) -> None:
-        self._systems = systems
-        self._loop = loop
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return WatchedInstance(super().create_instance(det), self._begin)
-
-    def _begin(self, workflow_id: str) -> None:
-        course = self._systems.courses[workflow_id]
-        asyncio.run_coroutine_threadsafe(course.task(), self._loop).result()
-
-
-class WatchedInstance(WithoutContexts):
-    def __init__(self, inner: WorkflowInstance, begin: Callable[[str], None]) -> None:
-        super().__init__(inner)
-        self._begin = begin
-
-    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if not act.is_replaying and not any(job.HasField("remove_from_cache") for job in act.jobs):
-            self._begin(self.get_info().workflow_id)
-        return super().activate(act)

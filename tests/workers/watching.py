@@ -1,0 +1,38 @@
+"""A workflow runner that tells a test of each activation before a workflow acts upon it."""
+
+from collections.abc import Callable
+
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.workflow import _Definition
+
+from workers.sandbox import WithoutContexts
+
+Before = Callable[[str, WorkflowActivation], None]
+"""Given the workflow's ID, in the workflow's thread. An error fails the task."""
+
+
+class Watching(WorkflowRunner):
+    """Runs workflows as `runner` does."""
+
+    def __init__(self, runner: WorkflowRunner, before: Before) -> None:
+        self._runner = runner
+        self._before = before
+
+    def prepare_workflow(self, defn: _Definition) -> None:
+        self._runner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return WatchedInstance(self._runner.create_instance(det), self._before)
+
+
+class WatchedInstance(WithoutContexts):
+    def __init__(self, inner: WorkflowInstance, before: Before) -> None:
+        super().__init__(inner)
+        self._before = before
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if not any(job.HasField("remove_from_cache") for job in act.jobs):
+            self._before(self.get_info().workflow_id, act)
+        return super().activate(act)

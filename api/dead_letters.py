@@ -17,7 +17,8 @@ from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLet
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus, workflow_id
 from infra.dead_letters import DeadLetters, Place, UnknownDeadLetter
-from infra.kafka import KafkaClusters, KafkaUnreachable
+from infra.kafka import KafkaClusters
+from infra.kafka_deadlines import KafkaUnreachable
 from workflows.subscription import SubscriptionWorkflow
 
 MOST_SHOWN_CHARACTERS = 10_000

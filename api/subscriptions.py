@@ -24,7 +24,8 @@ from domain.subscription import (
     SubscriptionStatus,
     workflow_id,
 )
-from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
+from infra.kafka import KafkaClusters, check_subscription
+from infra.kafka_deadlines import KafkaUnreachable
 from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
 
 _RUNNING = "Pattern = 'kafka_ingress' AND ExecutionStatus = 'Running'"

@@ -4,15 +4,17 @@ Reading ends at the high watermark that a fetch brings, since not every broker a
 log's end.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from domain.dead_letter import DeadLetter, Ledger
+from infra.kafka_deadlines import Deadlines, answered, started
 
 READ_SECONDS = 10.0
 READ_RECORDS = 50_000
@@ -33,10 +35,14 @@ class Scan:
 
 
 class PartitionReader:
-    """Reads with bounds on time and number."""
+    """Reads with bounds on time and number. Its methods raise `KafkaUnreachable`."""
 
-    def __init__(self, connection: Mapping[str, Any], topic: str, partition: int) -> None:
+    def __init__(
+        self, cluster: str, connection: Mapping[str, Any], topic: str, partition: int, deadlines: Deadlines
+    ) -> None:
         """`connection` is what any client of the cluster is made with."""
+        self._cluster = cluster
+        self._deadlines = deadlines
         self._at = TopicPartition(topic, partition)
         self._consumer = AIOKafkaConsumer(
             **connection,
@@ -51,13 +57,10 @@ class PartitionReader:
         """All that the topic has."""
         return sorted(self._consumer.partitions_for_topic(self._at.topic) or ())
 
-    async def start(self) -> None:
-        await self._consumer.start()
-        # Its tasks begin now: stopped before that, they would cancel whoever stops them.
-        await asyncio.sleep(0)
-
-    async def stop(self) -> None:
-        await self._consumer.stop()
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        async with started(self._consumer, self._cluster, self._deadlines):
+            yield
 
     async def scan(self, subscription_id: str, after: int) -> Scan:
         """See which letters behind `after` wait. Marks come after their letters, so what is before does not matter."""
@@ -86,20 +89,41 @@ class PartitionReader:
         self._consumer.seek(self._at, start)
         give_up_at = time.monotonic() + READ_SECONDS
         while time.monotonic() < give_up_at:
-            polled = await self._consumer.getmany(self._at, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            for record in polled.get(self._at, ()):
+            for record in await self._fetched():
                 if record.offset >= start:  # an offset beyond the end is answered from the beginning
-                    yield DeadLetter(
-                        partition=record.partition,
-                        offset=record.offset,
-                        key=record.key,
-                        value=record.value,
-                        timestamp_ms=record.timestamp,
-                        headers=tuple(record.headers),
-                    )
+                    yield _as_letter(record)
             if await self._is_at_end():
                 return
 
+    async def _fetched(self) -> Sequence[ConsumerRecord]:
+        """The records of the broker's next answer, which may be none. A poll that nothing answers is no answer."""
+        answered_at = self._consumer.last_poll_timestamp(self._at)
+        async with self._answered("a fetch from"):
+            while True:
+                polled = await self._consumer.getmany(self._at, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+                if polled or self._consumer.last_poll_timestamp(self._at) != answered_at:
+                    records: Sequence[ConsumerRecord] = polled.get(self._at, ())
+                    return records
+
     async def _is_at_end(self) -> bool:
         end = self._consumer.highwater(self._at)
-        return end is not None and await self._consumer.position(self._at) >= end
+        if end is None:
+            return False
+        async with self._answered("a position in"):
+            position = await self._consumer.position(self._at)
+        return bool(position >= end)
+
+    def _answered(self, what: str) -> AbstractAsyncContextManager[None]:
+        at = f"{self._at.topic}, partition {self._at.partition}"
+        return answered(self._cluster, f"{what} {at}", self._deadlines.answer)
+
+
+def _as_letter(record: ConsumerRecord) -> DeadLetter:
+    return DeadLetter(
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        timestamp_ms=record.timestamp,
+        headers=tuple(record.headers),
+    )

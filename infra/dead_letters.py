@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,14 +15,15 @@ from aiokafka.structs import RecordMetadata
 from domain.dead_letter import REDRIVEN, SUBSCRIPTION, VALUE_OMITTED, DeadLetter, record_id
 from domain.subscription import Subscription
 from infra.dead_letter_reader import PartitionReader
-from infra.kafka import KafkaClusters, KafkaUnreachable
+from infra.kafka import KafkaClusters
+from infra.kafka_deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, started
 
 log = logging.getLogger(__name__)
 
 MOST_REDRIVEN = 500
 """Records that one call sends back; they are in memory together."""
 PAGE_SECONDS = 10.0
-SEND_SECONDS = 30.0
+"""A page that has taken this long ends with what it has."""
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 
 
@@ -64,8 +65,9 @@ class DeadLetters:
     counts it once by its origin.
     """
 
-    def __init__(self, clusters: KafkaClusters) -> None:
+    def __init__(self, clusters: KafkaClusters, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
+        self._deadlines = deadlines
         self._redriving = asyncio.Lock()
 
     async def page(self, subscription: Subscription, place: Place, limit: int) -> Page:
@@ -74,12 +76,14 @@ class DeadLetters:
         Raises `UnknownDeadLetter` for a partition that is not there, `KafkaUnreachable`.
         """
         letters: list[DeadLetter] = []
-        give_up_at = time.monotonic() + PAGE_SECONDS
+        enough_at = time.monotonic() + PAGE_SECONDS
         going_on: Place | None = place
-        while going_on and len(letters) < limit and time.monotonic() < give_up_at:
-            part = await self._partition_page(subscription, going_on, limit - len(letters))
-            letters += part.letters
-            going_on = part.next
+        in_time = answered(subscription.cluster, "a listing of dead letters", self._deadlines.listing)
+        async with _reachable(subscription.cluster), in_time:
+            while going_on and len(letters) < limit and time.monotonic() < enough_at:
+                part = await self._partition_page(subscription, going_on, limit - len(letters))
+                letters += part.letters
+                going_on = part.next
         return Page(letters, going_on)
 
     async def _partition_page(self, subscription: Subscription, place: Place, limit: int) -> Page:
@@ -99,7 +103,7 @@ class DeadLetters:
     async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> Redrive:
         """Send one letter's record back, unless it was before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
         outcome = Redrive()
-        async with self._redriving, self._reading(subscription, partition) as reader:
+        async with self._redriving_alone(subscription), self._reading(subscription, partition) as reader:
             scan = await reader.scan(subscription.id, offset - 1) if reader else None
             if reader is None or scan is None or not scan.ledger.has(offset):
                 raise UnknownDeadLetter(f"Subscription {subscription.id} has no dead letter at {partition}, {offset}.")
@@ -113,7 +117,7 @@ class DeadLetters:
         """Send back the records of all letters that wait, at most 500 a call. Raises `KafkaUnreachable`."""
         outcome = Redrive()
         going_on: Place | None = Place()
-        async with self._redriving:
+        async with self._redriving_alone(subscription):
             while going_on and outcome.redriven < MOST_REDRIVEN:
                 part = await self._partition_page(subscription, going_on, MOST_REDRIVEN - outcome.redriven)
                 await self._send_back(subscription, part.letters, outcome)
@@ -127,12 +131,14 @@ class DeadLetters:
         outcome.without_value += len(letters) - len(whole)
         if not whole:
             return
-        async with self._producing(subscription) as producer, asyncio.timeout(SEND_SECONDS):
-            partitions = await producer.partitions_for(subscription.topic)
-            sent = [await _send(producer, subscription.topic, letter, partitions) for letter in whole]
-            places = await asyncio.gather(*sent)
-            marks = [await _mark(producer, subscription, letter) for letter in whole]
-            await asyncio.gather(*marks)
+        async with self._producing(subscription) as producer:
+            async with self._sent(subscription, subscription.topic):
+                partitions = await producer.partitions_for(subscription.topic)
+                sent = [await _send(producer, subscription.topic, letter, partitions) for letter in whole]
+                places = await asyncio.gather(*sent)
+            async with self._sent(subscription, subscription.dead_letter_topic):
+                marks = [await _mark(producer, subscription, letter) for letter in whole]
+                await asyncio.gather(*marks)
         for letter, place in zip(whole, places, strict=True):
             log.info("%s was sent back as %s", letter.origin, record_id(place.topic, place.partition, place.offset))
         outcome.redriven += len(whole)
@@ -144,15 +150,12 @@ class DeadLetters:
         if await self._clusters.topic(subscription.cluster, topic) is None:
             yield None
             return
-        reader = PartitionReader(self._clusters.connection(subscription.cluster), topic, partition)
-        async with _reachable(subscription.cluster):
-            try:
-                await reader.start()
-                if partition not in reader.partitions:
-                    raise UnknownDeadLetter(f"Topic {topic!r} has no partition {partition}.")
-                yield reader
-            finally:
-                await reader.stop()
+        connection = self._clusters.connection(subscription.cluster)
+        reader = PartitionReader(subscription.cluster, connection, topic, partition, self._deadlines)
+        async with reader.connected():
+            if partition not in reader.partitions:
+                raise UnknownDeadLetter(f"Topic {topic!r} has no partition {partition}.")
+            yield reader
 
     @asynccontextmanager
     async def _producing(self, subscription: Subscription) -> AsyncIterator[AIOKafkaProducer]:
@@ -161,12 +164,28 @@ class DeadLetters:
             acks="all",
             max_request_size=MAX_REQUEST_BYTES,
         )
-        async with _reachable(subscription.cluster):
-            try:
-                await producer.start()
-                yield producer
-            finally:
-                await producer.stop()
+        async with started(producer, subscription.cluster, self._deadlines):
+            yield producer
+
+    @asynccontextmanager
+    async def _redriving_alone(self, subscription: Subscription) -> AsyncIterator[None]:
+        """Wait until no other redrive runs, then limit this one."""
+        try:
+            await asyncio.wait_for(self._redriving.acquire(), self._deadlines.redrive)
+        except TimeoutError:
+            raise KafkaUnreachable(
+                f"Subscription {subscription.id} was not redriven: another redrive has not ended "
+                f"within {self._deadlines.redrive:g} s. Ask again."
+            ) from None
+        in_time = answered(subscription.cluster, "a redrive", self._deadlines.redrive)
+        try:
+            async with _reachable(subscription.cluster), in_time:
+                yield
+        finally:
+            self._redriving.release()
+
+    def _sent(self, subscription: Subscription, topic: str) -> AbstractAsyncContextManager[None]:
+        return answered(subscription.cluster, f"a write to {topic}", self._deadlines.send)
 
 
 async def _send(
@@ -201,5 +220,5 @@ async def _mark(
 async def _reachable(cluster: str) -> AsyncIterator[None]:
     try:
         yield
-    except (KafkaError, TimeoutError) as error:
+    except KafkaError as error:
         raise KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {type(error).__name__}.") from error

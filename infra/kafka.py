@@ -1,5 +1,6 @@
 """Kafka clusters by name: which topics there are, and whether a subscription can work."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,15 +12,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlre
 from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka_access import ACCESS_REFUSED, why_unreachable
 from infra.kafka_cluster import KafkaCluster
+from infra.kafka_deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered
 from infra.topic_ids import NO_ID, read_topic_metadata
 
-REQUEST_TIMEOUT_MS = 10_000
 ANY_REPLICATION = -1
 """The broker's own default."""
-
-
-class KafkaUnreachable(ConnectionError):
-    """No broker of the cluster answers, or not with what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,9 @@ class Topic:
 class KafkaClusters:
     """The clusters that subscriptions may name, with their bootstrap servers."""
 
-    def __init__(self, clusters: Mapping[str, KafkaCluster | str]) -> None:
+    def __init__(self, clusters: Mapping[str, KafkaCluster | str], deadlines: Deadlines = DEADLINES) -> None:
         """Strings are bootstrap servers without security."""
+        self._deadlines = deadlines
         self._clusters = {name: KafkaCluster.model_validate(cluster) for name, cluster in clusters.items()}
 
     def connection(self, cluster: str) -> dict[str, Any]:
@@ -46,7 +44,7 @@ class KafkaClusters:
 
     async def topic(self, cluster: str, topic: str) -> Topic | None:
         """What the topic is like now; None if there is none. Raises `UnknownSource`, `KafkaUnreachable`."""
-        async with self._admin(cluster) as admin:
+        async with self._admin(cluster, f"a question about topic {topic!r}", self._deadlines.start) as admin:
             metadata = await read_topic_metadata(admin, topic)
         if metadata is None:
             return None
@@ -58,7 +56,7 @@ class KafkaClusters:
 
         Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`.
         """
-        async with self._admin(cluster) as admin:
+        async with self._admin(cluster, f"a request to create topic {topic!r}", self._deadlines.send) as admin:
             if await read_topic_metadata(admin, topic) is not None:
                 return
             answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, {}, dict(settings or {}))])
@@ -71,19 +69,24 @@ class KafkaClusters:
             )
 
     @asynccontextmanager
-    async def _admin(self, cluster: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    async def _admin(self, cluster: str, what: str, seconds: float) -> AsyncIterator[AIOKafkaAdminClient]:
+        """A client for `what`, which has to be answered within `seconds`."""
         connection = self.connection(cluster)
-        admin = AIOKafkaAdminClient(**connection, request_timeout_ms=REQUEST_TIMEOUT_MS)
+        timeout_ms = int(self._deadlines.start * 1000)
+        admin = AIOKafkaAdminClient(**connection, request_timeout_ms=timeout_ms)
         try:
-            await admin.start()
-            yield admin
+            async with asyncio.timeout(seconds):
+                await admin.start()
+                yield admin
         except KafkaError as error:
             reason: Exception | None = error
             if isinstance(error, KafkaConnectionError):
-                reason = await why_unreachable(connection, REQUEST_TIMEOUT_MS)
+                reason = await why_unreachable(connection, timeout_ms)
             raise _unusable(cluster, reason or error) from error
+        except TimeoutError as error:
+            raise not_answered(cluster, what, seconds) from error
         finally:
-            await admin.close()
+            await ends_within(admin.close(), self._deadlines.stop)
 
 
 def _unusable(cluster: str, reason: Exception) -> UnknownSource | KafkaUnreachable:

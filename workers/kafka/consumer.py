@@ -13,6 +13,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -26,8 +27,9 @@ from aiokafka.errors import (
 
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
 from infra.kafka import KafkaClusters
+from infra.kafka_deadlines import DEADLINES, answered, stop_client
 from workers.kafka.assignment import Assignment
-from workers.kafka.client import as_record, new_client, stop_client
+from workers.kafka.client import as_record, new_client
 from workers.kafka.counts import Counts
 from workers.kafka.delivery import Route
 from workers.kafka.rate import Rate
@@ -122,7 +124,8 @@ class TopicConsumer:
             await stop.wait()
             return
         self._client.assign([self._tp(partition) for partition in partitions])
-        await self._client.start()
+        async with self._answered("the start of a client", DEADLINES.start):
+            await self._client.start()
         assignment = self._assignment = await self._begin(partitions)
         while not stop.is_set():
             with_room = assignment.with_room()
@@ -156,8 +159,9 @@ class TopicConsumer:
 
     async def _pass_gaps(self, assignment: Assignment) -> None:
         """Count as read what the client keeps from us: aborted records, the marks of transactions."""
-        for partition in assignment.positions():
-            assignment.skip_to(partition, await self._client.position(self._tp(partition)))
+        async with self._answered("a position", DEADLINES.answer):
+            for partition in assignment.positions():
+                assignment.skip_to(partition, await self._client.position(self._tp(partition)))
 
     async def _begin(self, partitions: Iterable[int]) -> Assignment:
         """Set the positions of the partitions: where the group is, or where the options say."""
@@ -192,9 +196,10 @@ class TopicConsumer:
 
     async def _out_of_range(self, offsets: dict[TopicPartition, int]) -> None:
         (tp, offset), *_ = offsets.items()
-        beginning = (await self._client.beginning_offsets([tp]))[tp]
-        if offset >= beginning:
-            end = (await self._client.end_offsets([tp]))[tp]
+        async with self._answered("where its log begins and ends", DEADLINES.start):
+            beginning = (await self._client.beginning_offsets([tp]))[tp]
+            end = (await self._client.end_offsets([tp]))[tp] if offset >= beginning else None
+        if end is not None:
             await self._beyond_end(tp.partition, offset, end)
         expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
         self._counts[tp.partition].errors["expired"] = expired
@@ -278,6 +283,9 @@ class TopicConsumer:
         s = self._subscription
         epoch = self._configured_epoch or (self._watch.topic and self._watch.topic.incarnation)
         return f"{s.cluster}/{s.topic}/{epoch}/{partition}"
+
+    def _answered(self, what: str, seconds: float) -> AbstractAsyncContextManager[None]:
+        return answered(self._subscription.cluster, f"{what} ({self._subscription.topic!r})", seconds)
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._subscription.topic, partition)

@@ -5,21 +5,20 @@ A record that is read again after a crash is written again, to the same partitio
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 
 from domain import dead_letter
 from domain.errors import Refusal
 from domain.subscription import Subscription
 from infra.kafka import KafkaClusters
+from infra.kafka_deadlines import DEADLINES, Deadlines, answered, stop_client
 from workers.kafka.records import Poison, Record
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 5.0
 FOR_EVER = {"retention.ms": "-1"}
 """A letter has its record's time, from which retention counts: an old one would be gone at once."""
 OMITTED = (dead_letter.VALUE_OMITTED, b"too large for this topic")
@@ -30,8 +29,9 @@ MAX_REQUEST_BYTES = 64 * 1024 * 1024
 class DeadLetterTopic:
     """The dead-letter topic of one subscription. Connects with the first record it keeps."""
 
-    def __init__(self, clusters: KafkaClusters, subscription: Subscription) -> None:
+    def __init__(self, clusters: KafkaClusters, subscription: Subscription, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
+        self._deadlines = deadlines
         self._cluster = subscription.cluster
         self._subscription_id = subscription.id
         self._topic = subscription.dead_letter_topic
@@ -39,21 +39,21 @@ class DeadLetterTopic:
         self._starting = asyncio.Lock()
 
     async def keep(self, record: Record, reason: Poison) -> None:
-        """Return once all replicas have it. Raises `KafkaError`, `ConnectionError`."""
+        """Return once all replicas have it. Raises `KafkaError`, `KafkaUnreachable`."""
         producer = await self._started_producer()
         headers = letter_headers(record, reason, self._subscription_id, datetime.now(UTC))
         # A message needs a key or a value, and a record may lack both.
         value = b"" if record.key is None and record.value is None else record.value
-        try:
-            await self._send(producer, record, value, headers)
-        except MessageSizeTooLargeError:
-            await self._send(producer, record, b"", [*headers, OMITTED])
+        async with answered(self._cluster, f"a write to {self._topic}", self._deadlines.send):
+            try:
+                await self._send(producer, record, value, headers)
+            except MessageSizeTooLargeError:
+                await self._send(producer, record, b"", [*headers, OMITTED])
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+            await stop_client(producer, self._deadlines.stop)
 
     async def _send(
         self, producer: AIOKafkaProducer, record: Record, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -78,9 +78,10 @@ class DeadLetterTopic:
                     max_request_size=MAX_REQUEST_BYTES,
                 )
                 try:
-                    await producer.start()
+                    async with answered(self._cluster, "the start of a client", self._deadlines.start):
+                        await producer.start()
                 except BaseException:
-                    await producer.stop()
+                    await stop_client(producer, self._deadlines.stop)
                     raise
                 self._producer = producer
             return self._producer

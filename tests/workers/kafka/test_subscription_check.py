@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
-from infra.kafka import KafkaClusters, KafkaUnreachable, check_subscription
+from infra.kafka import KafkaClusters, check_subscription
+from infra.kafka_deadlines import KafkaUnreachable
 from tests.brokers.ports import free_address
 
 SINKS = {"UserFeed": ["processPost"], "PackageTracker": ["registerPackage", "updateLocation"]}

@@ -3,8 +3,9 @@
 import pytest
 
 from domain.subscription import UnknownSource
-from infra.kafka import KafkaClusters, KafkaUnreachable
+from infra.kafka import KafkaClusters
 from infra.kafka_cluster import KafkaCluster
+from infra.kafka_deadlines import KafkaUnreachable
 from tests.brokers.apache import PASSWORD, USER, ApacheKafka
 from tests.brokers.ports import HOST
 from tests.workers.kafka.conftest import Topics, subscription

@@ -1,0 +1,80 @@
+"""A broker that takes requests of some kinds and never answers them."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from enum import IntEnum
+
+from tests.brokers.embedded import running_broker
+from tests.brokers.ports import HOST, free_address
+
+
+class Api(IntEnum):
+    """Kinds of request by Kafka's own numbers (https://kafka.apache.org/protocol#protocol_api_keys)."""
+
+    PRODUCE = 0
+    FETCH = 1
+    LIST_OFFSETS = 2
+    METADATA = 3
+    API_VERSIONS = 18
+
+
+class SilentBroker:
+    """Forwards every request to the embedded broker but those of the kinds in `unanswered`, which may change."""
+
+    def __init__(self, upstream: str) -> None:
+        self.address = ""
+        self.unanswered: set[Api] = set()
+        self.reads = True
+        """Whether it takes requests off the network at all: a process that is stopped does not."""
+        self._upstream = upstream
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        host, _, port = self._upstream.partition(":")
+        broker_reader, broker_writer = await asyncio.open_connection(host, int(port))
+        answering = asyncio.create_task(_copy(broker_reader, writer))
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    size = await reader.readexactly(4)
+                    request = await reader.readexactly(struct.unpack(">i", size)[0])
+                    while not self.reads:
+                        await asyncio.sleep(0.01)
+                    if struct.unpack(">h", request[:2])[0] not in self.unanswered:
+                        broker_writer.write(size + request)
+        finally:
+            answering.cancel()
+            broker_writer.close()
+            writer.close()
+            self._clients.discard(writer)
+
+    def close(self) -> None:
+        self.reads = True
+        for client in self._clients:
+            client.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+    writer.close()
+
+
+@asynccontextmanager
+async def silent_broker() -> AsyncIterator[SilentBroker]:
+    """A broker of its own that answers everything until it is told not to."""
+    upstream = free_address()
+    broker = SilentBroker(upstream)
+    server = await asyncio.start_server(broker.serve, HOST, 0)
+    broker.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
+    with running_broker(upstream, advertised=broker.address):
+        try:
+            yield broker
+        finally:
+            server.close()
+            broker.close()
+            await server.wait_closed()

@@ -1,0 +1,114 @@
+"""A listing of dead letters and a redrive end, whatever the broker does not answer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from domain.subscription import Subscription
+from infra.dead_letters import DeadLetters, Place
+from infra.kafka import KafkaClusters
+from infra.kafka_deadlines import Deadlines, KafkaUnreachable
+from tests.brokers.silent import Api, SilentBroker, silent_broker
+from tests.workers.kafka.conftest import subscription
+from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.records import Poison, Record
+
+DEADLINES = Deadlines(start=1.0, answer=1.0, send=1.0, stop=0.5, listing=4.0, redrive=4.0)
+"""Seconds that a person would not notice in a test."""
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[SilentBroker]:
+    async with silent_broker() as silent:
+        yield silent
+
+
+@pytest.fixture
+async def sub(silent: SilentBroker) -> Subscription:
+    """A subscription with one dead letter."""
+    sub = subscription("orders")
+    clusters = KafkaClusters({"local": silent.address})
+    await clusters.ensure_topic("local", sub.topic)
+    letters = DeadLetterTopic(clusters, sub)
+    await letters.keep(Record(sub.topic, 0, 7, b"ann", b"{", -1, ()), Poison("InvalidJson", "not JSON"))
+    await letters.close()
+    return sub
+
+
+@pytest.fixture
+def letters(silent: SilentBroker) -> DeadLetters:
+    return DeadLetters(KafkaClusters({"local": silent.address}, DEADLINES), DEADLINES)
+
+
+async def failure(call: Any) -> str:
+    """What the call says after it gave up, which it does in bounded time."""
+    began = time.monotonic()
+    with pytest.raises(KafkaUnreachable) as caught:
+        async with asyncio.timeout(60):
+            await call
+    assert time.monotonic() - began < 60
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (Api.FETCH, "a fetch from orders.dead-letter, partition 0"),
+        (Api.METADATA, "orders.dead-letter"),
+        (Api.API_VERSIONS, "orders.dead-letter"),
+    ],
+    ids=lambda value: value.name.lower() if isinstance(value, Api) else "",
+)
+async def test_a_listing_ends_and_says_what_was_not_answered(
+    silent: SilentBroker, sub: Subscription, letters: DeadLetters, kind: Api, what: str
+) -> None:
+    assert [letter.source_offset for letter in (await letters.page(sub, Place(), 50)).letters] == [7]
+    silent.unanswered = {kind}
+    said = await failure(letters.page(sub, Place(), 50))
+    assert "Kafka cluster 'local'" in said
+    assert what in said
+
+
+async def test_a_listing_from_beyond_the_end_ends_when_the_position_is_not_answered(
+    silent: SilentBroker, sub: Subscription, letters: DeadLetters
+) -> None:
+    silent.unanswered = {Api.FETCH, Api.LIST_OFFSETS}
+    assert "orders.dead-letter" in await failure(letters.page(sub, Place(after=1_000), 50))
+
+
+async def test_a_listing_ends_when_the_broker_stops_reading(
+    silent: SilentBroker, sub: Subscription, letters: DeadLetters
+) -> None:
+    silent.reads = False
+    assert "Kafka cluster 'local'" in await failure(letters.page(sub, Place(), 50))
+    silent.reads = True
+
+
+async def test_a_redrive_ends_when_the_record_is_not_taken_and_can_be_asked_for_again(
+    silent: SilentBroker, sub: Subscription, letters: DeadLetters
+) -> None:
+    silent.unanswered = {Api.PRODUCE}
+    assert "a write to orders" in await failure(letters.redrive_all(sub))
+    silent.unanswered = set()
+    assert (await letters.redrive_all(sub)).redriven == 1
+
+
+async def test_a_redrive_that_waits_for_another_ends_too(
+    silent: SilentBroker, sub: Subscription, letters: DeadLetters
+) -> None:
+    silent.unanswered = {Api.FETCH}
+    said = await asyncio.gather(*(failure(letters.redrive_all(sub)) for _ in range(8)))
+    assert any("another redrive" in text for text in said)
+
+
+async def test_poison_waits_for_a_broker_that_does_not_take_it_and_the_wait_says_so(
+    silent: SilentBroker, sub: Subscription
+) -> None:
+    topic = DeadLetterTopic(KafkaClusters({"local": silent.address}, DEADLINES), sub, DEADLINES)
+    silent.unanswered = {Api.PRODUCE}
+    record = Record(sub.topic, 0, 8, b"ann", b"{", -1, ())
+    assert "a write to orders.dead-letter" in await failure(topic.keep(record, Poison("InvalidJson", "not JSON")))
+    await topic.close()

@@ -10,7 +10,7 @@ INSTALLED_BENCH := $(VENV_BENCH)/.installed-requirements-bench
 RESTATE := benchmarks/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test chaos bench check lock clean
+.PHONY: help install up demo quick test chaos bench check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ up: install ## Run Temporal, broker, workers and gateway until Ctrl-C
 
 demo: install ## Play the six patterns on a stack of its own, and check every answer
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
+
+quick: install ## Run the tests that start no process, for every save and every commit
+	$(BIN)/python -m pytest -p tests.quick --numprocesses $(TEST_PROCESSES) -q -r fE
 
 test: install ## Run the tests, with coverage
 	$(BIN)/python -m pytest --ignore tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=

@@ -173,7 +173,7 @@ class TestStarting:
     async def test_stops_what_it_started_when_it_is_cancelled(self, journal: Journal) -> None:
         supervisor = Supervisor(one_by_one(spec("server"), spec("slow", ready="never said")), journal.log)
         entering = asyncio.create_task(supervisor.__aenter__())
-        await eventually(lambda: "slow" in supervisor.pids())
+        await eventually(lambda: entering.done() or "slow" in supervisor.pids())
         pids = supervisor.pids().values()
         entering.cancel()
         with pytest.raises(asyncio.CancelledError):

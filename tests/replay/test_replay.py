@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ REMEDY = """
 workflow.patched("..."), or give the new code a worker version of its own: docs/upgrades.md. Do not record it anew."""
 
 
+@cache
 def read(file: Path) -> WorkflowHistory:
     text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     return WorkflowHistory.from_json(file.name.partition(".json")[0], text.decode())

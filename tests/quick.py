@@ -1,0 +1,72 @@
+"""The tests that start no process, for every save and every commit: `make quick`.
+
+`pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process or a
+Temporal server. No list says which tests are quick, so a new test that needs a server is left out by itself.
+"""
+
+import sys
+from collections.abc import Generator
+from typing import NoReturn
+
+import pytest
+from temporalio.bridge.testing import EphemeralServer
+
+from tests.conftest import FOUND
+
+REASON = "starts a process"
+PROCESS_EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"}
+
+
+class Refusals:
+    """Refuses each process, and remembers for each test whether it asked for one."""
+
+    def __init__(self) -> None:
+        self._item: pytest.Item | None = None
+        self._refused: set[pytest.Item] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._item = item
+        try:
+            return (yield)
+        finally:
+            self._item = None
+            self._refused.discard(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A test may lose the refusal, say in a task that it started: without its process it has shown nothing."""
+        report = yield
+        if item in self._refused and (report.failed or (report.passed and report.when == "call")):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"Skipped: {REASON}")
+        return report
+
+    def on_audit_event(self, event: str, _: tuple[object, ...]) -> None:
+        if event in PROCESS_EVENTS and self._item is not None:
+            self._refuse(self._item)
+
+    async def on_temporal_server(self, *_: object) -> None:
+        if self._item is not None:
+            self._refuse(self._item)
+
+    def _refuse(self, item: pytest.Item) -> NoReturn:
+        self._refused.add(item)
+        pytest.skip(REASON)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOUND] = "the quick tests start no broker"
+    refusals = Refusals()
+    config.pluginmanager.register(refusals)
+    sys.addaudithook(refusals.on_audit_event)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    for start in ("start_dev_server", "start_test_server"):  # by the SDK's Rust code, which raises no audit event
+        patch.setattr(EphemeralServer, start, refusals.on_temporal_server)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    left_out = sum(1 for report in skipped if REASON in str(report.longrepr))
+    terminalreporter.write_line(f"Left out: {left_out} tests that start a process or a server; `make test` runs them.")

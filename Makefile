@@ -10,7 +10,7 @@ INSTALLED_BENCH := $(VENV_BENCH)/.installed-requirements-bench
 RESTATE := benchmarks/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test chaos bench check lock clean
+.PHONY: help install up demo quick test chaos bench check lock env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ lock: ## Write requirements.txt, -dev.txt and -bench.txt anew from pyproject.tom
 		$$lock --output-file requirements.txt; \
 		$$lock --group dev --constraint requirements.txt --output-file requirements-dev.txt; \
 		$$lock --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
+
+env: install ## Write .env.example from the settings
+	$(BIN)/python -m tests.packaging.env_example
 
 clean: ## Remove .venv, data and caches
 	rm -rf $(VENV) $(VENV_BENCH) benchmarks/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -27,48 +27,65 @@ Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 class Settings(BaseSettings):
     """Every setting of gateway and workers; the variable is the name in capitals, as in `DATABASE_URL`.
 
-    Durations are written `1500ms`, `10s`, `5m`, `12h`, `7d` or in ISO 8601 (`PT10S`).
+    Durations are written `1500ms`, `10s`, `5m`, `12h`, `7d` or in ISO 8601 (`PT10S`). The docstrings are what
+    `.env.example` says: `make env` writes it.
     """
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     database_url: str = "sqlite+aiosqlite:///data/patterns.db"
+    """SQLAlchemy's URL of the database: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`."""
     kafka_clusters: dict[str, KafkaCluster] = {"my-cluster": KafkaCluster.model_validate("localhost:9092")}
-    """Names that subscriptions use, and bootstrap servers or an object with the fields of `KafkaCluster`. JSON in the
-    environment."""
+    """The Kafka clusters, by the names that subscriptions use. JSON: each is a string of bootstrap servers, or an
+    object with security settings (docs/kafka-ingress.md)."""
     kafka_epoch: str | None = None
-    """Tells topics that begin again at offset 0 from those before; by default the topic's own ID does."""
+    """A new value says that topics of the same name begin again at offset 0; without it the topic's own ID does."""
     web_ui_url: str = "http://localhost:8233"
+    """Where browsers find the Temporal Web UI: the gateway's answers link into it."""
 
     gateway_host: str = "127.0.0.1"
+    """The address that the gateway listens on. It does not authenticate its callers."""
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """The port that the gateway listens on."""
     max_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
+    """The largest body of a request, in bytes; a larger one is refused with 413."""
     body_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
     """How long the whole body of a request may take to arrive."""
     max_connections: Annotated[int, Field(gt=0)] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
 
     card_token_key: SecretStr = SecretStr("for development only")
-    """Card numbers become tokens under this key: the same number gives the same token."""
+    """A random secret. Card numbers become tokens under this key: the same number gives the same token."""
     stripe_webhook_secret: SecretStr | None = None
+    """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     smtp_url: str | None = None
     """`smtp://user:password@host:port` or `smtps://...`; without it e-mails are logged."""
     mail_from: str = "billing@example.com"
+    """The sender of reminders."""
     http_task_allowed_hosts: list[str] = []
-    """Hosts that `http_request` tasks may call. JSON in the environment."""
+    """Hosts that `http_request` tasks may call. JSON."""
 
     reminder_interval: Duration = ReminderPlan().interval
+    """The time between two reminders of a failed payment, and between the last one and the escalation."""
     reminders: int = ReminderPlan().reminders
+    """How many reminders there are before support gets a ticket."""
     moderation_poll_interval: Duration = ModerationPlan().poll_interval
+    """How often moderation is asked about a post."""
     moderation_give_up_after: Duration = ModerationPlan().give_up_after
+    """After this time without a verdict a post waits for a person's review instead."""
     registration_ttl: Duration = PackagePlan().registration_ttl
+    """How long locations wait for the registration of their package."""
     simulated_work: Duration = timedelta(milliseconds=200)
     """How long a simulated unit of work takes at most."""
 
     workers_metrics_address: str | None = None
     """`host:port` for Prometheus metrics of the Temporal SDK in the worker process."""
     graceful_shutdown: Duration = timedelta(seconds=20)
+    """How long requests and activities in flight may take to end after SIGTERM."""
     log_format: Literal["text", "json"] = "text"
+    """`text` for people, `json` for log collectors: one object per line."""
 
     @property
     def reminder_plan(self) -> ReminderPlan:

@@ -1,0 +1,116 @@
+"""Write `.env.example` from the settings and from docker-compose.yml: `make env`."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from infra.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / ".env.example"
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+INTERPOLATED: dict[str, str] = dict(re.findall(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", COMPOSE))
+"""The variables that Compose replaces, with the file's own defaults."""
+REQUIRED = set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+
+OF_COMPOSE_ALONE = {
+    "POSTGRES_PASSWORD": "PostgreSQL's password, of letters and digits. It takes effect at the first start only.",
+    "TEMPORAL_PORT": "Temporal's port on this machine.",
+    "TOPIC_PARTITIONS": "How many partitions the topics are created with.",
+    "WEB_UI_PORT": "The Temporal Web UI's port on this machine.",
+}
+
+HEAD = """\
+Settings, with their defaults. `make env` writes this file from infra/settings.py and docker-compose.yml.
+
+Docker Compose alone reads `.env`: cp .env.example .env, then uncomment what you change.
+Processes that you start yourself read their environment: set -a; . ./.env; set +a; python -m api
+`make up` and `make demo` take variables too: make up GATEWAY_PORT=8081 REMINDER_INTERVAL=5s
+
+Durations are 1500ms, 10s, 5m, 12h, 7d or ISO 8601 (PT10S). An empty value is the default."""
+COMPOSE_TITLE = "Of Docker Compose: these reach the containers through docker-compose.yml."
+OTHERS_TITLE = """\
+Of the gateway and the workers. Compose passes these to its containers only if you add them to `x-settings`
+in docker-compose.yml; what stands there already wins."""
+TEMPORAL = """\
+Temporal's own variables work outside Compose as everywhere: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE and the others (docs/production.md)."""
+
+
+def write() -> None:
+    FILE.write_text(text())
+
+
+def text() -> str:
+    """The whole file."""
+    settings = {name.upper(): field for name, field in Settings.model_fields.items()}
+    compose = [_of_compose(name, settings.get(name)) for name in sorted(INTERPOLATED, key=_required_first)]
+    others = [_entry(name, _description(f), _shown(f)) for name, f in settings.items() if name not in INTERPOLATED]
+    parts = [_comment(HEAD), _comment(COMPOSE_TITLE), *compose, _comment(OTHERS_TITLE), *others, _comment(TEMPORAL)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _required_first(name: str) -> tuple[bool, str]:
+    return name not in REQUIRED, name
+
+
+def _of_compose(name: str, field: FieldInfo | None) -> str:
+    if field is None:
+        return _entry(name, OF_COMPOSE_ALONE[name], INTERPOLATED[name])
+    shown = INTERPOLATED[name] or _shown(field)
+    if name in REQUIRED:
+        return f"{_comment(f'{_description(field)} Required, for example: openssl rand -hex 32')}\n{name}="
+    return _entry(name, _description(field), shown)
+
+
+def _entry(name: str, description: str, shown: str) -> str:
+    return f"{_comment(description)}\n#{name}={shown}"
+
+
+def _description(field: FieldInfo) -> str:
+    assert field.description, f"{field} has no docstring"
+    return " ".join(field.description.replace("`", "").split())
+
+
+def _comment(paragraphs: str) -> str:
+    return "\n".join(_comment_lines(paragraphs))
+
+
+def _comment_lines(paragraphs: str) -> Iterator[str]:
+    for line in paragraphs.splitlines():
+        yield from textwrap.wrap(line, 118, initial_indent="# ", subsequent_indent="# ") or ["#"]
+
+
+def _shown(field: FieldInfo) -> str:
+    """The default as one writes it in a shell and in `.env`. A secret's is never shown."""
+    default = field.default
+    if default is None or isinstance(default, SecretStr):
+        return ""
+    if isinstance(default, timedelta):
+        return duration(default)
+    if isinstance(default, dict | list):
+        return f"'{json.dumps(default, default=_plain)}'"
+    return str(default)
+
+
+def _plain(value: object) -> object:
+    assert isinstance(value, BaseModel)
+    given = value.model_dump(exclude_defaults=True, by_alias=True)
+    return given["bootstrapServers"] if given.keys() == {"bootstrapServers"} else given
+
+
+def duration(value: timedelta) -> str:
+    """In the largest unit of which it is a multiple."""
+    units = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
+    unit = next((unit for unit, length in units.items() if not value % length), "ms")
+    return f"{value // units.get(unit, timedelta(milliseconds=1))}{unit}"
+
+
+if __name__ == "__main__":
+    write()

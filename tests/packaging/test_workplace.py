@@ -1,0 +1,105 @@
+"""What surrounds the code: continuous integration, hooks, the dev container."""
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import executable
+
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
+MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TESTED: list[str] = JOBS["test"]["strategy"]["matrix"]["python"]
+OLDEST = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+
+
+def commands(job: str) -> list[str]:
+    return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
+
+
+class TestContinuousIntegration:
+    def test_the_workflow_is_right_as_far_as_a_linter_sees(self) -> None:
+        subprocess.run([executable("actionlint"), ROOT / ".github/workflows/ci.yml"], check=True)
+
+    def test_workflow_and_updates_give_no_attacker_a_way_in(self) -> None:
+        environment = {"PATH": os.environ["PATH"], "ZIZMOR_OFFLINE": "true"}
+        subprocess.run([executable("zizmor"), "--quiet", "--offline", ROOT], env=environment, check=True)
+
+    def test_it_tests_every_python_from_the_oldest_supported_without_a_gap(self) -> None:
+        minors = [int(version.removeprefix("3.")) for version in TESTED]
+        assert TESTED[0] == OLDEST
+        assert minors == list(range(minors[0], minors[-1] + 1))
+
+    def test_it_does_what_a_developer_does(self) -> None:
+        assert commands("check") == ["make check"]
+        assert commands("test") == ["make test"]
+        assert "docker build --tag durable-patterns ." in commands("image")
+
+    def test_no_job_may_write_or_run_without_end(self) -> None:
+        assert WORKFLOW["permissions"] == {"contents": "read"}
+        for name, job in JOBS.items():
+            assert "permissions" not in job, name
+            assert job["timeout-minutes"] <= 60, name
+
+    def test_updates_are_looked_for_where_versions_are_written(self) -> None:
+        files = {
+            "pip": "pyproject.toml",
+            "github-actions": ".github/workflows/ci.yml",
+            "docker": "Dockerfile",
+            "docker-compose": "docker-compose.yml",
+            "npm": "package.json",
+        }
+        updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+        assert {update["package-ecosystem"] for update in updates} == files.keys()
+        for update in updates:
+            folder = ROOT / update["directory"].removeprefix("/")
+            assert (folder / files[update["package-ecosystem"]]).exists(), update
+
+
+class TestPythons:
+    def test_a_checkout_gets_the_oldest_supported_python(self) -> None:
+        """What runs on it runs on the others; types and lint rules are for it too."""
+        assert (ROOT / ".python-version").read_text() == f"{OLDEST}\n"
+        assert PYPROJECT["tool"]["mypy"]["python_version"] == OLDEST
+        assert PYPROJECT["tool"]["ruff"]["target-version"] == f"py{OLDEST.replace('.', '')}"
+
+    def test_the_dev_container_has_the_python_of_the_image(self) -> None:
+        container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+        version = re.fullmatch(r"python:(3\.\d+)-\w+", container["image"])
+        assert version is not None
+        assert f"FROM python:{version[1]}-" in (ROOT / "Dockerfile").read_text()
+        assert version[1] in TESTED
+
+
+class TestDevContainer:
+    CONTAINER = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+
+    def test_it_is_made_by_make(self) -> None:
+        program, target = self.CONTAINER["postCreateCommand"].split()
+        assert program == "make"
+        assert target in MAKE_TARGETS
+
+    def test_an_editor_finds_the_python_that_make_installs(self) -> None:
+        settings = self.CONTAINER["customizations"]["vscode"]["settings"]
+        assert settings["python.defaultInterpreterPath"] == f"{self.CONTAINER['containerEnv']['VENV']}/bin/python"
+
+    def test_the_ports_of_the_embedded_stack_are_forwarded(self) -> None:
+        assert self.CONTAINER["forwardPorts"] == [8080, 8233, 9092]
+        assert self.CONTAINER["portsAttributes"].keys() == {"8080", "8233", "9092"}
+
+
+def test_hooks_are_make_targets() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        program, target = hook["entry"].split()
+        assert program == "make"
+        assert target in MAKE_TARGETS

@@ -28,6 +28,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token"),
     )
     op.create_table(
+        "completed_work",
+        sa.Column("key", sa.String(length=500), nullable=False),
+        sa.Column("fingerprint", sa.String(length=500), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("completed_work", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_completed_work_fingerprint"), ["fingerprint"], unique=False)
+
+    op.create_table(
         "feed_entries",
         sa.Column("user", sa.String(length=500), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -120,5 +130,9 @@ def downgrade() -> None:
     op.drop_table("moderation_cases")
     op.drop_table("flight_reservations")
     op.drop_table("feed_entries")
+    with op.batch_alter_table("completed_work", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_completed_work_fingerprint"))
+
+    op.drop_table("completed_work")
     op.drop_table("card_tokens")
     op.drop_table("car_reservations")

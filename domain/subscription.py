@@ -140,13 +140,13 @@ class PartitionProgress(Payload):
     end: int
     lag: int
     """Records between `committed` and `end`."""
-    rate: float = 0.0
+    rate: float
     """Records delivered per second, over about the last 10 seconds."""
-    dead_lettered: int = 0
+    dead_lettered: int
     """Since the consumer began."""
-    oldest_in_flight_seconds: float = 0.0
+    oldest_in_flight_seconds: float
     """How long the oldest record that was read has been waiting for its acknowledgement."""
-    last_error: str | None = None
+    last_error: str | None
     """Why a record is being tried again, or what expired before it was read."""
 
 
@@ -162,9 +162,9 @@ class ConsumerProgress(Payload):
     dead_lettered: int
     in_flight: int
     """Calls to Temporal."""
-    rate: float = 0.0
-    oldest_in_flight_seconds: float = 0.0
-    last_error: str | None = None
+    rate: float
+    oldest_in_flight_seconds: float
+    last_error: str | None
 
 
 class ConsumerTask(Payload):

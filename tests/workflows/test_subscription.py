@@ -28,7 +28,16 @@ from tests.eventually import eventually
 from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
 
 Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
-PROGRESS = ConsumerProgress(partitions=[], received=3, delivered=2, dead_lettered=1, in_flight=0)
+PROGRESS = ConsumerProgress(
+    partitions=[],
+    received=3,
+    delivered=2,
+    dead_lettered=1,
+    in_flight=0,
+    rate=0.2,
+    oldest_in_flight_seconds=0.0,
+    last_error=None,
+)
 
 
 @dataclass

@@ -67,17 +67,11 @@ SUBTASKS = HeartbeatPolicy(
 )
 
 
-class ConsumerPolicy(TypedDict):
-    start_to_close_timeout: timedelta
-    heartbeat_timeout: timedelta
-    retry_policy: RetryPolicy
-
-
-CONSUME = ConsumerPolicy(
-    # A consumer has no end. Each day it begins anew, so that none runs for ever on one connection.
+CONSUME = HeartbeatPolicy(
+    # A consumer has no end. It is restarted each day, so that no connection is used indefinitely.
     start_to_close_timeout=timedelta(hours=24),
     # Heartbeats come every two seconds: a lost worker's partitions are taken over after this.
     heartbeat_timeout=timedelta(seconds=10),
-    # Without limit: an outage of Kafka may last. What only a person can mend is not retried.
+    # Without limit: an outage of Kafka may last. What only a person can fix is not retried.
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
 )

@@ -13,7 +13,6 @@ from domain.user_feed import (
     Decisions,
     Draft,
     Drafts,
-    ModerationCheck,
     PostRef,
     PostStatus,
     PostsToModerate,
@@ -91,18 +90,6 @@ class UserFeedActivities:
         for status, decisions in groupby(finished.decisions, lambda decision: decision.status):
             await self._finish(status, list(decisions))
 
-    @activity.defn
-    async def publish(self, post: PostRef) -> None:
-        await self._finish(PostStatus.PUBLISHED, [post])
-
-    @activity.defn
-    async def reject(self, post: PostRef) -> None:
-        await self._finish(PostStatus.REJECTED, [post])
-
-    @activity.defn
-    async def send_to_review(self, post: PostRef) -> None:
-        await self._finish(PostStatus.IN_REVIEW, [post])
-
     async def _finish(self, status: PostStatus, posts: Sequence[PostRef]) -> None:
         post_ids = [post.post_id for post in posts]
         if status is PostStatus.PUBLISHED:
@@ -113,13 +100,6 @@ class UserFeedActivities:
         for post in posts:
             what = {"post": post.post_id, "user": post.user, "about": _about(post.origin)}
             activity.logger.log(level, message, what)
-
-    @activity.defn
-    async def await_moderation(self, check: ModerationCheck) -> Verdict:
-        """Return the verdict on one post: for feeds that began before `moderation-side-by-side`."""
-        post = PostRef(user=check.user, post_id=check.post_id, origin=check.origin)
-        [verdict] = await self.await_verdicts(PostsToModerate(posts=[post], poll_interval=check.poll_interval))
-        return verdict
 
 
 def _log_pending(post: PostRef, poll_interval: timedelta) -> None:

@@ -75,10 +75,10 @@ class Progress(Payload):
     running: int
 
 
-def batches(job_id: str, job: Job, smallest_share: int = SMALLEST_SHARE) -> list[SubtaskBatch]:
+def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
     """Share a job's subtasks out to at most `MAX_BATCHES` batches, in order."""
     subtasks = job.subtasks()
-    size = 1 if len(subtasks) <= MAX_BATCHES else max(smallest_share, math.ceil(len(subtasks) / MAX_BATCHES))
+    size = 1 if len(subtasks) <= MAX_BATCHES else max(SMALLEST_SHARE, math.ceil(len(subtasks) / MAX_BATCHES))
     return [
         SubtaskBatch(job_id=job_id, first=i, subtasks=subtasks[i : i + size], on_failure=job.on_failure)
         for i in range(0, len(subtasks), size)

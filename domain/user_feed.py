@@ -74,15 +74,6 @@ class PostsToModerate(Payload):
     poll_interval: timedelta
 
 
-class ModerationCheck(Payload):
-    """Poll the moderation of a post every `poll_interval`: as feeds did before `moderation-side-by-side`."""
-
-    user: str
-    post_id: str
-    poll_interval: timedelta
-    origin: Origin = ""
-
-
 class Decision(PostRef):
     status: PostStatus
 

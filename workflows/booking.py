@@ -211,19 +211,19 @@ def _key(what: str) -> str:
 def _is_a_copy() -> bool:
     """Whether this run was reset: it does not remember what the run that it was copied from did after the copy."""
     info = workflow.info()
-    return info.run_id != info.first_execution_run_id and workflow.patched("look-after-other-runs")
+    return info.run_id != info.first_execution_run_id
 
 
 def _met_an_undo(failure: BaseException) -> bool:
     """Whether a step found its key spent: an earlier run of this trip was undone, perhaps not to its end."""
     spent = {ReservationCancelled.__name__, PaymentCancelled.__name__}
-    return _type_of(failure) in spent and workflow.patched("look-after-other-runs")
+    return _type_of(failure) in spent
 
 
 def _was_cancelled_during(failure: BaseException) -> bool:
     """Whether the step in flight got no answer, and the trip was cancelled meanwhile: then that is how it ends."""
     no_answer = isinstance(failure.__cause__, TimeoutError)
-    return no_answer and workflow.cancellation_reason() is not None and workflow.patched("cancelled-without-answer")
+    return no_answer and workflow.cancellation_reason() is not None
 
 
 def _type_of(failure: BaseException) -> str | None:

@@ -75,12 +75,9 @@ class Compensations:
     async def _settle(self, name: str) -> None:
         """Go on with a stuck undo until it is done, or an operator says that it is."""
         while self._undos[name].status is UndoStatus.STUCK:
-            # Trips that were stuck before there was this patch wait for the operator alone.
-            tries_on = workflow.patched("try-stuck-undos-on")
-            trying = asyncio.create_task(self._try(name, policies.STUCK_UNDO)) if tries_on else None
+            trying = asyncio.create_task(self._try(name, policies.STUCK_UNDO))
             await workflow.wait_condition(lambda: self._undos[name].status is not UndoStatus.STUCK)
-            if trying:
-                trying.cancel()
+            trying.cancel()
             if self._undos[name].status is UndoStatus.REGISTERED:
                 await self._attempt(name)
 

@@ -44,7 +44,9 @@ class FanOutWorker:
     @workflow.run
     async def run(self, job: Job) -> JobResult:
         room = asyncio.Semaphore(BATCHES_AT_A_TIME)
-        work = [asyncio.create_task(self._run_batch(batch, room)) for batch in _batches(job)]
+        work = [
+            asyncio.create_task(self._run_batch(batch, room)) for batch in batches(workflow.info().workflow_id, job)
+        ]
         self._show("RUNNING")
         try:
             await asyncio.gather(*work)
@@ -97,14 +99,6 @@ class FanOutWorker:
         failed = sum(outcome.error is not None for outcome in self._outcomes.values())
         done = len(self._outcomes) - failed
         return Progress(total=self._total, done=done, failed=failed, running=self._running)
-
-
-def _batches(job: Job) -> list[SubtaskBatch]:
-    job_id = workflow.info().workflow_id
-    if workflow.patched("shares-of-a-hundred"):
-        return batches(job_id, job)
-    # Jobs that are open from before have smaller shares: fifty at least, or a hundred of them, however small.
-    return batches(job_id, job, smallest_share=50 if workflow.patched("shares-of-fifty") else 1)
 
 
 def _summary(batch: SubtaskBatch) -> str:

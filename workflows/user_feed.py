@@ -9,9 +9,7 @@ when those before it have. It is bounded: a post that is not decided in time of 
 the next one takes its turn.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -29,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         Drafts,
         FeedMemory,
         FeedState,
-        ModerationCheck,
         ModerationPlan,
         PendingPost,
         PostOutcome,
@@ -45,9 +42,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity, Handler
     from workflows.search_attributes import STATUS
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
-PostActivity = Callable[[UserFeedActivities, PostRef], Awaitable[None]]
 STATUS_AFTER = {
     Verdict.APPROVED: PostStatus.PUBLISHED,
     Verdict.REJECTED: PostStatus.REJECTED,
@@ -106,32 +100,26 @@ class UserFeed:
         """Wait until the first post has a verdict, then finish it and those right behind it that have one too."""
         if self._queue[0].review_at is None:
             self._memory.update({self._queue[0].post_id: {"review_at": workflow.now() + self._plan.give_up_after}})
-        if not workflow.patched("moderation-side-by-side"):
-            await self._take_turn_alone()
-            return
         if self._queue[0].verdict is None and not await self._moderate():
             return
         decisions = [
             Decision(**self._ref(pending).model_dump(), status=STATUS_AFTER[verdict])
             for pending, verdict in self._memory.decided()
         ]
-        await workflow.execute_activity_method(
-            UserFeedActivities.finish_posts,
-            Decisions(decisions=decisions),
-            **policies.DATABASE,
-            summary=f"finish {len(decisions)} posts",
-        )
+        await self._write(decisions, f"finish {len(decisions)} posts")
         for decision in decisions:
             self._finish(decision.status)
+
+    async def _write(self, decisions: list[Decision], summary: str) -> None:
+        await workflow.execute_activity_method(
+            UserFeedActivities.finish_posts, Decisions(decisions=decisions), **policies.DATABASE, summary=summary
+        )
 
     async def _moderate(self) -> bool:
         """Note the verdicts on the next posts; the first has one then. False if this run must end first."""
         asked = self._memory.undecided()
         verdicts = await self._poll(
-            UserFeedActivities.await_verdicts,
-            PostsToModerate(posts=[self._ref(p) for p in asked], poll_interval=self._plan.poll_interval),
-            too_late=[Verdict.PENDING],
-            summary=f"moderation of {len(asked)} posts",
+            PostsToModerate(posts=[self._ref(p) for p in asked], poll_interval=self._plan.poll_interval)
         )
         if verdicts is None:
             return False
@@ -142,22 +130,19 @@ class UserFeed:
 
     async def _poll(
         self,
-        activity: Callable[[UserFeedActivities, Question], Awaitable[Answer]],
-        question: Question,
-        too_late: Answer,
-        summary: str,
-    ) -> Answer | None:
-        """Return the answer, `too_late` if there was none in time for the first post, None if this run must end."""
+        question: PostsToModerate,
+    ) -> list[Verdict] | None:
+        """Return the verdicts, `PENDING` if the first post got none in time, None if this run must end."""
         time_left = (self._queue[0].review_at or workflow.now()) - workflow.now()
         if time_left <= timedelta(0):
-            return too_late
+            return [Verdict.PENDING]
         poll = workflow.start_activity_method(
-            activity,
+            UserFeedActivities.await_verdicts,
             question,
             start_to_close_timeout=timedelta(seconds=10),
             schedule_to_close_timeout=time_left,
             retry_policy=RetryPolicy(initial_interval=self._plan.poll_interval, backoff_coefficient=1.0),
-            summary=summary,
+            summary=f"moderation of {len(question.posts)} posts",
         )
         await workflow.wait_condition(lambda: poll.done() or self._must_continue_as_new())
         if not poll.done():
@@ -166,7 +151,7 @@ class UserFeed:
         try:
             return await poll
         except ActivityError:
-            return too_late
+            return [Verdict.PENDING]
 
     def _ref(self, pending: PendingPost) -> PostRef:
         return PostRef(user=self._user, post_id=pending.post_id, origin=pending.origin)
@@ -177,37 +162,6 @@ class UserFeed:
         outcome = PostOutcome(post_id=pending.post_id, status=status)
         self._memory.inbox.done(pending.message_id, outcome, workflow.now())
         self._memory.count(outcome)
-
-    async def _take_turn_alone(self) -> None:
-        """As feeds do whose run began before `moderation-side-by-side`: one post after the other."""
-        pending = self._queue[0]
-        check = ModerationCheck(
-            user=self._user,
-            post_id=pending.post_id,
-            poll_interval=self._plan.poll_interval,
-            origin=pending.origin,
-        )
-        verdict = await self._poll(
-            UserFeedActivities.await_moderation,
-            check,
-            too_late=Verdict.PENDING,
-            summary=f"moderation of post {pending.post_id}",
-        )
-        if verdict is not None:
-            self._finish(await self._apply(verdict, self._ref(pending)))
-
-    async def _apply(self, verdict: Verdict, post: PostRef) -> PostStatus:
-        status = STATUS_AFTER[verdict]
-        if status is PostStatus.PUBLISHED:
-            await self._run(UserFeedActivities.publish, post, f"publish post {post.post_id}")
-        elif status is PostStatus.REJECTED:
-            await self._run(UserFeedActivities.reject, post, f"reject post {post.post_id}")
-        else:
-            await self._run(UserFeedActivities.send_to_review, post, f"hand post {post.post_id} to a person")
-        return status
-
-    async def _run(self, activity: PostActivity, post: PostRef, summary: str) -> None:
-        await workflow.execute_activity_method(activity, post, **policies.DATABASE, summary=summary)
 
     def _must_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
@@ -220,7 +174,7 @@ class UserFeed:
         workflow.continue_as_new(FeedStart(user=self._user, plan=self._plan, memory=self._memory))
 
     def _is_full(self) -> bool:
-        return len(self._queue) > POSTS_WAITING and workflow.patched("full-feed")
+        return len(self._queue) > POSTS_WAITING
 
     def _show_work(self) -> None:
         self._show(FULL if self._is_full() else "WORKING" if self._queue else "IDLE")
@@ -250,8 +204,9 @@ class UserFeed:
     async def review_post(self, review: Review) -> PostOutcome:
         """Publish or reject a post that waited for a person; published, it goes to the feed's end."""
         self._memory.in_review.remove(review.post_id)
-        verdict = Verdict.APPROVED if review.approved else Verdict.REJECTED
-        status = await self._apply(verdict, PostRef(user=self._user, post_id=review.post_id))
+        status = PostStatus.PUBLISHED if review.approved else PostStatus.REJECTED
+        decision = Decision(user=self._user, post_id=review.post_id, status=status)
+        await self._write([decision], f"review of post {review.post_id}")
         outcome = PostOutcome(post_id=review.post_id, status=status)
         self._memory.count(outcome)
         return outcome

@@ -12,7 +12,6 @@ from domain.user_feed import (
     Decisions,
     Draft,
     Drafts,
-    ModerationCheck,
     PostRef,
     PostStatus,
     PostsToModerate,
@@ -21,14 +20,14 @@ from domain.user_feed import (
 )
 from tests.workflows.fakes import FakeModeration, FakePosts
 
-CHECK = ModerationCheck(user="ada", post_id="1", poll_interval=timedelta(seconds=7))
-POST = PostRef(user="ada", post_id="1")
-BOTH = PostsToModerate(posts=[POST, PostRef(user="ada", post_id="2")], poll_interval=timedelta(seconds=7))
+BOTH = PostsToModerate(
+    posts=[PostRef(user="ada", post_id=post_id) for post_id in ("1", "2")], poll_interval=timedelta(seconds=7)
+)
 
 
 @pytest.fixture
 def posts() -> FakePosts:
-    return FakePosts(contents={"1": "hello", "2": "again"})
+    return FakePosts(contents={"1": "hello", "2": "again", "3": "spam"})
 
 
 @pytest.fixture
@@ -46,18 +45,18 @@ async def test_a_pending_moderation_asks_for_an_attempt_after_the_poll_interval(
 ) -> None:
     moderation.verdicts["hello"] = Verdict.PENDING
     with pytest.raises(ApplicationError) as pending:
-        await ActivityEnvironment().run(activities.await_moderation, CHECK)
+        await ActivityEnvironment().run(activities.await_verdicts, BOTH)
     assert pending.value.next_retry_delay == timedelta(seconds=7)
     assert pending.value.category is ApplicationErrorCategory.BENIGN
     assert not pending.value.non_retryable
 
 
-@pytest.mark.parametrize("verdict", [Verdict.APPROVED, Verdict.REJECTED])
-async def test_a_verdict_is_returned(
-    activities: UserFeedActivities, moderation: FakeModeration, verdict: Verdict
+async def test_verdicts_are_returned_in_the_order_asked(
+    activities: UserFeedActivities, moderation: FakeModeration
 ) -> None:
-    moderation.verdicts["hello"] = verdict
-    assert await ActivityEnvironment().run(activities.await_moderation, CHECK) is verdict
+    moderation.verdicts["hello"] = Verdict.REJECTED
+    verdicts = await ActivityEnvironment().run(activities.await_verdicts, BOTH)
+    assert verdicts == [Verdict.REJECTED, Verdict.APPROVED]
 
 
 async def test_a_moderation_that_says_pending_is_asked_again(posts: FakePosts) -> None:
@@ -80,19 +79,13 @@ async def test_the_first_posts_verdict_does_not_wait_for_the_others(
 
 
 async def test_posts_are_finished_in_order(activities: UserFeedActivities, posts: FakePosts) -> None:
-    statuses = {"2": PostStatus.PUBLISHED, "1": PostStatus.IN_REVIEW}
+    statuses = {"2": PostStatus.PUBLISHED, "1": PostStatus.IN_REVIEW, "3": PostStatus.REJECTED}
     decisions = [Decision(user="ada", post_id=post_id, status=status) for post_id, status in statuses.items()]
     await ActivityEnvironment().run(activities.finish_posts, Decisions(decisions=decisions))
-    assert posts.calls == ["publish again", "in_review hello"]
+    assert posts.calls == ["publish again", "in_review hello", "rejected spam"]
 
 
 async def test_posts_are_stored_in_order(activities: UserFeedActivities, posts: FakePosts) -> None:
     drafts = [Draft(id=f"id of {text}", post=SocialMediaPost(content=text, metadata="")) for text in "abc"]
     await ActivityEnvironment().run(activities.create_posts, Drafts(user="ada", drafts=drafts))
     assert posts.calls == ["create a", "create b", "create c"]
-
-
-async def test_a_decision_is_written(activities: UserFeedActivities, posts: FakePosts) -> None:
-    for write in (activities.publish, activities.reject, activities.send_to_review):
-        await ActivityEnvironment().run(write, POST)
-    assert posts.calls == ["publish hello", "rejected hello", "in_review hello"]

@@ -37,7 +37,7 @@ async def tracked_continued(environment: WorkflowEnvironment) -> Handles:
 
 
 async def fed_continued(environment: WorkflowEnvironment) -> Handles:
-    """The first run ends while a post waits for moderation and others behind it."""
+    """The first run ends while a post waits for moderation and others wait for it."""
     async with feeding(environment) as (key, stored, moderation):
         moderation.verdicts["post 0"] = Verdict.PENDING
         await key.deliver("processPost", {0: post(0)})
@@ -47,8 +47,8 @@ async def fed_continued(environment: WorkflowEnvironment) -> Handles:
         return await first_runs(await quiet(key))
 
 
-async def fed_side_by_side_continued(environment: WorkflowEnvironment) -> Handles:
-    """The first run ends while a post waits for moderation and the one behind it has its verdict."""
+async def fed_out_of_order_continued(environment: WorkflowEnvironment) -> Handles:
+    """The first run ends while a post waits for moderation and the one after it has its verdict."""
     async with feeding(environment) as (key, stored, moderation):
         moderation.verdicts["post 1"] = Verdict.PENDING
         await key.deliver("processPost", {number: post(number) for number in range(3)})
@@ -101,4 +101,4 @@ async def first_runs(latest: WorkflowHandle[Any, Any]) -> Handles:
     return runs
 
 
-ALL = (tracked_continued, fed_continued, fed_side_by_side_continued, joined_continued, subscribed_continued)
+ALL = (tracked_continued, fed_continued, fed_out_of_order_continued, joined_continued, subscribed_continued)

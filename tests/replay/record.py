@@ -1,7 +1,8 @@
-"""Record the histories that `test_replay.py` replays: `python -m tests.replay.record`, once per change that is meant.
+"""Record the histories that `test_replay.py` replays: `python -m tests.replay.record`, for each change of a scenario.
 
-A recorded history stands for the executions that are open somewhere with the code of that day. It is never recorded
-anew: a scenario is played only if it has no file yet. Remove a file only when no such execution can be open any more.
+From the tag 0.1.0 on, a recorded history stands for the executions that are open somewhere with the code of its day.
+It is not replaced: a scenario is played only if it has no file yet. Remove a file only when no such execution can be
+open any more.
 """
 
 import asyncio

@@ -122,14 +122,9 @@ async def fanned_out(environment: WorkflowEnvironment) -> Handles:
 
 
 async def fanned_out_wide(environment: WorkflowEnvironment) -> Handles:
-    """A thousand subtasks in a hundred batches, of which every tenth fails."""
+    """A thousand subtasks in ten batches; every tenth subtask fails."""
     names = [f"s{number}" for number in range(1_000)]
     return await _fan_out(environment, Job(description=",".join(names)), failing=names[::10])
-
-
-async def fanned_out_in_fifties(environment: WorkflowEnvironment) -> Handles:
-    """As wide, recorded when an activity had fifty subtasks."""
-    return await fanned_out_wide(environment)
 
 
 async def fanned_out_stopped(environment: WorkflowEnvironment) -> Handles:
@@ -216,7 +211,6 @@ ALL = (
     tracked,
     fanned_out,
     fanned_out_wide,
-    fanned_out_in_fifties,
     fanned_out_stopped,
     fed,
     joined,

@@ -75,8 +75,8 @@ async def fed_long(environment: WorkflowEnvironment) -> Handles:
         return [await quiet(key)]
 
 
-async def fed_side_by_side(environment: WorkflowEnvironment) -> Handles:
-    """More posts than are moderated side by side; one is pending for a while, with decided ones on both sides."""
+async def fed_out_of_order(environment: WorkflowEnvironment) -> Handles:
+    """More posts than moderation is asked about at once; one is pending for a while, and posts after it are decided."""
     async with feeding(environment) as (key, stored, moderation):
         moderation.verdicts.update({"post 5": Verdict.PENDING, "post 7": Verdict.REJECTED})
         await key.deliver("processPost", {number: post(number) for number in range(30)})
@@ -163,4 +163,4 @@ async def paused_and_resumed(handle: Handle, ingress: FakeIngress) -> None:
     await eventually(lambda: len(ingress.running) == 2)
 
 
-ALL = (tracked_long, fed_long, fed_side_by_side, fed_reviewed, joined_long, subscribed)
+ALL = (tracked_long, fed_long, fed_out_of_order, fed_reviewed, joined_long, subscribed)

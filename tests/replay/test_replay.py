@@ -15,19 +15,18 @@ from temporalio.workflow import NondeterminismError
 
 from workers.pools import POOLS
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json*"))
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
 WORKFLOWS: list[type] = [pool.workflow for pool in POOLS if pool.workflow]
 NAMES = {"BookingWorkflow", "PaymentTracker", "FanOutWorker", "UserFeed", "PackageTracker", "Subscription"}
 ENTITIES = {"PaymentTracker", "UserFeed", "PackageTracker", "Subscription"}
 REMEDY = """
 {name} does not replay: executions that are open with the older code would be stuck. Put the change behind
-workflow.patched("..."), or give the new code a worker version of its own: docs/upgrades.md. Do not record it anew."""
+workflow.patched("..."), or give the new code a worker version of its own: docs/upgrades.md. Do not record it again."""
 
 
 @cache
 def read(file: Path) -> WorkflowHistory:
-    text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    return WorkflowHistory.from_json(file.name.partition(".json")[0], text.decode())
+    return WorkflowHistory.from_json(file.name.removesuffix(".json.gz"), gzip.decompress(file.read_bytes()).decode())
 
 
 def workflow_type(file: Path) -> str:
@@ -43,7 +42,7 @@ async def test_a_recorded_history_replays(file: Path) -> None:
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.name)
 async def test_a_recorded_history_does_not_replay_with_a_step_more_at_its_beginning(file: Path) -> None:
-    """Each replay compares something: a history that replayed with any code would protect nobody."""
+    """Each replay compares something: a history that replayed with any code would protect no execution."""
     replayer = Replayer(workflows=[*map(with_a_step_more, WORKFLOWS)], data_converter=pydantic_data_converter)
     with pytest.raises(NondeterminismError):
         await replayer.replay_workflow(read(file))

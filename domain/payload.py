@@ -27,10 +27,6 @@ class Payload(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
 
 
-class Empty(Payload):
-    """A request that says nothing beyond its path."""
-
-
 def check_json(raw: bytes) -> None:
     """Refuse what a JSON parser lets pass and nobody can keep: numbers that JSON has not, and U+0000.
 

@@ -7,7 +7,7 @@ import pytest
 from domain import dead_letter
 from domain.dead_letter import DeadLetter, Ledger, read_return
 from domain.inbox import Batch, Inbox, Message
-from domain.payload import Empty
+from tests.domain.empty import Empty
 
 NOW = datetime(2024, 10, 10, tzinfo=UTC)
 OURS = "local.posts-UserFeed.processPost"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.inbox import RECEIPTS_KEPT, Batch, Inbox, Message, ReceiptStatus
-from domain.payload import Empty
+from tests.domain.empty import Empty
 
 NOW = datetime(2024, 10, 10, tzinfo=UTC)
 TOPIC = "cluster/topic/epoch-1/0"

@@ -82,7 +82,7 @@ class TopicConsumer:
         self._client = new_client(task, clusters.connection(task.subscription.cluster))
         self._assignment: Assignment | None = None
         self._watch = TopicWatch(clusters, task.subscription, timing.look_at_topic)
-        self._counts = defaultdict[int, Counts](lambda: Counts(Rate(0, time.monotonic())))
+        self._counts = defaultdict[int, Counts](lambda: Counts(Rate(time.monotonic())))
         self._watchdog = Watchdog()
         self._report_at = 0.0
 

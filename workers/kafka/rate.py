@@ -6,10 +6,10 @@ SECONDS = 10.0
 
 
 class Rate:
-    """Counts per second, over about the last `SECONDS`."""
+    """Counts per second, over about the last `SECONDS`, of a counter that begins at 0."""
 
-    def __init__(self, count: int, now: float) -> None:
-        self._samples = deque([(now, count)])
+    def __init__(self, now: float) -> None:
+        self._samples = deque([(now, 0)])
 
     def sampled(self, count: int, now: float) -> float:
         """Note what the counter shows now, and return its rate."""

@@ -72,4 +72,4 @@ class RecordingDeadLetters:
 
 
 def new_counts(*partitions: int) -> dict[int, Counts]:
-    return {partition: Counts(Rate(0, now=100)) for partition in partitions or (0,)}
+    return {partition: Counts(Rate(now=100)) for partition in partitions or (0,)}

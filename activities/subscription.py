@@ -20,7 +20,7 @@ class Ingress(Protocol):
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return within half a minute; if cancelled, drop everything.
 
-        Raises `SubscriptionBroken` for what only a person can mend; after any other error a new run goes on.
+        Raises `SubscriptionBroken` for what only a person can fix; after any other error a new run goes on.
         """
 
 
@@ -34,10 +34,10 @@ class SubscriptionActivities:
     async def consume(self, task: ConsumerTask) -> None:
         """Be one consumer of a subscription. Never returns: ends with cancellation, an error, or the worker."""
         stop = asyncio.Event()
-        latest: list[ConsumerProgress] = []
-        heartbeats = asyncio.create_task(_heartbeat(latest))
+        heartbeat = _Heartbeat()
+        beating = asyncio.create_task(heartbeat.repeat())
         shutdown = asyncio.create_task(activity.wait_for_worker_shutdown())
-        consuming = asyncio.create_task(self._ingress.run(task, lambda progress: _replace(latest, progress), stop))
+        consuming = asyncio.create_task(self._ingress.run(task, heartbeat.report, stop))
         try:
             await asyncio.wait({consuming, shutdown}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -48,8 +48,8 @@ class SubscriptionActivities:
             stop.set()
             await _ended(consuming)
             shutdown.cancel()
-            heartbeats.cancel()
-            _heartbeat_last(latest)
+            beating.cancel()
+            heartbeat.send()
             _log_failure(consuming)
         await consuming
         raise ApplicationError(
@@ -60,6 +60,27 @@ class SubscriptionActivities:
         )
 
 
+class _Heartbeat:
+    """Carries the consumer's latest progress to Temporal."""
+
+    def __init__(self) -> None:
+        self._latest: ConsumerProgress | None = None
+
+    def report(self, progress: ConsumerProgress) -> None:
+        self._latest = progress
+
+    async def repeat(self) -> None:
+        while True:
+            self.send()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def send(self) -> None:
+        if self._latest is None:
+            activity.heartbeat()
+        else:
+            activity.heartbeat(self._latest)
+
+
 def _another_goes_on() -> bool:
     """Whether Temporal took this consumer for lost: its heartbeats came too late."""
     details = activity.cancellation_details()
@@ -67,25 +88,10 @@ def _another_goes_on() -> bool:
 
 
 async def _ended(consuming: asyncio.Task[None]) -> None:
-    """Wait for the drain, which is bounded: a cancellation meanwhile must not leave a consumer behind."""
+    """Wait for the drain, which is bounded: a cancellation during it must not leave a consumer running."""
     while not consuming.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait({consuming})
-
-
-def _replace(latest: list[ConsumerProgress], progress: ConsumerProgress) -> None:
-    latest[:] = [progress]
-
-
-async def _heartbeat(latest: list[ConsumerProgress]) -> None:
-    while True:
-        activity.heartbeat(*latest)
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-
-
-def _heartbeat_last(latest: list[ConsumerProgress]) -> None:
-    if latest:
-        activity.heartbeat(*latest)
 
 
 def _log_failure(consuming: asyncio.Task[None]) -> None:

@@ -36,7 +36,7 @@ from api.problems import Problem, conflict, unknown
 from domain.delivery import DELIVERY_ACTIVITY, DELIVERY_QUEUE, Delivery
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
 from domain.payload import fingerprint
-from workflows.entity import Entity
+from workflows.entity import RECEIPT_QUERY, Entity
 from workflows.search_attributes import attributes
 
 Answer = TypeVar("Answer")
@@ -224,7 +224,7 @@ class EntityInvoker:
         handle = self.client.get_workflow_handle(_workflow_id(invocation_id))
         message_id = invocation_id.rpartition(SEPARATOR)[2]
         try:
-            answer = await handle.query(self.entity.receipt_query, message_id, rpc_timeout=QUERY_TIMEOUT)
+            answer = await handle.query(RECEIPT_QUERY, message_id, rpc_timeout=QUERY_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None

@@ -103,7 +103,7 @@ class Inbox(BaseModel):
 
     def forget_beyond(self, limit_bytes: int = CARRIED_BYTES) -> None:
         """Forget the oldest finished receipts until the others have at most `limit_bytes`."""
-        finished = [i for i, r in self.receipts.items() if r.status is not ReceiptStatus.QUEUED]
+        finished = [i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE]
         kept_bytes = 0
         for message_id in reversed(finished):
             kept_bytes += len(message_id) + encoded_bytes(self.receipts[message_id])
@@ -129,6 +129,6 @@ class Inbox(BaseModel):
         return True
 
     def _forget_oldest_finished(self) -> None:
-        finished = [i for i, r in self.receipts.items() if r.status is not ReceiptStatus.QUEUED]
+        finished = [i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE]
         for message_id in finished[: max(0, len(finished) - RECEIPTS_KEPT)]:
             del self.receipts[message_id]

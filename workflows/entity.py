@@ -22,6 +22,9 @@ from workflows.search_attributes import attributes
 SEND_TIMEOUT = timedelta(seconds=10)
 """A signal to an entity that is just completing waits about a second; ten leave room for a busy server."""
 
+RECEIPT_QUERY = "receipt"
+"""Every entity answers it: what became of the message with this ID, a `Receipt` or None."""
+
 
 @dataclass(frozen=True)
 class Handler:
@@ -41,7 +44,6 @@ class Entity:
     handlers: Mapping[str, Handler]
     start_input: Callable[[str], Payload]
     """The workflow's argument for a key that is new."""
-    receipt_query: str = "receipt"
     backpressure: Backpressure = field(default_factory=Backpressure)
 
     async def send(self, client: Client, key: str, handler: str, batch: Batch[Any]) -> None:

@@ -15,7 +15,7 @@ from domain.payload import Payload
 from tests.eventually import eventually
 from tests.histories import assert_clean, until_idle
 from workers.activity_methods import activity_methods
-from workflows.entity import Entity
+from workflows.entity import RECEIPT_QUERY, Entity
 
 
 @dataclass
@@ -45,18 +45,18 @@ class EntityKey:
         await self.entity.send(self.client, self.name, handler, Batch(source=source, messages=messages))
 
     async def receipt(self, message_id: str) -> Receipt | None:
-        receipt: Receipt | None = await self.handle.query("receipt", message_id, result_type=Receipt | None)  # type: ignore[arg-type]
+        receipt: Receipt | None = await self.handle.query(RECEIPT_QUERY, message_id, result_type=Receipt | None)  # type: ignore[arg-type]
         return receipt
 
     async def answered(self, message_id: str) -> Receipt:
-        """The message's receipt, once it is no longer queued and no task is under way.
+        """The message's receipt, once it is done and no task is under way.
 
         A query that meets an activity's end before the workflow task for it sees the outcome, at an earlier time.
         """
 
         async def finished() -> bool:
             receipt = await self.receipt(message_id)
-            return receipt is not None and receipt.status is not ReceiptStatus.QUEUED
+            return receipt is not None and receipt.status is ReceiptStatus.DONE
 
         await eventually(finished)
         await until_idle(self.handle)

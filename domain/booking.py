@@ -48,12 +48,35 @@ class Payment(Payload):
     amount_cents: int
 
 
+class TripConfirmation(Payload):
+    """A trip that is booked and paid."""
+
+    trip_id: str
+    flight_reservation_id: str
+    car_reservation_id: str
+    payment_id: str
+    amount_cents: int
+    card: str
+
+
 class Trip(Payload):
     """What the saga works on: the request, its card number replaced by a token."""
 
     flight: FlightRequest
     car: CarRequest
     payment: Payment
+
+    def confirmed(
+        self, trip_id: str, *, flight_reservation_id: str, car_reservation_id: str, payment_id: str
+    ) -> TripConfirmation:
+        return TripConfirmation(
+            trip_id=trip_id,
+            flight_reservation_id=flight_reservation_id,
+            car_reservation_id=car_reservation_id,
+            payment_id=payment_id,
+            amount_cents=self.payment.amount_cents,
+            card=f"**** {self.payment.card.last4}",
+        )
 
 
 class FlightReservation(Payload):
@@ -75,17 +98,6 @@ class Charge(Payload):
 
     key: str
     payment: Payment
-
-
-class TripConfirmation(Payload):
-    """A trip that is booked and paid."""
-
-    trip_id: str
-    flight_reservation_id: str
-    car_reservation_id: str
-    payment_id: str
-    amount_cents: int
-    card: str
 
 
 class TripStatus(StrEnum):

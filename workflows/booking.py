@@ -5,7 +5,7 @@
     cancel flight ◄─ cancel car ◄─ refund          on any failure, or when cancelled
 
 Flight and car are two-phase: reserved, then confirmed or cancelled. The payment is made in one shot, under an ID
-chosen beforehand, by which it can be refunded even if nobody knows whether it went through.
+chosen beforehand, by which it can be refunded even if it is unknown whether it went through.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.booking import BookingActivities
@@ -30,9 +30,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.errors import KeyReused, PaymentCancelled, ReservationCancelled, TripFailed
     from domain.patterns import BOOKING
-    from workflows import policies
+    from workflows import policies, steps
     from workflows.compensation import Compensations
-    from workflows.search_attributes import STATUS
+    from workflows.status import StatusDisplay
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -53,9 +53,9 @@ class BookingWorkflow:
 
     def __init__(self) -> None:
         self._status = TripStatus.BOOKING
-        self._shown: TripStatus | None = None
         self._done: list[str] = []
         self._compensations = Compensations(on_change=self._show)
+        self._display = StatusDisplay()
 
     @workflow.run
     async def run(self, trip: Trip) -> TripConfirmation:
@@ -67,7 +67,7 @@ class BookingWorkflow:
             if is_cancelled_exception(failure):
                 self._enter(TripStatus.CANCELLED)
                 raise
-            if _was_cancelled_during(failure):
+            if steps.got_no_answer(failure) and workflow.cancellation_reason() is not None:
                 self._enter(TripStatus.CANCELLED)
                 raise asyncio.CancelledError from failure
             self._enter(TripStatus.FAILED)
@@ -76,14 +76,12 @@ class BookingWorkflow:
         return confirmation
 
     async def _book(self, trip: Trip) -> TripConfirmation:
-        self._undo_with("cancel flight")
         flight_id = await self._reserve(
             f"reserve flight {trip.flight.flight_id}",
             BookingActivities.reserve_flight,
             FlightReservation(key=_key("flight"), flight=trip.flight),
             undo="cancel flight",
         )
-        self._undo_with("cancel car")
         car_id = await self._reserve(
             f"reserve car at {trip.car.pickup_location}",
             BookingActivities.reserve_car,
@@ -92,25 +90,12 @@ class BookingWorkflow:
         )
         self._undo_with("refund payment")
         await self._pay_and_confirm(trip.payment)
-        if _is_a_copy():
-            await self._pay_and_confirm(trip.payment)  # what the copy counts as done may be undone: ask again
-        return TripConfirmation(
-            trip_id=BOOKING.key_of(workflow.info().workflow_id),
-            flight_reservation_id=flight_id,
-            car_reservation_id=car_id,
-            payment_id=_key("payment"),
-            amount_cents=trip.payment.amount_cents,
-            card=f"**** {trip.payment.card.last4}",
+        if _was_reset():
+            await self._pay_and_confirm(trip.payment)  # what this run counts as done may be undone: ask again
+        trip_id = BOOKING.key_of(workflow.info().workflow_id)
+        return trip.confirmed(
+            trip_id, flight_reservation_id=flight_id, car_reservation_id=car_id, payment_id=_key("payment")
         )
-
-    async def _pay_and_confirm(self, payment: Payment) -> None:
-        await self._step(
-            f"charge card ending in {payment.card.last4}",
-            BookingActivities.charge,
-            Charge(key=_key("payment"), payment=payment),
-        )
-        await self._step("confirm flight", BookingActivities.confirm_flight, _key("flight"))
-        await self._step("confirm car", BookingActivities.confirm_car, _key("car"))
 
     async def _reserve(
         self,
@@ -119,29 +104,24 @@ class BookingWorkflow:
         request: Request,
         undo: str,
     ) -> Result:
+        self._undo_with(undo)
         try:
             return await self._step(what, reserve, request)
         except ActivityError as failure:
-            if _was_refused(failure):
+            if steps.was_refused(failure):
                 self._compensations.withdraw(undo)
             raise
 
+    async def _pay_and_confirm(self, payment: Payment) -> None:
+        charge = Charge(key=_key("payment"), payment=payment)
+        await self._step(f"charge card ending in {payment.card.last4}", BookingActivities.charge, charge)
+        await self._step("confirm flight", BookingActivities.confirm_flight, _key("flight"))
+        await self._step("confirm car", BookingActivities.confirm_car, _key("car"))
+
     async def _step(
-        self,
-        what: str,
-        activity: Callable[[BookingActivities, Request], Awaitable[Result]],
-        request: Request,
+        self, what: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
     ) -> Result:
-        """Run one step. When the trip is cancelled meanwhile, wait for the step to end: its undo must come after it."""
-        result = await workflow.execute_activity_method(
-            activity,
-            request,
-            **policies.BOOKING_STEP,
-            summary=what,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        )
-        if workflow.cancellation_reason() is not None:
-            raise asyncio.CancelledError
+        result = await steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=what)
         self._done.append(what)
         return result
 
@@ -153,24 +133,22 @@ class BookingWorkflow:
         )
 
     async def _compensate(self, failure: BaseException) -> None:
-        if _type_of(failure) == KeyReused.__name__:
+        if steps.error_type(failure) == KeyReused.__name__:
             self._compensations.withdraw_all()  # what these keys hold belongs to an earlier trip of this ID
         await self._compensations.run()
-        if _is_a_copy() or _met_an_undo(failure):
-            known = [undo.name for undo in self._compensations.report()]
-            for name in UNDOS:
-                if name not in known:
-                    self._undo_with(name)
+        if _was_reset() or _key_is_spent(failure):
+            for name in UNDOS:  # another run of this trip may have come further than this one
+                self._undo_with(name)
             await self._compensations.run()
 
     def _failed(self, failure: BaseException) -> TripFailed:
         undone = self._compensations.report()
-        cause = failure.__cause__
-        reason = cause.message if isinstance(cause, ApplicationError) else f"a step got no answer: {cause}"
+        error = steps.error_of(failure)
+        reason = error.message if error else f"a step got no answer: {failure.__cause__}"
         return TripFailed(
             f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(undone)} compensations.",
             {
-                "cause": _type_of(failure) or type(cause).__name__,
+                "cause": steps.error_type(failure) or type(failure.__cause__).__name__,
                 "compensations": [undo.model_dump(mode="json", by_alias=True) for undo in undone],
             },
         )
@@ -181,17 +159,16 @@ class BookingWorkflow:
 
     def _show(self) -> None:
         stuck = self._compensations.stuck()
-        if self._status in (TripStatus.COMPENSATING, TripStatus.COMPENSATION_STUCK):
-            self._status = TripStatus.COMPENSATION_STUCK if stuck else TripStatus.COMPENSATING
-        if self._status is not self._shown:
-            self._shown = self._status
-            workflow.upsert_search_attributes([STATUS.value_set(self._status)])
         waiting = f" Stuck, tried on until an operator resolves it: {', '.join(stuck)}." if stuck else ""
-        workflow.set_current_details(f"{self._status}. Done: {', '.join(self._done) or 'nothing'}.{waiting}")
+        self._display.show(self._status_now(), f"Done: {', '.join(self._done) or 'nothing'}.{waiting}")
+
+    def _status_now(self) -> TripStatus:
+        is_stuck = self._status is TripStatus.COMPENSATING and self._compensations.stuck()
+        return TripStatus.COMPENSATION_STUCK if is_stuck else self._status
 
     @workflow.query
     def state(self) -> TripState:
-        return TripState(status=self._status, done=self._done, compensations=self._compensations.report())
+        return TripState(status=self._status_now(), done=self._done, compensations=self._compensations.report())
 
     @workflow.update
     def resolve_compensation(self, resolution: Resolution) -> TripState:
@@ -208,27 +185,12 @@ def _key(what: str) -> str:
     return f"{workflow.info().workflow_id}:{what}"
 
 
-def _is_a_copy() -> bool:
-    """Whether this run was reset: it does not remember what the run that it was copied from did after the copy."""
+def _was_reset() -> bool:
+    """Whether this run does not remember what the run that it was copied from did after the copy."""
     info = workflow.info()
     return info.run_id != info.first_execution_run_id
 
 
-def _met_an_undo(failure: BaseException) -> bool:
-    """Whether a step found its key spent: an earlier run of this trip was undone, perhaps not to its end."""
-    spent = {ReservationCancelled.__name__, PaymentCancelled.__name__}
-    return _type_of(failure) in spent
-
-
-def _was_cancelled_during(failure: BaseException) -> bool:
-    """Whether the step in flight got no answer, and the trip was cancelled meanwhile: then that is how it ends."""
-    no_answer = isinstance(failure.__cause__, TimeoutError)
-    return no_answer and workflow.cancellation_reason() is not None
-
-
-def _type_of(failure: BaseException) -> str | None:
-    return failure.__cause__.type if isinstance(failure.__cause__, ApplicationError) else None
-
-
-def _was_refused(failure: ActivityError) -> bool:
-    return isinstance(failure.cause, ApplicationError) and failure.cause.non_retryable
+def _key_is_spent(failure: BaseException) -> bool:
+    """Whether an earlier run of this trip was undone, perhaps not to its end."""
+    return steps.error_type(failure) in (ReservationCancelled.__name__, PaymentCancelled.__name__)

@@ -29,8 +29,9 @@ class Compensations:
         self._on_change = on_change
 
     def register(self, name: str, action: Action) -> None:
-        self._actions[name] = action
-        self._undos[name] = Undo(name=name, status=UndoStatus.REGISTERED)
+        """Add an undo; one that is there already stays as it is."""
+        self._actions.setdefault(name, action)
+        self._undos.setdefault(name, Undo(name=name, status=UndoStatus.REGISTERED))
 
     def withdraw(self, name: str) -> None:
         """Take an undo back, because its step is known to have done nothing."""
@@ -44,7 +45,7 @@ class Compensations:
     async def run(self) -> None:
         """Run every undo that has not run, the last registered first; return when each is done or resolved.
 
-        A cancellation that comes meanwhile changes nothing: what it asks for is what happens already.
+        A cancellation that comes during it changes nothing: what it asks for is what happens already.
         """
         running = asyncio.create_task(self._run())
         while not running.done():

@@ -10,7 +10,7 @@ heartbeat says it was.
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.fan_out import FanOutActivities
@@ -26,7 +26,8 @@ with workflow.unsafe.imports_passed_through():
         batches,
     )
     from workflows import policies
-    from workflows.search_attributes import STATUS
+    from workflows.status import StatusDisplay
+    from workflows.steps import error_of
 
 BATCHES_AT_A_TIME = 50
 
@@ -40,6 +41,7 @@ class FanOutWorker:
         self._total = len(job.subtasks())
         self._outcomes: dict[int, SubtaskOutcome] = {}
         self._running = 0
+        self._display = StatusDisplay()
 
     @workflow.run
     async def run(self, job: Job) -> JobResult:
@@ -88,11 +90,8 @@ class FanOutWorker:
             return [SubtaskOutcome(index=index, error=_reason(failure)) for index in indexes]
 
     def _show(self, status: str) -> None:
-        workflow.upsert_search_attributes([STATUS.value_set(status)])
         progress = self.progress()
-        workflow.set_current_details(
-            f"{status}. {progress.done} of {progress.total} subtasks done, {progress.failed} failed."
-        )
+        self._display.show(status, f"{progress.done} of {progress.total} subtasks done, {progress.failed} failed.")
 
     @workflow.query
     def progress(self) -> Progress:
@@ -108,5 +107,5 @@ def _summary(batch: SubtaskBatch) -> str:
 
 
 def _reason(failure: BaseException) -> str:
-    cause = failure.__cause__
-    return cause.message if isinstance(cause, ApplicationError) else str(cause or failure)
+    error = error_of(failure)
+    return error.message if error else str(failure.__cause__ or failure)

@@ -2,7 +2,7 @@
 
 RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating activities, each with its share
    ├── pause ──► PAUSED                        a worker dies ─► Temporal starts them elsewhere
-   ├── a consumer finds what only a person can mend ──► FAILED
+   ├── a consumer finds what only a person can fix ──► FAILED
    └── delete ──► drained, completed
 """
 
@@ -11,7 +11,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
@@ -28,7 +28,9 @@ with workflow.unsafe.imports_passed_through():
         workflow_id,
     )
     from workflows import policies
-    from workflows.search_attributes import STATUS, attributes
+    from workflows.search_attributes import attributes
+    from workflows.status import StatusDisplay
+    from workflows.steps import error_of
 
 
 class SubscriptionStart(Payload):
@@ -51,7 +53,7 @@ class SubscriptionWorkflow:
         self._subscription = start.subscription
         self._status = start.status
         self._last_error = start.last_error
-        self._shown: str | None = None
+        self._display = StatusDisplay()
 
     @workflow.run
     async def run(self, start: SubscriptionStart) -> SubscriptionState:
@@ -92,8 +94,8 @@ class SubscriptionWorkflow:
         )
 
     def _note(self, outcome: BaseException | None) -> None:
-        if isinstance(outcome, ActivityError) and isinstance(outcome.cause, ApplicationError):
-            self._last_error = outcome.cause.message
+        if outcome is not None and (error := error_of(outcome)):
+            self._last_error = error.message
             if self._status is SubscriptionStatus.RUNNING:
                 self._status = SubscriptionStatus.FAILED
 
@@ -111,18 +113,13 @@ class SubscriptionWorkflow:
             )
 
     def _show(self) -> None:
-        if self._shown != self._status:
-            self._shown = self._status
-            workflow.upsert_search_attributes([STATUS.value_set(self._status)])
         s = self._subscription
         error = f" {self._last_error}" if self._last_error else ""
-        workflow.set_current_details(
-            f"{self._status}. Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}"
-        )
+        self._display.show(self._status, f"Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}")
 
     @workflow.signal
     def subscribed(self) -> None:
-        """Somebody subscribed, again perhaps: a failed subscription is tried again, a pause stays."""
+        """Subscribing again resumes a subscription that failed; a pause stays."""
         if self._status is SubscriptionStatus.FAILED:
             self._resume()
 

@@ -1,0 +1,22 @@
+"""How an execution shows what it is doing: a status to search for, and a line of details in the Web UI."""
+
+from temporalio import workflow
+
+from workflows.search_attributes import STATUS
+
+FULL = "FULL"
+"""The status of an entity that makes its senders wait."""
+
+
+class StatusDisplay:
+    """What one run shows. A new status costs one event in the history, details cost none."""
+
+    def __init__(self) -> None:
+        self._shown: str | None = None
+
+    def show(self, status: str, details: str) -> None:
+        """Show `status` and, after it, `details`: whole sentences."""
+        if status != self._shown:
+            self._shown = status
+            workflow.upsert_search_attributes([STATUS.value_set(status)])
+        workflow.set_current_details(f"{status}. {details}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
+from domain.inbox import Inbox
 from domain.payload import Payload, encoded_bytes
 
 LOCATIONS_KEPT = 1_000
@@ -100,3 +101,19 @@ class Package(BaseModel):
 
     def receipt(self) -> LocationReceipt:
         return LocationReceipt(registered=self.is_registered(), locations=self.received)
+
+
+class PackageMemory(BaseModel):
+    """What a package carries through continue-as-new."""
+
+    package: Package = Package()
+    inbox: Inbox = Inbox()
+    give_up_at: datetime | None = None
+
+
+class PackageInput(Payload):
+    """What a package's run begins with; its first run has no memory."""
+
+    package_id: str
+    plan: PackagePlan
+    memory: PackageMemory | None = None

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from domain.inbox import Inbox
 from domain.payload import Payload
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255)]
@@ -164,6 +165,24 @@ class Invoice(BaseModel):
         while len(self.seen) > EVENTS_KEPT:
             self.seen.pop(next(iter(self.seen)))
         return True
+
+
+class TrackerMemory(BaseModel):
+    """What a tracker carries through continue-as-new."""
+
+    invoice: Invoice = Invoice()
+    inbox: Inbox = Inbox()
+    settled_at: datetime | None = None
+    unanswered: list[str] = []
+    """Messages whose receipt waits for what the invoice becomes."""
+
+
+class TrackerInput(Payload):
+    """What a tracker's run begins with; its first run has no memory."""
+
+    invoice_id: str
+    plan: ReminderPlan
+    memory: TrackerMemory | None = None
 
 
 def _short(event_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Transactional event processing: posts of one user, moderated side by side and finished in order."""
+"""Transactional event processing: posts of one user, moderated together and finished in order."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,11 +15,13 @@ Origin = Annotated[str, OmitEmpty]
 
 MAX_CONTENT_LENGTH = 10_000
 POSTS_IN_MODERATION = 20
-"""Posts of a user that moderation is asked about side by side, and that one activity finishes."""
+"""Posts of a user that moderation is asked about together, and that one activity finishes."""
 POSTS_PER_STORE = 50
 """Posts that one activity stores."""
 BYTES_PER_STORE = 1_500_000
 """Of posts that one activity stores. Fifty of the longest posts have up to 3.3 MB: more than a payload takes."""
+POSTS_WAITING = 1_000
+"""Posts in the queue from which on senders have to wait: what a run carries fits into one payload."""
 RECENT_POSTS = 20
 """Posts that the feed's state shows; the database has them all."""
 
@@ -46,6 +48,14 @@ class Verdict(StrEnum):
     PENDING = "PENDING"
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
+
+
+STATUS_AFTER = {
+    Verdict.APPROVED: PostStatus.PUBLISHED,
+    Verdict.REJECTED: PostStatus.REJECTED,
+    Verdict.PENDING: PostStatus.IN_REVIEW,
+}
+"""What becomes of a post when its turn ends with a verdict, or without one."""
 
 
 class Draft(Payload):
@@ -101,9 +111,31 @@ class PendingPost(Payload):
     verdict: Annotated[Verdict | None, OmitEmpty] = None
     """Moderation's, or `PENDING` once it has taken too long; it takes effect when the post's turn comes."""
 
+    def ref(self, user: str) -> PostRef:
+        return PostRef(user=user, post_id=self.post_id, origin=self.origin)
+
     @property
     def origin(self) -> str:
         return origin(self.message_id, self.trace)
+
+
+class Review(Payload):
+    """A person's decision on a post that moderation did not decide in time."""
+
+    post_id: Annotated[str, Field(min_length=1, max_length=100)]
+    approved: bool
+
+
+class FeedState(Payload):
+    """What `GET /UserFeed/{user}` shows."""
+
+    posts: list[PostOutcome]
+    """The most recent ones that were finished, oldest first."""
+    published: int
+    rejected: int
+    queued: int
+    current: str | None
+    in_review: list[str]
 
 
 class FeedMemory(BaseModel):
@@ -128,24 +160,46 @@ class FeedMemory(BaseModel):
                 new.append(pending)
         return new
 
+    def has_unstored(self) -> bool:
+        return any(pending.draft for pending in self.queue)
+
+    def stored(self, posts: list[PendingPost]) -> None:
+        """Forget the content of posts that the database has."""
+        self._update({pending.post_id: {"draft": None} for pending in posts})
+
+    def is_full(self) -> bool:
+        return len(self.queue) > POSTS_WAITING
+
+    def begin_turn(self, review_at: datetime) -> datetime:
+        """Begin the first post's turn, if it has not begun; return when it ends without a verdict."""
+        first = self.queue[0]
+        if first.review_at is None:
+            self._update({first.post_id: {"review_at": review_at}})
+        return first.review_at or review_at
+
     def undecided(self) -> list[PendingPost]:
         """The posts that moderation is to be asked about."""
         return [post for post in self.queue[:POSTS_IN_MODERATION] if post.draft is None and post.verdict is None]
 
-    def decided(self) -> list[tuple[PendingPost, Verdict]]:
-        """The posts whose turn it is and that have a verdict, up to the first that has none."""
-        decided: list[tuple[PendingPost, Verdict]] = []
+    def decisions(self, user: str) -> list[Decision]:
+        """What becomes of the next posts, up to the first without a verdict."""
+        decisions: list[Decision] = []
         for post in self.queue[:POSTS_IN_MODERATION]:
             if post.verdict is None:
                 break
-            decided.append((post, post.verdict))
-        return decided
+            decisions.append(Decision(**post.ref(user).model_dump(), status=STATUS_AFTER[post.verdict]))
+        return decisions
 
-    def update(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change fields of posts in the queue, by their ID."""
-        self.queue[:] = [
-            post.model_copy(update=changes[post.post_id]) if post.post_id in changes else post for post in self.queue
-        ]
+    def decide(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Note the verdicts on posts in the queue, by their ID."""
+        self._update({post_id: {"verdict": verdict} for post_id, verdict in verdicts.items()})
+
+    def finish_first(self, status: PostStatus, now: datetime) -> None:
+        """The first post's turn is over."""
+        pending = self.queue.pop(0)
+        outcome = PostOutcome(post_id=pending.post_id, status=status)
+        self.inbox.done(pending.message_id, outcome, now)
+        self.count(outcome)
 
     def count(self, outcome: PostOutcome) -> None:
         self.recent[:] = [*self.recent, outcome][-RECENT_POSTS:]
@@ -154,21 +208,26 @@ class FeedMemory(BaseModel):
         if outcome.status is PostStatus.IN_REVIEW:
             self.in_review.append(outcome.post_id)
 
+    def state(self) -> FeedState:
+        return FeedState(
+            posts=self.recent,
+            published=self.published,
+            rejected=self.rejected,
+            queued=len(self.queue),
+            current=self.queue[0].post_id if self.queue else None,
+            in_review=self.in_review,
+        )
 
-class Review(Payload):
-    """A person's decision on a post that moderation did not decide in time."""
+    def _update(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change fields of posts in the queue, by their ID."""
+        self.queue[:] = [
+            post.model_copy(update=changes[post.post_id]) if post.post_id in changes else post for post in self.queue
+        ]
 
-    post_id: Annotated[str, Field(min_length=1, max_length=100)]
-    approved: bool
 
+class FeedInput(Payload):
+    """What a feed's run begins with; its first run has no memory."""
 
-class FeedState(Payload):
-    """What `GET /UserFeed/{user}` shows."""
-
-    posts: list[PostOutcome]
-    """The most recent ones that were finished, oldest first."""
-    published: int
-    rejected: int
-    queued: int
-    current: str | None
-    in_review: list[str]
+    user: str
+    plan: ModerationPlan
+    memory: FeedMemory | None = None

@@ -18,12 +18,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.inbox import Batch
 from domain.payload import encoded_bytes
 from workflows.search_attributes import STATUS
+from workflows.status import FULL
 
 LOOK_AFTER_MESSAGES = 500
 LOOK_AFTER_BYTES = 512 * 1024
 KEYS_REMEMBERED = 10_000
-FULL = "FULL"
-"""The status of an entity that says so itself."""
 FULL_EVENTS = 5_000
 FULL_BYTES = 8 * 1024 * 1024
 UNREAD_BYTES = 256 * 1024

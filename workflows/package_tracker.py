@@ -7,39 +7,22 @@
 Locations that come first wait for the registration, at most `registration_ttl`; then the package is given up.
 """
 
-from datetime import datetime
-
-from pydantic import BaseModel
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from domain.inbox import Batch, Inbox, Receipt
+    from domain.inbox import Batch, Receipt
     from domain.package_tracker import (
         LocationReceipt,
         LocationUpdate,
-        Package,
         PackageInfo,
+        PackageInput,
+        PackageMemory,
         PackagePlan,
         PackageRegistration,
     )
     from domain.patterns import PACKAGE_TRACKER
-    from domain.payload import Payload
     from workflows.entity import Entity, Handler
-    from workflows.search_attributes import STATUS
-
-
-class PackageMemory(BaseModel):
-    """What a package carries through continue-as-new."""
-
-    package: Package = Package()
-    inbox: Inbox = Inbox()
-    give_up_at: datetime | None = None
-
-
-class PackageStart(Payload):
-    package_id: str
-    plan: PackagePlan
-    memory: PackageMemory | None = None
+    from workflows.status import StatusDisplay
 
 
 @workflow.defn(name="PackageTracker")
@@ -50,14 +33,15 @@ class PackageTracker:
     """
 
     @workflow.init
-    def __init__(self, start: PackageStart) -> None:
+    def __init__(self, start: PackageInput) -> None:
         memory = start.memory or PackageMemory()
         self._package = memory.package
         self._inbox = memory.inbox
         self._give_up_at = memory.give_up_at or workflow.now() + start.plan.registration_ttl
+        self._display = StatusDisplay()
 
     @workflow.run
-    async def run(self, start: PackageStart) -> None:
+    async def run(self, start: PackageInput) -> None:
         if not await self._registered_in_time():
             self._show("GIVEN_UP")
             workflow.logger.warning("Package %s was never registered: given up", start.package_id)
@@ -67,7 +51,7 @@ class PackageTracker:
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._inbox.forget_beyond()
         memory = PackageMemory(package=self._package, inbox=self._inbox, give_up_at=self._give_up_at)
-        workflow.continue_as_new(PackageStart(package_id=start.package_id, plan=start.plan, memory=memory))
+        workflow.continue_as_new(PackageInput(package_id=start.package_id, plan=start.plan, memory=memory))
 
     async def _registered_in_time(self) -> bool:
         if not self._package.is_registered():
@@ -86,8 +70,7 @@ class PackageTracker:
         return workflow.info().is_continue_as_new_suggested()
 
     def _show(self, status: str) -> None:
-        workflow.upsert_search_attributes([STATUS.value_set(status)])
-        workflow.set_current_details(f"{status}. {self._package.received} locations when this was written.")
+        self._display.show(status, f"{self._package.received} locations when this was written.")
 
     @workflow.signal
     def package_registered(self, batch: Batch[PackageRegistration]) -> None:
@@ -126,5 +109,5 @@ def entity(plan: PackagePlan) -> Entity:
             "registerPackage": Handler("package_registered", PackageRegistration, LocationReceipt),
             "updateLocation": Handler("locations_received", LocationUpdate, LocationReceipt),
         },
-        start_input=lambda key: PackageStart(package_id=key, plan=plan),
+        start_input=lambda key: PackageInput(package_id=key, plan=plan),
     )

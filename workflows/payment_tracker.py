@@ -10,42 +10,26 @@ The rules are in `domain.payment_tracker.Invoice`; the workflow keeps time for t
 from contextlib import suppress
 from datetime import datetime
 
-from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_tracker import PaymentTrackerActivities
-    from domain.inbox import Batch, Inbox, Message, Receipt
+    from domain.inbox import Batch, Message, Receipt
     from domain.patterns import PAYMENT_TRACKER
-    from domain.payload import Payload
     from domain.payment_tracker import (
-        Invoice,
         InvoiceState,
         InvoiceStatus,
         PaymentEvent,
         Reminder,
         ReminderPlan,
         Ticket,
+        TrackerInput,
+        TrackerMemory,
     )
     from workflows import policies
     from workflows.entity import Entity, Handler
-    from workflows.search_attributes import STATUS
-
-
-class TrackerMemory(BaseModel):
-    """What a tracker carries through continue-as-new."""
-
-    invoice: Invoice = Invoice()
-    inbox: Inbox = Inbox()
-    settled_at: datetime | None = None
-    unanswered: list[str] = []
-
-
-class TrackerStart(Payload):
-    invoice_id: str
-    plan: ReminderPlan
-    memory: TrackerMemory | None = None
+    from workflows.status import StatusDisplay
 
 
 @workflow.defn(name="PaymentTracker")
@@ -57,7 +41,7 @@ class PaymentTracker:
     """
 
     @workflow.init
-    def __init__(self, start: TrackerStart) -> None:
+    def __init__(self, start: TrackerInput) -> None:
         self._id = start.invoice_id
         self._plan = start.plan
         memory = start.memory or TrackerMemory()
@@ -65,10 +49,10 @@ class PaymentTracker:
         self._inbox = memory.inbox
         self._settled_at = memory.settled_at
         self._unanswered = memory.unanswered
-        self._shown: InvoiceStatus | None = None
+        self._display = StatusDisplay()
 
     @workflow.run
-    async def run(self, start: TrackerStart) -> InvoiceState:
+    async def run(self, start: TrackerInput) -> InvoiceState:
         while True:
             self._show()
             await self._next_event_or_deadline()
@@ -157,7 +141,7 @@ class PaymentTracker:
         memory = TrackerMemory(
             invoice=self._invoice, inbox=self._inbox, settled_at=self._settled_at, unanswered=self._still_unanswered()
         )
-        workflow.continue_as_new(TrackerStart(invoice_id=self._id, plan=self._plan, memory=memory))
+        workflow.continue_as_new(TrackerInput(invoice_id=self._id, plan=self._plan, memory=memory))
 
     def _still_unanswered(self) -> list[str]:
         """Messages that wait for an answer; of those that want none, one, so that the next run looks at the invoice."""
@@ -171,11 +155,8 @@ class PaymentTracker:
         return f"reminder {self._invoice.next_reminder()} of {self._plan.reminders}"
 
     def _show(self) -> None:
-        if self._invoice.status is not self._shown:
-            self._shown = self._invoice.status
-            workflow.upsert_search_attributes([STATUS.value_set(self._shown)])
         due = f" Next: {self._waiting_for()} at {self._invoice.due_at:%F %T} UTC." if self._invoice.due_at else ""
-        workflow.set_current_details(f"{self._invoice.status}. {self._invoice.reminders_sent} reminders sent.{due}")
+        self._display.show(self._invoice.status, f"{self._invoice.reminders_sent} reminders sent.{due}")
 
     @workflow.signal
     def payment_failed(self, batch: Batch[PaymentEvent]) -> None:
@@ -211,5 +192,5 @@ def entity(plan: ReminderPlan) -> Entity:
             "onPaymentFailure": Handler("payment_failed", PaymentEvent, InvoiceState),
             "onPaymentSuccess": Handler("payment_succeeded", PaymentEvent, InvoiceState),
         },
-        start_input=lambda key: TrackerStart(invoice_id=key, plan=plan),
+        start_input=lambda key: TrackerInput(invoice_id=key, plan=plan),
     )

@@ -29,20 +29,30 @@ UNDO = Policy(
 )
 
 STUCK_UNDO = Policy(
-    # For ever: what is held stays held until it is undone. Meanwhile it is shown, and a person may put an end to it.
+    # Without limit: what is held stays held until it is undone. It is shown as stuck, and a person may resolve it.
     start_to_close_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=1)),
 )
 
 DATABASE = Policy(
-    # One idempotent write to our own database. For ever: an entity that gave up would lose its place in the queue,
+    # One idempotent write to our own database. Without limit: an entity that gave up would lose its place in the queue,
     # and while it waits it shows as a pending activity with its last error.
     start_to_close_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)),
 )
 
+
+def moderation(poll_interval: timedelta, time_left: timedelta) -> Policy:
+    """Questions to the moderation service, at an even pace until the post has to go to a person."""
+    return Policy(
+        start_to_close_timeout=timedelta(seconds=10),
+        schedule_to_close_timeout=time_left,
+        retry_policy=RetryPolicy(initial_interval=poll_interval, backoff_coefficient=1.0),
+    )
+
+
 MAIL = Policy(
-    # A mail server may be away for a while; the tracker tries again at the next interval if it stays away.
+    # A mail server may be down for a while; if it stays down, the tracker goes on with the next reminder.
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),

@@ -1,10 +1,10 @@
-"""Transactional event processing: one queue per user, so that a slow user delays nobody else.
+"""Transactional event processing: one queue per user, so that a slow user does not delay the others.
 
     posts_received ─► queue ─► store ─► wait for moderation ─► publish | reject | hand to a person
                                         └── of the next 20     └── in the order received
 
 All waiting posts are stored with one activity; from then on the queue holds only their IDs. Moderation is asked about
-the next posts side by side, by the retries of one activity until the first of them is decided; a verdict takes effect
+the next posts together, by the retries of one activity until the first of them is decided; a verdict takes effect
 when those before it have. It is bounded: a post that is not decided in time of its turn goes to human review, and
 the next one takes its turn.
 """
@@ -12,25 +12,23 @@ the next one takes its turn.
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
     from domain.inbox import Batch, Receipt
     from domain.patterns import USER_FEED
-    from domain.payload import Payload
     from domain.user_feed import (
         Decision,
         Decisions,
         Draft,
         Drafts,
+        FeedInput,
         FeedMemory,
         FeedState,
         ModerationPlan,
         PendingPost,
         PostOutcome,
-        PostRef,
         PostStatus,
         PostsToModerate,
         Review,
@@ -38,23 +36,8 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import policies
-    from workflows.backpressure import FULL
     from workflows.entity import Entity, Handler
-    from workflows.search_attributes import STATUS
-
-STATUS_AFTER = {
-    Verdict.APPROVED: PostStatus.PUBLISHED,
-    Verdict.REJECTED: PostStatus.REJECTED,
-    Verdict.PENDING: PostStatus.IN_REVIEW,
-}
-POSTS_WAITING = 1_000
-"""Posts in the queue from which on senders have to wait: what a run carries fits into one payload."""
-
-
-class FeedStart(Payload):
-    user: str
-    plan: ModerationPlan
-    memory: FeedMemory | None = None
+    from workflows.status import FULL, StatusDisplay
 
 
 @workflow.defn(name="UserFeed")
@@ -65,17 +48,17 @@ class UserFeed:
     """
 
     @workflow.init
-    def __init__(self, start: FeedStart) -> None:
+    def __init__(self, start: FeedInput) -> None:
         self._user = start.user
         self._plan = start.plan
         self._memory = start.memory or FeedMemory()
         self._queue = self._memory.queue
-        self._shown: str | None = None
+        self._display = StatusDisplay()
 
     @workflow.run
-    async def run(self, start: FeedStart) -> None:
+    async def run(self, start: FeedInput) -> None:
         while True:
-            self._show_work()
+            self._show()
             await workflow.wait_condition(lambda: bool(self._queue) or self._must_continue_as_new())
             if self._queue:
                 await self._store_new_posts()
@@ -94,99 +77,67 @@ class UserFeed:
             **policies.DATABASE,
             summary=f"store {len(drafts)} posts",
         )
-        self._memory.update({pending.post_id: {"draft": None} for pending in new})
+        self._memory.stored(new)
 
     async def _take_turn(self) -> None:
-        """Wait until the first post has a verdict, then finish it and those right behind it that have one too."""
-        if self._queue[0].review_at is None:
-            self._memory.update({self._queue[0].post_id: {"review_at": workflow.now() + self._plan.give_up_after}})
-        if self._queue[0].verdict is None and not await self._moderate():
-            return
-        decisions = [
-            Decision(**self._ref(pending).model_dump(), status=STATUS_AFTER[verdict])
-            for pending, verdict in self._memory.decided()
-        ]
-        await self._write(decisions, f"finish {len(decisions)} posts")
-        for decision in decisions:
-            self._finish(decision.status)
+        """Wait until the first post has a verdict, then finish it and those right after it that have one too."""
+        review_at = self._memory.begin_turn(workflow.now() + self._plan.give_up_after)
+        if not self._memory.decisions(self._user):
+            await self._moderate(review_at - workflow.now())
+        if decisions := self._memory.decisions(self._user):
+            await self._carry_out(decisions, f"finish {len(decisions)} posts")
+            for decision in decisions:
+                self._memory.finish_first(decision.status, workflow.now())
 
-    async def _write(self, decisions: list[Decision], summary: str) -> None:
+    async def _moderate(self, time_left: timedelta) -> None:
+        """Note the verdicts on the next posts. The first has one then, unless this run must end before."""
+        asked = self._memory.undecided()
+        verdicts = await self._ask(asked, time_left)
+        if verdicts is not None:
+            decided = {post.post_id: v for post, v in zip(asked, verdicts, strict=True) if v is not Verdict.PENDING}
+            self._memory.decide({asked[0].post_id: Verdict.PENDING, **decided})
+
+    async def _ask(self, posts: list[PendingPost], time_left: timedelta) -> list[Verdict] | None:
+        """Return the verdicts, each `PENDING` if the first came too late; None if this run must end before."""
+        too_late = [Verdict.PENDING] * len(posts)
+        if time_left <= timedelta(0):
+            return too_late
+        answer = workflow.start_activity_method(
+            UserFeedActivities.await_verdicts,
+            PostsToModerate(posts=[post.ref(self._user) for post in posts], poll_interval=self._plan.poll_interval),
+            **policies.moderation(self._plan.poll_interval, time_left),
+            summary=f"moderation of {len(posts)} posts",
+        )
+        await workflow.wait_condition(lambda: answer.done() or self._must_continue_as_new())
+        if not answer.done():
+            answer.cancel()
+            return None
+        try:
+            return await answer
+        except ActivityError:
+            return too_late
+
+    async def _carry_out(self, decisions: list[Decision], summary: str) -> None:
         await workflow.execute_activity_method(
             UserFeedActivities.finish_posts, Decisions(decisions=decisions), **policies.DATABASE, summary=summary
         )
-
-    async def _moderate(self) -> bool:
-        """Note the verdicts on the next posts; the first has one then. False if this run must end first."""
-        asked = self._memory.undecided()
-        verdicts = await self._poll(
-            PostsToModerate(posts=[self._ref(p) for p in asked], poll_interval=self._plan.poll_interval)
-        )
-        if verdicts is None:
-            return False
-        first, *others = zip((pending.post_id for pending in asked), verdicts, strict=False)
-        noted = [first, *(other for other in others if other[1] is not Verdict.PENDING)]
-        self._memory.update({post_id: {"verdict": verdict} for post_id, verdict in noted})
-        return True
-
-    async def _poll(
-        self,
-        question: PostsToModerate,
-    ) -> list[Verdict] | None:
-        """Return the verdicts, `PENDING` if the first post got none in time, None if this run must end."""
-        time_left = (self._queue[0].review_at or workflow.now()) - workflow.now()
-        if time_left <= timedelta(0):
-            return [Verdict.PENDING]
-        poll = workflow.start_activity_method(
-            UserFeedActivities.await_verdicts,
-            question,
-            start_to_close_timeout=timedelta(seconds=10),
-            schedule_to_close_timeout=time_left,
-            retry_policy=RetryPolicy(initial_interval=self._plan.poll_interval, backoff_coefficient=1.0),
-            summary=f"moderation of {len(question.posts)} posts",
-        )
-        await workflow.wait_condition(lambda: poll.done() or self._must_continue_as_new())
-        if not poll.done():
-            poll.cancel()
-            return None
-        try:
-            return await poll
-        except ActivityError:
-            return [Verdict.PENDING]
-
-    def _ref(self, pending: PendingPost) -> PostRef:
-        return PostRef(user=self._user, post_id=pending.post_id, origin=pending.origin)
-
-    def _finish(self, status: PostStatus) -> None:
-        """The first post's turn is over."""
-        pending = self._queue.pop(0)
-        outcome = PostOutcome(post_id=pending.post_id, status=status)
-        self._memory.inbox.done(pending.message_id, outcome, workflow.now())
-        self._memory.count(outcome)
 
     def _must_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        while any(pending.draft for pending in self._queue) or not workflow.all_handlers_finished():
+        while self._memory.has_unstored() or not workflow.all_handlers_finished():
             await self._store_new_posts()
             await workflow.wait_condition(workflow.all_handlers_finished)
         self._memory.inbox.forget_beyond()
-        workflow.continue_as_new(FeedStart(user=self._user, plan=self._plan, memory=self._memory))
+        workflow.continue_as_new(FeedInput(user=self._user, plan=self._plan, memory=self._memory))
 
-    def _is_full(self) -> bool:
-        return len(self._queue) > POSTS_WAITING
-
-    def _show_work(self) -> None:
-        self._show(FULL if self._is_full() else "WORKING" if self._queue else "IDLE")
-
-    def _show(self, status: str) -> None:
-        if self._shown != status:
-            self._shown = status
-            workflow.upsert_search_attributes([STATUS.value_set(status)])
+    def _show(self) -> None:
         m = self._memory
-        workflow.set_current_details(
-            f"{status}. {len(m.queue)} posts queued, {m.published} published, {m.rejected} rejected, "
-            f"{len(m.in_review)} in review."
+        self._display.show(
+            FULL if m.is_full() else "WORKING" if m.queue else "IDLE",
+            f"{len(m.queue)} posts queued, {m.published} published, {m.rejected} rejected, "
+            f"{len(m.in_review)} in review.",
         )
 
     @workflow.signal
@@ -197,8 +148,8 @@ class UserFeed:
             )
             workflow.logger.info("Post %s is message %s", pending.post_id, message.origin)
             self._queue.append(pending)
-        if self._shown != FULL and self._is_full():
-            self._show(FULL)
+        if self._memory.is_full():
+            self._show()
 
     @workflow.update
     async def review_post(self, review: Review) -> PostOutcome:
@@ -206,7 +157,7 @@ class UserFeed:
         self._memory.in_review.remove(review.post_id)
         status = PostStatus.PUBLISHED if review.approved else PostStatus.REJECTED
         decision = Decision(user=self._user, post_id=review.post_id, status=status)
-        await self._write([decision], f"review of post {review.post_id}")
+        await self._carry_out([decision], f"review of post {review.post_id}")
         outcome = PostOutcome(post_id=review.post_id, status=status)
         self._memory.count(outcome)
         return outcome
@@ -218,14 +169,7 @@ class UserFeed:
 
     @workflow.query
     def state(self) -> FeedState:
-        return FeedState(
-            posts=self._memory.recent,
-            published=self._memory.published,
-            rejected=self._memory.rejected,
-            queued=len(self._queue),
-            current=self._queue[0].post_id if self._queue else None,
-            in_review=self._memory.in_review,
-        )
+        return self._memory.state()
 
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:
@@ -238,5 +182,5 @@ def entity(plan: ModerationPlan) -> Entity:
         pattern=USER_FEED,
         workflow="UserFeed",
         handlers={"processPost": Handler("posts_received", SocialMediaPost, PostOutcome)},
-        start_input=lambda key: FeedStart(user=key, plan=plan),
+        start_input=lambda key: FeedInput(user=key, plan=plan),
     )

@@ -12,19 +12,19 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Trip, TripConfirmation
     from domain.inbox import Batch
     from domain.message_queue import WorkDone
-    from domain.package_tracker import LocationUpdate
+    from domain.package_tracker import LocationUpdate, PackageInput
     from workflows.booking import BookingWorkflow
-    from workflows.package_tracker import PackageStart, PackageTracker
+    from workflows.package_tracker import PackageTracker
 
 
 @workflow.defn(name="PackageTracker")
 class PackageThatForgetsItsWatermark(PackageTracker):
     @workflow.init
-    def __init__(self, start: PackageStart) -> None:
+    def __init__(self, start: PackageInput) -> None:
         super().__init__(start)
 
     @workflow.run
-    async def run(self, start: PackageStart) -> None:
+    async def run(self, start: PackageInput) -> None:
         await super().run(start)
 
     @workflow.signal

@@ -16,9 +16,9 @@ from activities.user_feed import UserFeedActivities
 from api.problems import temporal_problem
 from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
 from domain.inbox import Batch, Inbox, Message
-from domain.package_tracker import LocationUpdate, Package, PackagePlan, PackageRegistration
+from domain.package_tracker import LocationUpdate, Package, PackageMemory, PackagePlan, PackageRegistration
 from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
-from domain.payment_tracker import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan, TrackerMemory
 from domain.user_feed import ModerationPlan, SocialMediaPost, Verdict
 from tests.dev_server import CONTINUE_AS_NEW, SIGNALS
 from tests.dev_server import dev_server as dev_server_with
@@ -29,8 +29,9 @@ from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
 from workers.kafka.ingress import is_refusal
 from workflows import backpressure, package_tracker, payment_tracker, user_feed
-from workflows.backpressure import FULL, KeyBusy
+from workflows.backpressure import KeyBusy
 from workflows.search_attributes import STATUS
+from workflows.status import FULL
 
 LONGEST = "\x01"
 """A character that is six bytes in JSON; no other is longer."""
@@ -45,11 +46,11 @@ class TestWhatARunCarries:
         package = Package()
         for number in range(2_000):
             package.locate(LocationUpdate(timestamp=f"2024-10-10T13:00:00.{number:06}", location=LONGEST * 500))
-        memory = package_tracker.PackageMemory(package=package)
+        memory = PackageMemory(package=package)
         assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
         assert package.received == 2_000
         assert package.locations[-1].timestamp.endswith("1999")
-        carried = package_tracker.PackageMemory.model_validate_json(memory.model_dump_json()).package
+        carried = PackageMemory.model_validate_json(memory.model_dump_json()).package
         carried.locate(package.locations[-1])
         assert encoded_bytes(carried) < MAX_PAYLOAD_BYTES
 
@@ -62,7 +63,7 @@ class TestWhatARunCarries:
             invoice.payment_failed(message.body, now)
             inbox.done(message.id, invoice.state(), now)
         inbox.forget_beyond()
-        memory = payment_tracker.TrackerMemory(invoice=invoice, inbox=inbox)
+        memory = TrackerMemory(invoice=invoice, inbox=inbox)
         assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
         assert len(invoice.seen) == EVENTS_KEPT
         assert message.id in inbox.receipts

@@ -1,0 +1,79 @@
+"""What a feed remembers of its posts, and what becomes of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.user_feed import (
+    MAX_CONTENT_LENGTH,
+    POSTS_IN_MODERATION,
+    POSTS_PER_STORE,
+    POSTS_WAITING,
+    FeedMemory,
+    PendingPost,
+    PostStatus,
+    SocialMediaPost,
+    Verdict,
+)
+
+NOW = datetime(2024, 10, 10, tzinfo=UTC)
+
+
+def queued(count: int, *, stored: bool = True, content: str = "hello") -> FeedMemory:
+    draft = None if stored else SocialMediaPost(content=content, metadata="")
+    return FeedMemory(queue=[PendingPost(message_id=f"m{n}", post_id=f"p{n}", draft=draft) for n in range(count)])
+
+
+class TestStoring:
+    def test_takes_as_many_posts_as_one_activity_stores(self) -> None:
+        memory = queued(POSTS_PER_STORE + 1, stored=False)
+        memory.stored(memory.storable())
+        assert [post.post_id for post in memory.storable()] == [f"p{POSTS_PER_STORE}"]
+        assert memory.has_unstored()
+        memory.stored(memory.storable())
+        assert not memory.has_unstored()
+
+    def test_takes_fewer_of_the_longest_posts(self) -> None:
+        memory = queued(POSTS_PER_STORE, stored=False, content="\x01" * MAX_CONTENT_LENGTH)
+        assert 0 < len(memory.storable()) < POSTS_PER_STORE
+
+
+class TestModeration:
+    def test_is_asked_about_the_next_posts_that_are_stored_and_undecided(self) -> None:
+        memory = queued(POSTS_IN_MODERATION + 5)
+        memory.decide({"p1": Verdict.APPROVED})
+        asked = [post.post_id for post in memory.undecided()]
+        assert asked == ["p0", *(f"p{n}" for n in range(2, POSTS_IN_MODERATION))]
+        assert queued(1, stored=False).undecided() == []
+
+    def test_decides_posts_in_their_order_up_to_the_first_without_a_verdict(self) -> None:
+        memory = queued(4)
+        memory.decide({"p1": Verdict.REJECTED, "p3": Verdict.APPROVED})
+        assert memory.decisions("ada") == []
+        memory.decide({"p0": Verdict.APPROVED})
+        decided = [(decision.post_id, decision.status) for decision in memory.decisions("ada")]
+        assert decided == [("p0", PostStatus.PUBLISHED), ("p1", PostStatus.REJECTED)]
+
+    def test_that_came_too_late_hands_the_post_to_a_person(self) -> None:
+        memory = queued(1)
+        memory.decide({"p0": Verdict.PENDING})
+        [decision] = memory.decisions("ada")
+        assert decision.status is PostStatus.IN_REVIEW
+
+
+class TestTurn:
+    def test_keeps_its_first_deadline(self) -> None:
+        memory = queued(1)
+        assert memory.begin_turn(NOW) == NOW
+        assert memory.begin_turn(NOW + timedelta(minutes=1)) == NOW
+
+    def test_ends_with_the_next_posts_turn(self) -> None:
+        memory = queued(2)
+        memory.finish_first(PostStatus.IN_REVIEW, NOW)
+        state = memory.state()
+        assert (state.queued, state.current, state.in_review) == (1, "p1", ["p0"])
+
+
+@pytest.mark.parametrize(("waiting", "is_full"), [(POSTS_WAITING, False), (POSTS_WAITING + 1, True)])
+def test_a_feed_is_full_beyond_the_posts_that_may_wait(waiting: int, is_full: bool) -> None:
+    assert queued(waiting).is_full() is is_full

@@ -21,6 +21,7 @@ ROOMS = {
     "api": "{}.py",
     "docs/patterns": "{}.md",
 }
+MAX_LINES = dict.fromkeys(("domain", "activities", "infra", "workers", "api", "devstack"), 300) | {"workflows": 199}
 EMPTY = {("workflows", MESSAGE_QUEUE), ("activities", PACKAGE_TRACKER)}
 """The queue is Temporal itself, and a package asks nobody anything."""
 
@@ -47,7 +48,8 @@ async def test_each_task_kind_is_an_activity_and_each_activity_a_kind() -> None:
     assert names == set(TASK_KINDS)
 
 
-@pytest.mark.parametrize("folder", ["domain", "workflows", "activities", "infra", "workers", "api", "devstack"])
+@pytest.mark.parametrize("folder", MAX_LINES)
 def test_files_fit_in_the_head(folder: str) -> None:
-    longest = max((ROOT / folder).rglob("*.py"), key=lambda file: len(file.read_text().splitlines()))
-    assert len(longest.read_text().splitlines()) <= 300, longest
+    lines = {file: len(file.read_text().splitlines()) for file in (ROOT / folder).rglob("*.py")}
+    longest = max(lines, key=lambda file: lines[file])
+    assert lines[longest] <= MAX_LINES[folder], longest

@@ -71,10 +71,10 @@ async def silent_broker() -> AsyncIterator[SilentBroker]:
     broker = SilentBroker(upstream)
     server = await asyncio.start_server(broker.serve, HOST, 0)
     broker.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
-    with running_broker(upstream, advertised=broker.address):
-        try:
+    try:
+        with running_broker(upstream, advertised=broker.address):
             yield broker
-        finally:
-            server.close()
-            broker.close()
-            await server.wait_closed()
+    finally:
+        server.close()
+        broker.close()
+        await server.wait_closed()

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 from rich.table import Table
 
@@ -70,7 +70,7 @@ class Block:
 class Growth:
     """Plays units on one stack, and counts."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, worker_processes: int) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient, worker_processes: int) -> None:
         self._stack = stack
         self._http = http
         self._worker_processes = worker_processes
@@ -99,7 +99,7 @@ class Growth:
     async def _call(self, path: str, body: Any) -> None:
         while True:
             answer = await self._http.post(path, json=body)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
                 answer.raise_for_status()
                 return
             await asyncio.sleep(0.1)

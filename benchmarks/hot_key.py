@@ -6,7 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 from pydantic import JsonValue
 from temporalio.client import Client
@@ -24,7 +24,7 @@ HANDLERS = {PACKAGE_TRACKER: "updateLocation", PAYMENT_TRACKER: "onPaymentFailur
 class HotKey:
     """One key of an entity service, all of whose messages differ."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     client: Client
     pattern: Pattern
     messages: int

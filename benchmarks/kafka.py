@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rich.console import Console
 from rich.table import Table
@@ -75,7 +75,7 @@ class Result:
         return self.records / self.seconds
 
 
-async def subscribe(http: httpx.AsyncClient, source: str, sink: str, options: dict[str, int]) -> str:
+async def subscribe(http: httpx2.AsyncClient, source: str, sink: str, options: dict[str, int]) -> str:
     """Subscribe, and wait until a consumer has the partitions."""
     body = {"source": source, "sink": sink, "options": options}
     subscription: dict[str, str] = (await http.post("/subscriptions", json=body)).raise_for_status().json()
@@ -100,7 +100,7 @@ async def run(plan: Plan) -> None:
 class Bench:
     """Measures one after the other, on one stack."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, plan: Plan, console: Console) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient, plan: Plan, console: Console) -> None:
         self._stack = stack
         self._http = http
         self._plan = plan
@@ -211,7 +211,7 @@ class Bench:
         while time.perf_counter() < deadline:
             answer = await self._http.get(f"/PackageTracker/{package}/getPackageInfo")
             # A busy package may answer 503: ask again.
-            shown = answer.json()["locations"] if answer.status_code == httpx.codes.OK else []
+            shown = answer.json()["locations"] if answer.status_code == httpx2.codes.OK else []
             if shown and shown[-1] == expected[-1]:
                 if shown != expected:
                     sys.exit(f"{package} shows other locations than its records")

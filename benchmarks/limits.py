@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
@@ -98,7 +98,7 @@ def table(rows: Iterable[Row]) -> Table:
 class Limits:
     """Tries one limit after the other, on one stack."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, client: Client, console: Console) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient, client: Client, console: Console) -> None:
         self._stack = stack
         self._http = http
         self._client = client
@@ -265,7 +265,7 @@ def check(right: bool, otherwise: str) -> str:
     return "works" if right else f"WRONG: {otherwise}"
 
 
-def refused(answer: httpx.Response, status: int) -> str:
+def refused(answer: httpx2.Response, status: int) -> str:
     """The reason, if that is the answer that was expected."""
     kind = "refused" if answer.status_code == status else "WRONG"
     return f"{kind}: {answer.status_code} {answer.json().get('detail', answer.text[:200])}"

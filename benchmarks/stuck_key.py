@@ -11,7 +11,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
@@ -57,7 +57,7 @@ async def run(plan: Plan) -> None:
 class StuckKey:
     """Measures rounds on one stack."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, moderation: SimulatedModeration, plan: Plan) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient, moderation: SimulatedModeration, plan: Plan) -> None:
         self._stack = stack
         self._http = http
         self._moderation = moderation
@@ -100,7 +100,7 @@ class StuckKey:
         deadline = time.perf_counter() + GIVE_UP_AFTER_SECONDS
         while time.perf_counter() < deadline:
             answer = await self._http.get(f"/UserFeed/{user}")
-            if answer.status_code == httpx.codes.OK and answer.json()["published"] == self._plan.posts:
+            if answer.status_code == httpx2.codes.OK and answer.json()["published"] == self._plan.posts:
                 return
             await asyncio.sleep(0.1)
         raise TimeoutError(user)

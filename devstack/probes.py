@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-import httpx
+import httpx2
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from google.protobuf.duration_pb2 import Duration
@@ -54,9 +54,9 @@ async def broker_is_ready(bootstrap: str, topics: list[str]) -> bool:
 
 async def gateway_is_ready(url: str) -> bool:
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT.total_seconds()) as client:
-            return (await client.get(f"{url}/ready")).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        async with httpx2.AsyncClient(timeout=_TIMEOUT.total_seconds()) as client:
+            return (await client.get(f"{url}/ready")).status_code == httpx2.codes.OK
+    except httpx2.HTTPError:
         return False
 
 

@@ -4,7 +4,7 @@ import string
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 
-import httpx
+import httpx2
 from pydantic import HttpUrl
 
 from domain.errors import TaskRejected
@@ -28,7 +28,7 @@ class HttpSender:
     def __init__(self, allowed_hosts: list[str]) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one task's are none of another's business
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=no_cookies
         )
 
@@ -45,7 +45,7 @@ class HttpSender:
                 request.method, str(request.url), json=request.body, headers=headers
             ) as response:
                 body = await _beginning_of(response)
-        except (UnicodeEncodeError, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+        except (UnicodeEncodeError, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
             raise TaskRejected(f"HTTP cannot express this request: {error}") from error
         if response.status_code in _TRY_AGAIN or response.is_server_error:
             raise TryAgainLater(f"{request.url} answered {response.status_code}.")
@@ -62,7 +62,7 @@ class HttpSender:
             raise TaskRejected(f"The host {host} is not in HTTP_TASK_ALLOWED_HOSTS.")
 
 
-async def _beginning_of(response: httpx.Response) -> str:
+async def _beginning_of(response: httpx2.Response) -> str:
     text = ""
     async for chunk in response.aiter_text():
         text += chunk

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from temporalio import activity, workflow
 
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(execution)s%(message)s"
-_NOISY = ("aiokafka", "httpx", "httpcore", "alembic.runtime.plugins", "uvicorn.access")
+_NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn.access")
 
 
 class JsonFormatter(logging.Formatter):

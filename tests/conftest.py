@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -68,9 +68,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 @pytest.fixture(scope="session")
-async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def http(stack: Stack) -> AsyncIterator[httpx2.AsyncClient]:
     """The gateway over HTTP, as a client sees it."""
-    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=stack.gateway_url, timeout=60) as client:
         yield client
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -34,7 +34,7 @@ async def _went_right(scene: Scene, stage: Stage, narrator: Narrator) -> bool:
     except (Unexpected, LookupError, TypeError) as error:
         narrator.wrong(str(error) if isinstance(error, Unexpected) else f"cannot read the answer: {error!r}")
         return False
-    except (httpx.HTTPError, KafkaError) as error:
+    except (httpx2.HTTPError, KafkaError) as error:
         narrator.wrong(f"expected an answer, came {error!r}")
         return False
     return True
@@ -45,7 +45,7 @@ async def open_stage(stack: Stack, narrator: Narrator) -> AsyncIterator[Stage]:
     producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap)
     await producer.start()
     try:
-        async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=_ANSWER_WITHIN_SECONDS) as http:
+        async with httpx2.AsyncClient(base_url=stack.gateway_url, timeout=_ANSWER_WITHIN_SECONDS) as http:
             yield Stage(http, producer, narrator)
     finally:
         await producer.stop()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 
 from devstack.demo.narrator import Narrator, shown
@@ -30,7 +30,7 @@ class Reply:
     """Where the Web UI shows the execution."""
 
     @classmethod
-    def of(cls, response: httpx.Response) -> "Reply":
+    def of(cls, response: httpx2.Response) -> "Reply":
         try:
             body = response.json()
         except ValueError:
@@ -53,7 +53,7 @@ class Reply:
 class Stage:
     """Plays requests and records, narrates them, and raises `Unexpected` when an answer is wrong."""
 
-    def __init__(self, http: httpx.AsyncClient, producer: AIOKafkaProducer, narrator: Narrator) -> None:
+    def __init__(self, http: httpx2.AsyncClient, producer: AIOKafkaProducer, narrator: Narrator) -> None:
         self._http = http
         self._producer = producer
         self._narrator = narrator

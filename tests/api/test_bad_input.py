@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.eventually import eventually
@@ -15,7 +15,7 @@ TRIP: dict[str, Any] = {
 }
 
 
-def problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+def problem(response: httpx2.Response, status: int, kind: str) -> dict[str, Any]:
     """The problem document of `response`, checked for its form."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
@@ -50,7 +50,7 @@ def changed(body: dict[str, Any], section: str, **fields: Any) -> dict[str, Any]
         ([TRIP], "body"),
     ],
 )
-async def test_a_wrong_field_is_named(http: httpx.AsyncClient, body: Any, field: str) -> None:
+async def test_a_wrong_field_is_named(http: httpx2.AsyncClient, body: Any, field: str) -> None:
     document = problem(await http.post("/BookingWorkflow/bad-field/run", json=body), 422, "invalid-body")
     assert field in [error["field"] for error in document["errors"]]
     problem(await http.get("/BookingWorkflow/bad-field"), 404, "not-found")
@@ -59,14 +59,14 @@ async def test_a_wrong_field_is_named(http: httpx.AsyncClient, body: Any, field:
 @pytest.mark.parametrize(
     "number", ["4242424242424241", "4242", "4242-4242-4242-4242", "", "４２４２４２４２４２４２４２４２"]
 )
-async def test_a_card_number_that_cannot_be_is_refused_and_not_repeated(http: httpx.AsyncClient, number: str) -> None:
+async def test_a_card_number_that_cannot_be_is_refused_and_not_repeated(http: httpx2.AsyncClient, number: str) -> None:
     response = await http.post("/BookingWorkflow/bad-card/run", json=changed(TRIP, "paymentInfo", cardNumber=number))
     problem(response, 400, "invalid-card")
     assert not number or number not in response.text
 
 
 @pytest.mark.parametrize("body", ["", "{", "nonsense", '{"description": "a"', "\ufeff{}"])
-async def test_a_body_that_is_not_json_is_malformed(http: httpx.AsyncClient, body: str) -> None:
+async def test_a_body_that_is_not_json_is_malformed(http: httpx2.AsyncClient, body: str) -> None:
     problem(await http.post("/FanOutWorker/run", content=body), 400, "malformed-json")
 
 
@@ -83,32 +83,32 @@ async def test_a_body_that_is_not_json_is_malformed(http: httpx.AsyncClient, bod
         ("[" * 10_000 + "]" * 10_000, "recursion limit exceeded"),
     ],
 )
-async def test_json_that_cannot_be_kept_is_malformed(http: httpx.AsyncClient, payload: str, detail: str) -> None:
+async def test_json_that_cannot_be_kept_is_malformed(http: httpx2.AsyncClient, payload: str, detail: str) -> None:
     response = await http.post("/AsyncTaskWorker/runTask", content=f'{{"kind": "heavy_work", "payload": {payload}}}')
     assert detail in problem(response, 400, "malformed-json")["detail"]
 
 
-async def test_what_looks_like_it_is_kept(http: httpx.AsyncClient) -> None:
+async def test_what_looks_like_it_is_kept(http: httpx2.AsyncClient) -> None:
     payload = [1e308, "1e999", "NaN", "\\u0000", 10**400]
     response = await http.post("/AsyncTaskWorker/runTask", json={"kind": "heavy_work", "payload": payload})
     assert response.json()["payload"] == payload
 
 
-async def test_of_very_many_wrong_fields_the_first_hundred_are_named(http: httpx.AsyncClient) -> None:
+async def test_of_very_many_wrong_fields_the_first_hundred_are_named(http: httpx2.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", json={f"f{n}": n for n in range(50_000)})
     assert len(problem(response, 422, "invalid-body")["errors"]) == 100
 
 
-async def test_other_media_types_are_refused(http: httpx.AsyncClient) -> None:
+async def test_other_media_types_are_refused(http: httpx2.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", content="description=a", headers={"content-type": "text/plain"})
     problem(response, 415, "unsupported-media-type")
 
 
-async def test_a_body_over_one_mebibyte_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_body_over_one_mebibyte_is_refused(http: httpx2.AsyncClient) -> None:
     problem(await http.post("/FanOutWorker/run", json={"description": "x" * 1_100_000}), 413, "body-too-large")
 
 
-async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx2.AsyncClient) -> None:
     async def chunks() -> Any:
         for _ in range(20):
             yield b"x" * 100_000
@@ -127,12 +127,12 @@ async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx
         ("/BookingWorkflow/a%0Ab/run", "The key contains control characters, or spaces at its ends."),
     ],
 )
-async def test_a_key_that_cannot_name_an_execution_is_refused(http: httpx.AsyncClient, path: str, detail: str) -> None:
+async def test_a_key_that_cannot_name_an_execution_is_refused(http: httpx2.AsyncClient, path: str, detail: str) -> None:
     assert problem(await http.post(path, json=TRIP), 400, "invalid-key")["detail"] == detail
 
 
 @pytest.mark.parametrize("delay", ["-1s", "abc", "36500d", "10", "", "P100Y", "1e3s", "٣s"])
-async def test_a_delay_that_cannot_be_is_refused(http: httpx.AsyncClient, delay: str) -> None:
+async def test_a_delay_that_cannot_be_is_refused(http: httpx2.AsyncClient, delay: str) -> None:
     response = await http.post(
         "/AsyncTaskWorker/runTask/send", params={"delay": delay}, json={"kind": "heavy_work", "payload": 1}
     )
@@ -140,46 +140,46 @@ async def test_a_delay_that_cannot_be_is_refused(http: httpx.AsyncClient, delay:
 
 
 @pytest.mark.parametrize("query", ["dlay=1d", "delay=1s&delay=2s", "delay=1s&x=1"])
-async def test_a_query_that_nobody_reads_is_refused(http: httpx.AsyncClient, query: str) -> None:
+async def test_a_query_that_nobody_reads_is_refused(http: httpx2.AsyncClient, query: str) -> None:
     problem(await http.post(f"/FanOutWorker/run/send?{query}", json={"description": "a"}), 422, "invalid-request")
 
 
-async def test_a_call_that_waits_cannot_be_delayed(http: httpx.AsyncClient) -> None:
+async def test_a_call_that_waits_cannot_be_delayed(http: httpx2.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", params={"delay": "1s"}, json={"description": "a"})
     problem(response, 400, "delay-not-allowed")
 
 
-async def test_an_unknown_handler_is_not_found(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_handler_is_not_found(http: httpx2.AsyncClient) -> None:
     problem(await http.post("/BookingWorkflow/trip1/fly", json=TRIP), 404, "not-found")
     problem(await http.post("/HotelWorkflow/trip1/run", json=TRIP), 404, "not-found")
 
 
-async def test_the_wrong_method_is_not_allowed(http: httpx.AsyncClient) -> None:
+async def test_the_wrong_method_is_not_allowed(http: httpx2.AsyncClient) -> None:
     response = await http.get("/BookingWorkflow/trip1/run")
     problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "POST"
 
 
-async def test_an_unknown_task_kind_is_refused_with_the_known_ones(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_task_kind_is_refused_with_the_known_ones(http: httpx2.AsyncClient) -> None:
     response = await http.post("/AsyncTaskWorker/runTask/send", json={"kind": "nap", "payload": None})
     assert "heavy_work" in problem(response, 400, "unknown-task-kind")["detail"]
 
 
-async def test_a_payload_that_its_kind_cannot_take_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_payload_that_its_kind_cannot_take_is_refused(http: httpx2.AsyncClient) -> None:
     response = await http.post("/AsyncTaskWorker/runTask", json={"kind": "http_request", "payload": {"url": "no"}})
     [error] = problem(response, 422, "invalid-body")["errors"]
     assert error["field"] == "payload.url"
 
 
 @pytest.mark.parametrize("description", ["", " ", "a,,b", "a,b,", ",".join(["x"] * 10_001)])
-async def test_a_job_without_sensible_subtasks_is_refused(http: httpx.AsyncClient, description: str) -> None:
+async def test_a_job_without_sensible_subtasks_is_refused(http: httpx2.AsyncClient, description: str) -> None:
     [error] = problem(await http.post("/FanOutWorker/run", json={"description": description}), 422, "invalid-body")[
         "errors"
     ]
     assert error["field"] == "description"
 
 
-async def test_an_unknown_invocation_is_not_found(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_invocation_is_not_found(http: httpx2.AsyncClient) -> None:
     ids = ["booking:nobody", "message-queue:nothing", "user-feed:nobody~nothing", "fan-out:nothing", "what", "a:b"]
     ids += [
         "user-feed:nobody",
@@ -195,7 +195,7 @@ async def test_an_unknown_invocation_is_not_found(http: httpx.AsyncClient) -> No
         problem(await http.delete(f"/invocations/{invocation_id}"), 404, "not-found")
 
 
-async def test_only_a_task_can_be_sent_again(http: httpx.AsyncClient) -> None:
+async def test_only_a_task_can_be_sent_again(http: httpx2.AsyncClient) -> None:
     sent = await http.post("/UserFeed/nobody/processPost/send?delay=1d", json={"content": "a", "metadata": "b"})
     for invocation_id in (sent.json()["invocationId"], "message-queue:nothing", "what", "€" * 900):
         problem(await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/resend"), 404, "not-found")
@@ -214,19 +214,19 @@ async def test_only_a_task_can_be_sent_again(http: httpx.AsyncClient) -> None:
     ],
 )
 async def test_a_subscription_that_cannot_work_is_refused(
-    http: httpx.AsyncClient, change: dict[str, Any], status: int, kind: str
+    http: httpx2.AsyncClient, change: dict[str, Any], status: int, kind: str
 ) -> None:
     body = {"source": "kafka://my-cluster/social-media-posts", "sink": "service://UserFeed/processPost"}
     problem(await http.post("/subscriptions", json={**body, **change}), status, kind)
 
 
-async def test_keys_of_any_script_work(http: httpx.AsyncClient) -> None:
+async def test_keys_of_any_script_work(http: httpx2.AsyncClient) -> None:
     response = await http.post("/PackageTracker/пакет 7~“x”/registerPackage", json={"finalDestination": "Zürich"})
     assert response.status_code == 200, response.text
     assert (await http.get("/PackageTracker/пакет 7~“x”/getPackageInfo")).json()["finalDestination"] == "Zürich"
 
 
-async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(http: httpx.AsyncClient) -> None:
+async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(http: httpx2.AsyncClient) -> None:
     topic = f"shared-{uuid.uuid4().hex[:8]}"
     body = {"source": f"kafka://my-cluster/{topic}", "options": {"group.id": topic}}
     posts = {**body, "sink": "service://UserFeed/processPost"}

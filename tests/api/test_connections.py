@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -344,7 +344,7 @@ class TestWhatIsNotHttp:
 
     async def test_a_method_of_its_own_becomes_no_label(self, gateway: Running) -> None:
         await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\n\r\n")
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
             metrics = (await http.get("/metrics")).text
         assert 'method="other"' in metrics
         assert "BREW" not in metrics

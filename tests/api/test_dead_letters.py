@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -44,7 +44,7 @@ POISON: list[tuple[str, str, bytes | None, bytes | None]] = [
 class World:
     """A subscription with a topic of its own, and a user to write to."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     producer: AIOKafkaProducer
     topic: str
     subscription_id: str
@@ -90,7 +90,7 @@ class World:
 
 
 @pytest.fixture
-async def world(stack: Stack, http: httpx.AsyncClient) -> AsyncIterator[World]:
+async def world(stack: Stack, http: httpx2.AsyncClient) -> AsyncIterator[World]:
     topic = f"posts-{uuid.uuid4().hex[:8]}"
     source = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = await http.post("/subscriptions", json=source)
@@ -195,7 +195,7 @@ async def test_pages_go_on_behind_the_last_letter(world: World) -> None:
     assert (offsets, second["next"]) == ([[0, 1], [2]], None)
 
 
-async def test_a_subscription_that_is_not_known_has_no_dead_letters(http: httpx.AsyncClient) -> None:
+async def test_a_subscription_that_is_not_known_has_no_dead_letters(http: httpx2.AsyncClient) -> None:
     assert (await http.get("/subscriptions/unknown/deadLetters")).status_code == 404
     assert (await http.post("/subscriptions/unknown/deadLetters/redrive", json={"all": True})).status_code == 404
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteActivityExecutionRequest, DeleteWorkflowExecutionRequest
@@ -69,7 +69,7 @@ class TestAtOnce:
     @kinds
     @pytest.mark.parametrize("delay", [None, "500ms"])
     async def test_one_of_fifty_is_accepted(
-        self, http: httpx.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any], delay: str | None
+        self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any], delay: str | None
     ) -> None:
         path, headers = f"{path.format(key=key())}/send", {"Idempotency-Key": key()}
         params = {"delay": delay} if delay else {}
@@ -83,7 +83,7 @@ class TestAtOnce:
 
     @kinds
     async def test_fifty_that_wait_get_one_outcome(
-        self, http: httpx.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
+        self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
     ) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
         answers = await asyncio.gather(*(http.post(path, json=body, headers=headers) for _ in range(AT_ONCE)))
@@ -92,7 +92,7 @@ class TestAtOnce:
 
     @kinds
     async def test_of_two_bodies_one_is_accepted_and_the_other_refused(
-        self, http: httpx.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
+        self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
     ) -> None:
         path, headers = f"{path.format(key=key())}/send", {"Idempotency-Key": key()}
         answers = await asyncio.gather(
@@ -113,7 +113,7 @@ class TestAfterTheEnd:
             ("/BookingWorkflow/{key}/run", DECLINED),
         ],
     )
-    async def test_a_failure_is_kept(self, http: httpx.AsyncClient, path: str, body: dict[str, Any]) -> None:
+    async def test_a_failure_is_kept(self, http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
         first = await http.post(path, json=body, headers=headers)
         again = await http.post(path, json=body, headers=headers)
@@ -123,7 +123,7 @@ class TestAfterTheEnd:
 
     @kinds
     async def test_a_refused_body_is_not_kept(
-        self, http: httpx.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
+        self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
     ) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
         assert (await http.post(path, json=body | {"unknown": 1}, headers=headers)).status_code == 422
@@ -131,7 +131,7 @@ class TestAfterTheEnd:
 
     @kinds
     async def test_the_order_of_fields_does_not_matter(
-        self, http: httpx.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
+        self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
     ) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
         first = await http.post(path, json=body, headers=headers)
@@ -139,7 +139,7 @@ class TestAfterTheEnd:
         assert json.dumps(turned_round(body)) != json.dumps(body)
         assert (again.status_code, again.json()) == (200, first.json())
 
-    async def test_a_key_counts_for_its_handler_and_its_entity_alone(self, http: httpx.AsyncClient) -> None:
+    async def test_a_key_counts_for_its_handler_and_its_entity_alone(self, http: httpx2.AsyncClient) -> None:
         headers = {"Idempotency-Key": key()}
         one, other = f"/PackageTracker/{key()}", f"/PackageTracker/{key()}"
         calls = [
@@ -152,7 +152,7 @@ class TestAfterTheEnd:
         answers = [await http.post(path, json=body, headers=headers) for path, body in calls]
         assert [answer.json()["status"] for answer in answers] == ["Accepted"] * 5
 
-    async def test_an_entity_remembers_its_last_500_finished_messages(self, http: httpx.AsyncClient) -> None:
+    async def test_an_entity_remembers_its_last_500_finished_messages(self, http: httpx2.AsyncClient) -> None:
         path = f"/PackageTracker/{key()}/updateLocation"
         first, second = {"Idempotency-Key": key()}, {"Idempotency-Key": key()}
         assert (await http.post(path, json=LOCATION, headers=first)).json()["locations"] == 1
@@ -171,7 +171,7 @@ class TestAfterTheEnd:
 
 class TestAfterACrash:
     async def test_what_was_accepted_before_the_gateway_was_killed_runs_once(
-        self, stack: Stack, http: httpx.AsyncClient, client: Client, database: Database
+        self, stack: Stack, http: httpx2.AsyncClient, client: Client, database: Database
     ) -> None:
         """Killed while requests of every kind are under way: each, repeated, has one outcome and one effect."""
         run = key()
@@ -208,16 +208,16 @@ class Dropped:
     """What was answered before Temporal dropped it, by the request."""
 
     requests: dict[str, tuple[str, dict[str, Any]]]
-    answers: dict[str, httpx.Response]
+    answers: dict[str, httpx2.Response]
     headers: dict[str, str]
 
-    async def again(self, http: httpx.AsyncClient, name: str) -> httpx.Response:
+    async def again(self, http: httpx2.AsyncClient, name: str) -> httpx2.Response:
         path, body = self.requests[name]
         return await http.post(path, json=body, headers=self.headers)
 
 
 @pytest.fixture(scope="module")
-async def dropped(stack: Stack, http: httpx.AsyncClient) -> Dropped:
+async def dropped(stack: Stack, http: httpx2.AsyncClient) -> Dropped:
     """One execution of each kind, deleted: all at once, because Temporal takes half a minute for it."""
     requests: dict[str, tuple[str, dict[str, Any]]] = {
         "task": ("/AsyncTaskWorker/runTask", {"kind": "heavy_work", "payload": 1}),
@@ -242,7 +242,7 @@ class TestAfterRetention:
 
     @pytest.mark.parametrize("name", ["task", "job"])
     async def test_a_key_runs_anew_under_the_same_id(
-        self, http: httpx.AsyncClient, dropped: Dropped, name: str
+        self, http: httpx2.AsyncClient, dropped: Dropped, name: str
     ) -> None:
         first = dropped.answers[name].headers["invocation-id"]
         assert (await http.get(f"/invocations/{first}")).status_code == 404
@@ -250,7 +250,7 @@ class TestAfterRetention:
         assert (again.status_code, again.headers["invocation-id"]) == (200, first)
 
     async def test_a_booked_trip_finds_its_reservations_and_is_not_charged_again(
-        self, http: httpx.AsyncClient, dropped: Dropped, database: Database
+        self, http: httpx2.AsyncClient, dropped: Dropped, database: Database
     ) -> None:
         again = await dropped.again(http, "booked")
         assert (again.status_code, again.json()) == (200, dropped.answers["booked"].json())
@@ -258,7 +258,7 @@ class TestAfterRetention:
 
     @pytest.mark.parametrize("name", OTHERS)
     async def test_a_booked_trip_stays_when_its_id_comes_with_another_body(
-        self, http: httpx.AsyncClient, dropped: Dropped, database: Database, name: str
+        self, http: httpx2.AsyncClient, dropped: Dropped, database: Database, name: str
     ) -> None:
         path, body = dropped.requests[name]
         again = await http.post(path, json=body | OTHERS[name])
@@ -266,14 +266,14 @@ class TestAfterRetention:
         assert await held(database, path.split("/")[2]) == Counter({"CHARGED": 1, "CONFIRMED": 2})
 
     async def test_a_trip_that_was_undone_stays_undone(
-        self, http: httpx.AsyncClient, dropped: Dropped, database: Database
+        self, http: httpx2.AsyncClient, dropped: Dropped, database: Database
     ) -> None:
         again = await dropped.again(http, "undone")
         assert (again.status_code, again.json()["cause"]) == (409, "ReservationCancelled")
         trip = again.json()["invocationId"].removeprefix("booking:")
         assert await held(database, trip) == Counter({"CANCELLED": 3})
 
-    async def test_a_paid_invoice_is_not_reminded_of(self, http: httpx.AsyncClient, dropped: Dropped) -> None:
+    async def test_a_paid_invoice_is_not_reminded_of(self, http: httpx2.AsyncClient, dropped: Dropped) -> None:
         again = await dropped.again(http, "failed")
         assert (again.json()["paid"], again.json()["remindersSent"]) == (True, 0)
 
@@ -312,8 +312,8 @@ async def held(database: Database, trips: str) -> Counter[str]:
     return found
 
 
-def is_lost(answer: httpx.Response | BaseException) -> bool:
-    return isinstance(answer, httpx.TransportError)
+def is_lost(answer: httpx2.Response | BaseException) -> bool:
+    return isinstance(answer, httpx2.TransportError)
 
 
 def turned_round(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import signal
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.invocation import RPC_TIMEOUT
@@ -35,7 +35,7 @@ SENDS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("path", "body"), SENDS)
 async def test_a_sent_request_can_be_looked_up_and_waited_for(
-    http: httpx.AsyncClient, path: str, body: dict[str, Any]
+    http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(f"{path.format(key=key())}/send", json=body)
     assert sent.status_code == 202, sent.text
@@ -54,7 +54,7 @@ async def test_a_sent_request_can_be_looked_up_and_waited_for(
 
 @pytest.mark.parametrize(("path", "body"), SENDS)
 async def test_an_idempotency_key_gives_the_first_outcome_and_refuses_another_body(
-    http: httpx.AsyncClient, path: str, body: dict[str, Any]
+    http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     path = path.format(key=key())
     headers = {"Idempotency-Key": key()}
@@ -75,7 +75,7 @@ async def test_an_idempotency_key_gives_the_first_outcome_and_refuses_another_bo
     assert conflict.json()["type"] == "urn:problem:idempotency-conflict"
 
 
-async def test_fifty_of_the_same_at_once_run_once(http: httpx.AsyncClient) -> None:
+async def test_fifty_of_the_same_at_once_run_once(http: httpx2.AsyncClient) -> None:
     path, headers = f"/PackageTracker/{key()}/updateLocation", {"Idempotency-Key": key()}
     body = {"timestamp": "2024-10-10 13:00", "location": "Paris"}
     answers = await asyncio.gather(*(http.post(f"{path}/send", json=body, headers=headers) for _ in range(50)))
@@ -88,7 +88,7 @@ async def test_fifty_of_the_same_at_once_run_once(http: httpx.AsyncClient) -> No
 
 @pytest.mark.parametrize(("path", "body"), SENDS)
 async def test_a_delayed_request_waits_and_can_be_cancelled(
-    http: httpx.AsyncClient, path: str, body: dict[str, Any]
+    http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     path = f"{path.format(key=key())}/send"
     sent = await http.post(path, params={"delay": "1d"}, json=body)
@@ -106,7 +106,7 @@ async def test_a_delayed_request_waits_and_can_be_cancelled(
 
 @pytest.mark.parametrize(("path", "body"), SENDS)
 async def test_a_delayed_request_runs_once_its_time_has_come(
-    http: httpx.AsyncClient, path: str, body: dict[str, Any]
+    http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     path, headers = f"{path.format(key=key())}/send", {"Idempotency-Key": key()}
     sent = await http.post(path, params={"delay": "500ms"}, json=body, headers=headers)
@@ -116,7 +116,7 @@ async def test_a_delayed_request_runs_once_its_time_has_come(
     assert attached.status_code == 200, attached.text
 
 
-async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: httpx.AsyncClient) -> None:
+async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: httpx2.AsyncClient) -> None:
     path, headers = f"/PackageTracker/{key()}/registerPackage/send", {"Idempotency-Key": key()}
     body = {"finalDestination": "Amsterdam"}
     first = (await http.post(path, params={"delay": "1h"}, json=body, headers=headers)).json()
@@ -127,7 +127,7 @@ async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: htt
     assert (await http.get(f"/invocations/{first['invocationId']}")).json()["status"] == "SCHEDULED"
 
 
-async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx.AsyncClient) -> None:
+async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx2.AsyncClient) -> None:
     trip = {
         "flights": {"flightId": "12345", "passengerName": "John Doe"},
         "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
@@ -149,7 +149,7 @@ async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx.AsyncC
     assert (resolved.status_code, resolved.json()["type"]) == (409, "urn:problem:not-stuck")
 
 
-async def test_asking_twice_for_cancellation_is_asking_once(http: httpx.AsyncClient) -> None:
+async def test_asking_twice_for_cancellation_is_asking_once(http: httpx2.AsyncClient) -> None:
     for _ in range(10):
         sent = await http.post("/AsyncTaskWorker/runTask/send", json=TASK)
         path = f"/invocations/{sent.json()['invocationId']}"
@@ -157,7 +157,7 @@ async def test_asking_twice_for_cancellation_is_asking_once(http: httpx.AsyncCli
         assert {answer.status_code for answer in answers} <= {202, 409}, [answer.text for answer in answers]
 
 
-async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx.AsyncClient) -> None:
+async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx2.AsyncClient) -> None:
     trip: dict[str, Any] = {
         "flights": {"flightId": "12345", "passengerName": "John Doe"},
         "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
@@ -170,7 +170,7 @@ async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx.Asy
     assert (await http.post(path, json=trip)).status_code == 409
 
 
-async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_sent_again(http: httpx.AsyncClient) -> None:
+async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_sent_again(http: httpx2.AsyncClient) -> None:
     task = {"kind": "heavy_work", "payload": {"fail": "the disk is full"}, "maxAttempts": 1}
     failed = await http.post("/AsyncTaskWorker/runTask", json=task)
     assert failed.status_code == 409
@@ -189,17 +189,17 @@ async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_sent_again
     assert (await http.get(f"/invocations/{invocation_id}/attach")).status_code == 409
 
 
-async def test_going_away_ends_the_waiting_and_not_the_task(http: httpx.AsyncClient) -> None:
+async def test_going_away_ends_the_waiting_and_not_the_task(http: httpx2.AsyncClient) -> None:
     sent = await http.post("/AsyncTaskWorker/runTask/send", params={"delay": "1s"}, json=TASK)
     attach = f"/invocations/{sent.json()['invocationId']}/attach"
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         await http.get(attach, timeout=0.2)
     assert (await http.get(attach)).status_code == 200
 
 
 @pytest.mark.parametrize(("path", "body"), [SENDS[0], SENDS[1], SENDS[4]])
 async def test_to_begin_waiting_while_temporal_hangs_is_answered_soon(
-    http: httpx.AsyncClient, stack: Stack, path: str, body: dict[str, Any]
+    http: httpx2.AsyncClient, stack: Stack, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(f"{path.format(key=key())}/send", json=body)
     temporal = stack.processes.pids()["temporal"]
@@ -211,7 +211,7 @@ async def test_to_begin_waiting_while_temporal_hangs_is_answered_soon(
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
 
-async def test_the_document_describes_every_body_and_loads_offline(http: httpx.AsyncClient) -> None:
+async def test_the_document_describes_every_body_and_loads_offline(http: httpx2.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     references = {
         operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]

@@ -7,21 +7,21 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.stack import Stack
 from tests.eventually import eventually
 
 
-async def held(http: httpx.AsyncClient) -> dict[str, float]:
+async def held(http: httpx2.AsyncClient) -> dict[str, float]:
     """What the gateway holds, by its own metrics; this question is a request, a task and maybe a file of it."""
     names = ("gateway_requests_in_flight", "gateway_asyncio_tasks", "process_open_fds", "process_resident_memory_bytes")
     text = (await http.get("/metrics")).text
     return {name: float(found[1]) for name in names if (found := re.search(rf"^{name} (\S+)$", text, re.MULTILINE))}
 
 
-def as_little_as(before: dict[str, float], http: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+def as_little_as(before: dict[str, float], http: httpx2.AsyncClient) -> Callable[[], Awaitable[bool]]:
     async def condition() -> bool:
         now = await held(http)
         return all(
@@ -43,12 +43,12 @@ async def connected(stack: Stack, count: int, request: bytes = b"") -> list[asyn
     return writers
 
 
-async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http: httpx.AsyncClient) -> None:
+async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http: httpx2.AsyncClient) -> None:
     before = await held(http)
     idle = await connected(stack, 1_000)
     held_by_idle = await held(http)
     assert held_by_idle.get("process_open_fds", 1_000) >= 1_000
-    async with httpx.AsyncClient(base_url=stack.gateway_url) as newcomer:
+    async with httpx2.AsyncClient(base_url=stack.gateway_url) as newcomer:
         started = time.monotonic()
         answer = await newcomer.post("/FanOutWorker/run", json={"description": "a"})
         assert answer.status_code == 200, answer.text
@@ -67,7 +67,7 @@ async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http:
     ],
 )
 async def test_abandoned_waiting_leaves_nothing_behind(
-    stack: Stack, http: httpx.AsyncClient, path: str, body: dict[str, Any]
+    stack: Stack, http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(path.format(key=uuid.uuid4().hex), params={"delay": "1d"}, json=body)
     invocation_id = sent.json()["invocationId"]

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -83,7 +83,7 @@ def made_harmless(case: Case[Any], topic: str) -> None:
 
 
 @pytest.fixture(scope="module")
-async def topic(http: httpx.AsyncClient) -> AsyncIterator[str]:
+async def topic(http: httpx2.AsyncClient) -> AsyncIterator[str]:
     """The one topic that the requests may subscribe to; the gateway makes it."""
     name = f"openapi-{uuid.uuid4().hex}"
     yield name
@@ -91,7 +91,7 @@ async def topic(http: httpx.AsyncClient) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def document(http: httpx.AsyncClient) -> dict[str, Any]:
+async def document(http: httpx2.AsyncClient) -> dict[str, Any]:
     read: dict[str, Any] = (await http.get("/openapi.json")).json()
     return read
 
@@ -135,7 +135,7 @@ def answered(case: Case[Any]) -> Response:
     """The answer, as a client gets it that does what a 503 says: on a busy machine Temporal may be late."""
     for _ in range(TRIES):
         response = case.call(timeout=REQUEST_SECONDS)
-        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
             break
         time.sleep(int(response.headers["retry-after"][0]))
     return response

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -55,7 +55,7 @@ async def test_an_update_or_a_query_without_an_answer_asks_to_try_again(error: E
     async def ask() -> None:
         raise error
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
@@ -66,8 +66,8 @@ async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
     monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{unused_tcp_port}")
     settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
     async with open_gateway(settings) as gateway:
-        transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        transport = httpx2.ASGITransport(create_app(gateway), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             answer = await client.get("/invocations/booking:trip1")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
@@ -80,8 +80,8 @@ async def test_another_runtime_error_is_a_fault_of_ours() -> None:
     async def fail() -> None:
         raise RuntimeError("a secret")
 
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:internal-error")
     assert "secret" not in answer.text
@@ -112,7 +112,7 @@ async def test_a_key_with_too_many_messages_asks_to_try_again() -> None:
     async def busy() -> None:
         raise KeyBusy("user-feed:u1")
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.post("/busy")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.json()["type"] == "urn:problem:key-busy"

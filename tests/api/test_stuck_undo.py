@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 from temporalio.client import Client
 
 from devstack.stack import Stack
@@ -18,7 +18,7 @@ NO_RETURN = {
 UNDOS = ["refund payment", "cancel car", "cancel flight"]
 
 
-async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx.AsyncClient, stack: Stack) -> None:
+async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx2.AsyncClient, stack: Stack) -> None:
     trip = f"trip-{uuid.uuid4().hex[:8]}"
     path = f"/BookingWorkflow/{trip}"
     waiting = asyncio.create_task(http.post(f"{path}/run", json=NO_RETURN))

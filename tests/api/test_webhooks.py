@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.eventually import eventually
 
@@ -24,7 +24,7 @@ def event(kind: str, invoice: str, event_id: str) -> dict[str, Any]:
     }
 
 
-async def send(http: httpx.AsyncClient, body: dict[str, Any], secret: str = SECRET, age: int = 0) -> httpx.Response:
+async def send(http: httpx2.AsyncClient, body: dict[str, Any], secret: str = SECRET, age: int = 0) -> httpx2.Response:
     raw = json.dumps(body)
     timestamp = int(time.time()) - age
     signature = hmac.new(secret.encode(), f"{timestamp}.{raw}".encode(), hashlib.sha256).hexdigest()
@@ -33,7 +33,7 @@ async def send(http: httpx.AsyncClient, body: dict[str, Any], secret: str = SECR
     )
 
 
-async def test_a_failed_payment_reminds_and_a_paid_invoice_ends_it(http: httpx.AsyncClient) -> None:
+async def test_a_failed_payment_reminds_and_a_paid_invoice_ends_it(http: httpx2.AsyncClient) -> None:
     invoice = f"in_{uuid.uuid4().hex}"
     failed = event("invoice.payment_failed", invoice, f"evt_{uuid.uuid4().hex}")
     assert (await send(http, failed)).json()["status"] == "Accepted"
@@ -51,7 +51,7 @@ async def test_a_failed_payment_reminds_and_a_paid_invoice_ends_it(http: httpx.A
     await eventually(paid)
 
 
-async def test_an_event_with_a_wrong_or_old_signature_is_refused(http: httpx.AsyncClient) -> None:
+async def test_an_event_with_a_wrong_or_old_signature_is_refused(http: httpx2.AsyncClient) -> None:
     body = event("invoice.paid", "in_1", "evt_1")
     for response in (
         await send(http, body, secret="whsec_other"),
@@ -62,6 +62,6 @@ async def test_an_event_with_a_wrong_or_old_signature_is_refused(http: httpx.Asy
         assert response.json()["type"] == "urn:problem:invalid-signature"
 
 
-async def test_other_events_are_ignored(http: httpx.AsyncClient) -> None:
+async def test_other_events_are_ignored(http: httpx2.AsyncClient) -> None:
     response = await send(http, event("customer.created", "cus_1", "evt_2"))
     assert (response.status_code, response.json()) == (200, {"status": "Ignored"})

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.chaos.model import Answer
 from tests.chaos.stormy_stack import MOST_CONNECTIONS
@@ -19,7 +19,7 @@ client that gave up will never know is then told as a violation, though nothing 
 class PatientClient:
     """Repeats what the contract says may be repeated: what got no answer, and 503."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
         # The pool's own queue is slow: every request that waits in it is matched with every connection.
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
@@ -45,5 +45,5 @@ class PatientClient:
                 response = await self._http.request(method, path, json=json, headers=headers)
             is_json = "json" in response.headers.get("content-type", "")
             return Answer(response.status_code, response.json() if is_json else response.text)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             return Answer(0, type(error).__name__)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -54,7 +54,7 @@ async def make_topic(flow: Flow) -> None:
     await admin.close()
 
 
-async def register(http: httpx.AsyncClient, flow: Flow) -> None:
+async def register(http: httpx2.AsyncClient, flow: Flow) -> None:
     """Register every package, so that its state can be read."""
     room = asyncio.Semaphore(20)
 
@@ -66,7 +66,7 @@ async def register(http: httpx.AsyncClient, flow: Flow) -> None:
     await asyncio.gather(*(register_one(package) for package in flow.packages()))
 
 
-async def subscribe(http: httpx.AsyncClient, flow: Flow, **options: object) -> str:
+async def subscribe(http: httpx2.AsyncClient, flow: Flow, **options: object) -> str:
     body = {
         "source": f"kafka://{flow.cluster}/{flow.topic}",
         "sink": "service://PackageTracker/updateLocation",
@@ -100,13 +100,13 @@ async def _write(producer: AIOKafkaProducer, flow: Flow, number: int) -> None:
     await producer.send(flow.topic, value, key=key, partition=number % flow.keys % flow.partitions)
 
 
-async def all_arrived(http: httpx.AsyncClient, flow: Flow, within_seconds: float) -> None:
+async def all_arrived(http: httpx2.AsyncClient, flow: Flow, within_seconds: float) -> None:
     """Wait until every package shows its last record, then compare each with all of its records."""
 
     async def shown(number: int) -> list[dict[str, str]]:
         try:
             answer = await http.get(f"/PackageTracker/{flow.package(number)}/getPackageInfo")
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return []
         return answer.json()["locations"] if answer.status_code == 200 else []
 
@@ -130,7 +130,7 @@ def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
 
 
 async def storm(
-    stack: Stack, http: httpx.AsyncClient, flow: Flow, kills: list[Callable[[], Awaitable[str]]], per_second: float
+    stack: Stack, http: httpx2.AsyncClient, flow: Flow, kills: list[Callable[[], Awaitable[str]]], per_second: float
 ) -> str:
     """Let the records flow while `kills` strike, check every package, and say what happened."""
     began = time.monotonic()

@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 
-import httpx
+import httpx2
 from temporalio.client import Client
 
 from devstack.stack import Stack
@@ -27,7 +27,7 @@ MOST_HISTORIES = 10
 class Storm:
     """One storm over a running stack, its schedule decided by the seed."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, size: Size, seed: int = SEED) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient, size: Size, seed: int = SEED) -> None:
         self._stack = stack
         self._client = PatientClient(http)
         self._size = size

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack.stack import Stack
 
@@ -20,7 +20,7 @@ MOST_CONNECTIONS = 200
 @asynccontextmanager
 async def stormy_stack(
     folder: Path, worker_processes: int = 1, **settings: str
-) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+) -> AsyncIterator[tuple[Stack, httpx2.AsyncClient]]:
     """A stack to be killed piece by piece, and its gateway."""
     with (folder / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
@@ -29,6 +29,6 @@ async def stormy_stack(
             lambda name, line: print(name, line, file=log, flush=True),
             worker_processes,
         )
-        limits = httpx.Limits(max_connections=MOST_CONNECTIONS)
-        async with stack, httpx.AsyncClient(base_url=stack.gateway_url, timeout=30, limits=limits) as http:
+        limits = httpx2.Limits(max_connections=MOST_CONNECTIONS)
+        async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=30, limits=limits) as http:
             yield stack, http

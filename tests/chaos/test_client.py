@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from tests.chaos import client as client_module
 from tests.chaos.client import PatientClient
 from tests.chaos.model import Answer
 
-Reply = Callable[[httpx.Request], httpx.Response]
+Reply = Callable[[httpx2.Request], httpx2.Response]
 
 
-def refuse(request: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("refused", request=request)
+def refuse(request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ConnectError("refused", request=request)
 
 
 def answering(status: int) -> Reply:
-    return lambda _: httpx.Response(status, json={"status": status})
+    return lambda _: httpx2.Response(status, json={"status": status})
 
 
 class Gateway:
@@ -27,7 +27,7 @@ class Gateway:
         self._replies = list(replies)
         self.keys: list[str | None] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.keys.append(request.headers.get("Idempotency-Key"))
         return self._replies.pop(0)(request)
 
@@ -38,7 +38,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def send(gateway: Gateway, *, again_on: tuple[int, ...] = ()) -> Answer:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway), base_url="http://gateway") as http:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(gateway), base_url="http://gateway") as http:
         return await PatientClient(http).send("POST", "/", json={}, key="task-1", again_on=again_on)
 
 
@@ -63,5 +63,5 @@ async def test_gives_up_when_its_patience_ends(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_keeps_an_answer_that_is_not_json_as_text() -> None:
-    gateway = Gateway(lambda _: httpx.Response(500, text="Internal Server Error"))
+    gateway = Gateway(lambda _: httpx2.Response(500, text="Internal Server Error"))
     assert await send(gateway) == Answer(500, "Internal Server Error")

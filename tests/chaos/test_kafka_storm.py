@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.stack import Stack
@@ -18,14 +18,14 @@ from tests.eventually import eventually
 
 
 @pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+async def embedded(tmp_path: Path) -> AsyncIterator[tuple[Stack, httpx2.AsyncClient]]:
     async with stormy_stack(tmp_path) as running:
         yield running
 
 
 @pytest.mark.timeout(1200)
 async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
-    embedded: tuple[Stack, httpx.AsyncClient], capsys: pytest.CaptureFixture[str]
+    embedded: tuple[Stack, httpx2.AsyncClient], capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack, http = embedded
     records, keys, per_second = (100_000, 1_000, 700) if FULL else (1_500, 30, 100)
@@ -37,7 +37,7 @@ async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
 
 @pytest.mark.timeout(600)
 async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothing(
-    embedded: tuple[Stack, httpx.AsyncClient],
+    embedded: tuple[Stack, httpx2.AsyncClient],
 ) -> None:
     stack, http = embedded
     records, keys, seconds = (20_000, 200, 60) if FULL else (600, 20, 8)
@@ -55,11 +55,11 @@ async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothin
     await all_arrived(http, flow, within_seconds=300)
 
 
-async def _subscribed(http: httpx.AsyncClient, flow: Flow, consumers: int) -> str:
+async def _subscribed(http: httpx2.AsyncClient, flow: Flow, consumers: int) -> str:
     """Subscribe with this many consumers, as soon as those before have let go."""
 
     async def subscribed() -> str | None:
-        with suppress(httpx.HTTPStatusError):
+        with suppress(httpx2.HTTPStatusError):
             return await subscribe(http, flow, consumers=consumers)
         return None
 

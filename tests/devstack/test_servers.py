@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -49,8 +49,8 @@ async def test_temporal_has_its_web_ui_and_keeps_what_has_ended_for_a_week(tmp_p
         client = await Client.connect(f"{HOST}:{ports.temporal}")
         namespace = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
         assert namespace.config.workflow_execution_retention_ttl.ToTimedelta() == RETENTION
-        async with httpx.AsyncClient() as http:
-            assert (await http.get(f"http://{HOST}:{ports.ui}/")).status_code == httpx.codes.OK
+        async with httpx2.AsyncClient() as http:
+            assert (await http.get(f"http://{HOST}:{ports.ui}/")).status_code == httpx2.codes.OK
 
 
 async def test_a_task_queue_is_in_one_piece_so_that_no_task_waits_where_nobody_polls(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.stack import Stack
@@ -21,10 +21,10 @@ def ignore(name: str, line: str) -> None: ...
 async def test_a_second_start_finds_the_state_of_the_first(tmp_path: Path) -> None:
     async with (
         Stack.on_free_ports(tmp_path, {}, ignore) as stack,
-        httpx.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
+        httpx2.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
     ):
         booked = await gateway.post("/BookingWorkflow/trip1/run", json=TRIP)
-        assert booked.status_code == httpx.codes.OK, booked.text
+        assert booked.status_code == httpx2.codes.OK, booked.text
         pids = stack.processes.pids()
         assert list(pids) == ["temporal", "broker", "workers", "gateway"]
     for pid in pids.values():
@@ -32,7 +32,7 @@ async def test_a_second_start_finds_the_state_of_the_first(tmp_path: Path) -> No
             os.kill(pid, 0)
     async with (
         Stack.on_free_ports(tmp_path, {}, ignore) as stack,
-        httpx.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
+        httpx2.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
     ):
         again = await gateway.post("/BookingWorkflow/trip1/run", json=TRIP)
         assert again.json() == booked.json()
@@ -41,7 +41,7 @@ async def test_a_second_start_finds_the_state_of_the_first(tmp_path: Path) -> No
 async def test_a_call_outlives_the_workers(tmp_path: Path) -> None:
     async with (
         Stack.on_free_ports(tmp_path, {}, ignore) as stack,
-        httpx.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
+        httpx2.AsyncClient(base_url=stack.gateway_url, timeout=30) as gateway,
     ):
         await stack.processes.kill("workers")
         sent = await gateway.post("/BookingWorkflow/trip1/run/send", json=TRIP)

@@ -1,8 +1,9 @@
 import asyncio
 import gzip
+import tracemalloc
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from domain.errors import TaskRejected
@@ -10,6 +11,7 @@ from domain.message_queue import HttpRequest
 from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender, TryAgainLater
 
 HOST = "127.0.0.1"
+MEBIBYTE = 1024 * 1024
 
 
 class Receiver:
@@ -143,7 +145,7 @@ class TestAllowedHosts:
 
     async def test_are_matched_whatever_their_capitals(self) -> None:
         sender = HttpSender(["Nobody.Invalid"])
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx2.ConnectError):
             await sender.send(request("http://nobody.INVALID/"), "key")
         await sender.aclose()
 
@@ -184,9 +186,27 @@ class TestAnswer:
 
     async def test_that_breaks_off_is_tried_again(self, sender: HttpSender, receiver: Receiver) -> None:
         receiver.answer = reply(200, b"half").replace(b"Content-Length: 4", b"Content-Length: 8")
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             await sender.send(request(receiver.url), "key")
 
     async def test_may_be_compressed(self, sender: HttpSender, receiver: Receiver) -> None:
         receiver.answer = reply(200, gzip.compress(b"short"), Content_Encoding="gzip")
         assert (await sender.send(request(receiver.url), "key")).body == "short"
+
+    @pytest.mark.parametrize("times", [1, 2])
+    async def test_that_is_compressed_is_inflated_no_further_than_needed(
+        self, sender: HttpSender, receiver: Receiver, times: int
+    ) -> None:
+        body = b"x" * 100 * MEBIBYTE
+        for _ in range(times):
+            body = gzip.compress(body)
+        receiver.answer = reply(200, body, Content_Encoding=", ".join(["gzip"] * times))
+        del body
+        tracemalloc.start()
+        try:
+            answer = await sender.send(request(receiver.url), "key")
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert answer.body == "x" * MAX_BODY_CHARACTERS
+        assert peak_bytes < 10 * MEBIBYTE

@@ -5,7 +5,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import func, select
@@ -49,7 +49,7 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
 ) -> None:
     run = uuid.uuid4().hex[:8]
 
-    async def book(client: httpx.AsyncClient, number: int) -> int:
+    async def book(client: httpx2.AsyncClient, number: int) -> int:
         card = "4111111111111111" if number % 2 else "4242424242424242"
         trip = {
             "flights": {"flightId": "12345", "passengerName": "John Doe"},
@@ -58,12 +58,12 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
         }
         while True:
             status = (await client.post(f"/BookingWorkflow/{run}-{number}/run", json=trip)).status_code
-            if status != httpx.codes.SERVICE_UNAVAILABLE:  # which asks the client to come again
+            if status != httpx2.codes.SERVICE_UNAVAILABLE:  # which asks the client to come again
                 return status
             await asyncio.sleep(1)
 
-    limits = httpx.Limits(max_connections=BOOKINGS)
-    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=150, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=BOOKINGS)
+    async with httpx2.AsyncClient(base_url=stack.gateway_url, timeout=150, limits=limits) as client:
         answers = await asyncio.gather(*(book(client, number) for number in range(BOOKINGS)))
 
     half = BOOKINGS // 2
@@ -75,7 +75,7 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
 
 
 async def test_one_users_moderation_held_back_delays_nobody_else_and_feeds_keep_their_order(
-    stack: Stack, http: httpx.AsyncClient, database: Database
+    stack: Stack, http: httpx2.AsyncClient, database: Database
 ) -> None:
     run = uuid.uuid4().hex[:8]
     users = [f"{run}-user{number}" for number in range(USERS)]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.stack import Stack
@@ -24,19 +24,19 @@ async def stack_to_break(tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture
-async def gateway(stack_to_break: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stack_to_break.gateway_url, timeout=60) as http:
+async def gateway(stack_to_break: Stack) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=stack_to_break.gateway_url, timeout=60) as http:
         yield http
 
 
-def assert_says_try_again(answer: httpx.Response, kind: str) -> None:
+def assert_says_try_again(answer: httpx2.Response, kind: str) -> None:
     assert answer.status_code == 503, answer.text
     assert answer.json()["type"] == f"urn:problem:{kind}"
     assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_without_temporal_the_gateway_answers_503_and_recovers(
-    stack_to_break: Stack, gateway: httpx.AsyncClient
+    stack_to_break: Stack, gateway: httpx2.AsyncClient
 ) -> None:
     before = await gateway.post("/PackageTracker/p1/registerPackage", json={"finalDestination": "Amsterdam"})
     assert before.status_code == 200
@@ -61,7 +61,7 @@ async def test_without_temporal_the_gateway_answers_503_and_recovers(
 
 
 async def test_while_temporal_hangs_or_another_holds_the_database_the_gateway_says_to_try_again(
-    stack_to_break: Stack, gateway: httpx.AsyncClient
+    stack_to_break: Stack, gateway: httpx2.AsyncClient
 ) -> None:
     stack_to_break.processes.pause("temporal")
     assert_says_try_again(await gateway.post("/FanOutWorker/run", json={"description": "a"}), "temporal-unavailable")

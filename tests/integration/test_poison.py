@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import Field
@@ -64,7 +64,7 @@ def kind_of(number: int) -> str | None:
 class Flow:
     """A topic of 10,000 records, and what its packages must show."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+    def __init__(self, stack: Stack, http: httpx2.AsyncClient) -> None:
         self.topic = f"poison-{uuid.uuid4().hex[:8]}"
         self.subscription = Subscription(
             cluster=CLUSTER,
@@ -145,7 +145,7 @@ class Flow:
 
 
 async def test_exactly_the_poison_is_in_the_dead_letters_and_what_was_mended_is_applied(
-    stack: Stack, http: httpx.AsyncClient
+    stack: Stack, http: httpx2.AsyncClient
 ) -> None:
     flow = Flow(stack, http)
     await flow.write()

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -47,7 +47,7 @@ def unique(name: str) -> str:
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
-async def test_a_delayed_task_is_executed_once(http: httpx.AsyncClient) -> None:
+async def test_a_delayed_task_is_executed_once(http: httpx2.AsyncClient) -> None:
     path, headers = "/AsyncTaskWorker/runTask/send?delay=1s", {"Idempotency-Key": unique("task")}
     task = {"kind": "heavy_work", "payload": {"taskId": 7}}
     sent = (await http.post(path, json=task, headers=headers)).json()
@@ -58,7 +58,7 @@ async def test_a_delayed_task_is_executed_once(http: httpx.AsyncClient) -> None:
     assert outcome.json() == {"result": "DONE", "payload": {"taskId": 7}}
 
 
-async def test_a_declined_card_undoes_the_trip_in_reverse_order(http: httpx.AsyncClient) -> None:
+async def test_a_declined_card_undoes_the_trip_in_reverse_order(http: httpx2.AsyncClient) -> None:
     response = await http.post(f"/BookingWorkflow/{unique('trip12')}/run", content=TRIP, headers=JSON)
     document = response.json()
     assert response.status_code == 409
@@ -67,7 +67,7 @@ async def test_a_declined_card_undoes_the_trip_in_reverse_order(http: httpx.Asyn
     assert [undo["name"] for undo in document["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
 
 
-async def test_an_accepted_card_books_the_trip(http: httpx.AsyncClient) -> None:
+async def test_an_accepted_card_books_the_trip(http: httpx2.AsyncClient) -> None:
     trip = unique("trip12")
     body = TRIP.replace("4111111111111111", "4242424242424242")
     response = await http.post(f"/BookingWorkflow/{trip}/run", content=body, headers=JSON)
@@ -76,7 +76,7 @@ async def test_an_accepted_card_books_the_trip(http: httpx.AsyncClient) -> None:
     assert (await http.get(f"/BookingWorkflow/{trip}")).json()["status"] == "BOOKED"
 
 
-async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: httpx.AsyncClient) -> None:
+async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: httpx2.AsyncClient) -> None:
     invoice = f"/PaymentTracker/{unique('invoice123')}"
     failed = await http.post(f"{invoice}/onPaymentFailure", content=EVENT, headers=JSON)
     assert failed.json()["remindersSent"] == 1
@@ -94,7 +94,7 @@ async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: ht
     assert (await state())["paid"] is True
 
 
-async def test_subtasks_run_side_by_side_and_are_gathered_in_order(http: httpx.AsyncClient) -> None:
+async def test_subtasks_run_side_by_side_and_are_gathered_in_order(http: httpx2.AsyncClient) -> None:
     body = '{"description": "get out of bed,shower,make coffee,have breakfast"}'
     response = await http.post("/FanOutWorker/run", content=body, headers=JSON)
     assert response.json() == {
@@ -102,7 +102,7 @@ async def test_subtasks_run_side_by_side_and_are_gathered_in_order(http: httpx.A
     }
 
 
-async def test_ten_thousand_subtasks_in_one_job_show_their_progress(http: httpx.AsyncClient) -> None:
+async def test_ten_thousand_subtasks_in_one_job_show_their_progress(http: httpx2.AsyncClient) -> None:
     job = {"description": ",".join(f"task {number}" for number in range(10_000))}
     sent = (await http.post("/FanOutWorker/run/send", json=job)).json()
     path = f"/invocations/{sent['invocationId']}"
@@ -112,7 +112,7 @@ async def test_ten_thousand_subtasks_in_one_job_show_their_progress(http: httpx.
     assert (await http.get(path)).json()["progress"] == {"total": 10_000, "done": 10_000, "failed": 0, "running": 0}
 
 
-async def test_posts_from_kafka_reach_each_users_feed(http: httpx.AsyncClient, producer: AIOKafkaProducer) -> None:
+async def test_posts_from_kafka_reach_each_users_feed(http: httpx2.AsyncClient, producer: AIOKafkaProducer) -> None:
     subscription = """{
         "source": "kafka://my-cluster/social-media-posts",
         "sink": "service://UserFeed/processPost",
@@ -135,7 +135,7 @@ async def test_posts_from_kafka_reach_each_users_feed(http: httpx.AsyncClient, p
 
 @pytest.mark.parametrize("registered_first", [True, False])
 async def test_a_package_meets_its_locations_in_either_order(
-    http: httpx.AsyncClient, producer: AIOKafkaProducer, registered_first: bool
+    http: httpx2.AsyncClient, producer: AIOKafkaProducer, registered_first: bool
 ) -> None:
     subscription = """{
         "source": "kafka://my-cluster/package-location-updates",
@@ -177,7 +177,7 @@ async def test_a_package_meets_its_locations_in_either_order(
 
 
 async def test_a_subscription_can_be_paused_resumed_and_deleted(
-    http: httpx.AsyncClient, producer: AIOKafkaProducer
+    http: httpx2.AsyncClient, producer: AIOKafkaProducer
 ) -> None:
     topic = unique("more-posts")
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}

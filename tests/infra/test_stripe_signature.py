@@ -1,0 +1,78 @@
+"""Our check next to Stripe's own library, which is the reference and is installed for these tests only."""
+
+import hashlib
+import hmac
+import time
+
+import pytest
+import stripe
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from infra.stripe_signature import TOLERANCE_SECONDS, is_signed
+
+SECRET = "whsec_test"
+PAYLOAD = '{"id": "evt_1", "note": "ö"}'
+NOW = 1_800_000_000
+PAYLOADS = st.text(st.characters(codec="utf-8"))
+SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
+
+
+def signature(signed_at: object = NOW, secret: str = SECRET, payload: str = PAYLOAD) -> str:
+    return hmac.new(secret.encode(), f"{signed_at}.{payload}".encode(), hashlib.sha256).hexdigest()
+
+
+def accepts(header: str, now: float = NOW) -> bool:
+    return is_signed(PAYLOAD.encode(), header, SecretStr(SECRET), now)
+
+
+def stripe_accepts(header: str, secret: str = SECRET, payload: str = PAYLOAD) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(payload, header, secret, TOLERANCE_SECONDS)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
+class TestNextToStripesLibrary:
+    @given(payload=PAYLOADS, secret=SECRETS)
+    def test_what_the_library_signs_is_accepted_where_the_library_accepts_it(self, payload: str, secret: str) -> None:
+        header = stripe.WebhookSignature.generate_signature_header(payload, secret)
+        accepted = is_signed(payload.encode(), header, SecretStr(secret), time.time())
+        assert accepted == stripe_accepts(header, secret, payload)
+
+    @given(data=st.data())
+    def test_a_header_that_the_library_refuses_is_refused(self, data: st.DataObject) -> None:
+        now = int(time.time())
+        times = [now, now - 3600, f"0{now}", f" {now}", f"{now}.0", "", "-1", "+1", "1_0", "1e9", "١", "9" * 5000]
+        fields = [f"t={value}" for value in times] + [f"v1={signature(value)}" for value in times]
+        fields += [f"v0={signature(now)}", f"v1={signature(now)}=", f"v1={signature(now, 'whsec_other')}"]
+        header = ",".join(data.draw(st.lists(st.sampled_from([*fields, "v1", "v1=", "v1=ö", "t", ""]), max_size=4)))
+        assert not accepts(header, now) or stripe_accepts(header)
+
+
+class TestTime:
+    @pytest.mark.parametrize("seconds", [-TOLERANCE_SECONDS, 0, TOLERANCE_SECONDS])
+    def test_may_be_a_few_minutes_off(self, seconds: int) -> None:
+        assert accepts(f"t={NOW},v1={signature()}", NOW + seconds)
+
+    @pytest.mark.parametrize("seconds", [-TOLERANCE_SECONDS - 1, TOLERANCE_SECONDS + 1])
+    def test_long_ago_or_in_the_future_is_refused(self, seconds: int) -> None:
+        assert not accepts(f"t={NOW},v1={signature()}", NOW + seconds)
+
+
+class TestSignature:
+    def test_that_matches_is_enough_next_to_one_of_the_secret_that_is_being_replaced(self) -> None:
+        assert accepts(f"t={NOW},v1={signature(secret='whsec_old')},v1={signature()}")
+
+    def test_under_another_scheme_is_refused(self) -> None:
+        assert not accepts(f"t={NOW},v0={signature()}")
+
+    def test_over_another_body_is_refused(self) -> None:
+        assert not accepts(f"t={NOW},v1={signature(payload='{}')}")
+
+    @pytest.mark.parametrize("secret", ["", " "], ids=["empty", "blank"])
+    def test_with_no_secret_is_refused(self, secret: str) -> None:
+        header = f"t={NOW},v1={signature(secret=secret)}"
+        assert not is_signed(PAYLOAD.encode(), header, SecretStr(secret), NOW)

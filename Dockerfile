@@ -3,7 +3,7 @@ FROM python:3.13-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
 COPY requirements.txt /
-RUN /venv/bin/pip install --require-hashes --no-deps --only-binary :all: -r /requirements.txt
+RUN /venv/bin/pip install --require-hashes --no-deps --only-binary :all: -r /requirements.txt && /venv/bin/pip check
 WORKDIR /app
 COPY alembic.ini ./
 COPY domain domain

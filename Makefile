@@ -1,28 +1,20 @@
 # `make up GATEWAY_PORT=8081 DATA=/tmp/data` : variables reach the commands through the environment.
-PYTHON ?= python3
 VENV ?= .venv
 # They mostly wait; each has servers of its own. Storms keep two cores busy, so they come last.
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed-requirements-dev
 VENV_BENCH ?= .venv-bench
-INSTALLED_BENCH := $(VENV_BENCH)/.installed-requirements-bench
+VENV_LOCK ?= .venv-lock
 RESTATE := benchmarks/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test chaos bench check lock env clean
+.PHONY: help install up demo quick test chaos bench check lock wheels env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Make .venv, with every package at its locked version
-
-$(INSTALLED): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-		|| { echo 'Python 3.11 or newer is needed: make install PYTHON=python3.13' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+install: ## Make .venv, with every package at its locked version (PYTHON=python3.13)
+	@tools/install.sh $(VENV) requirements-dev.txt 180
 
 up: install ## Run Temporal, broker, workers and gateway until Ctrl-C
 	@$(BIN)/python -m devstack up
@@ -40,13 +32,9 @@ test: install ## Run the tests, with coverage
 chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
-bench: $(INSTALLED_BENCH) $(RESTATE) ## Measure the patterns beside their peers (BENCH='--scale 0.1' for a quick look)
+bench: $(RESTATE) ## Measure the patterns beside their peers (BENCH='--scale 0.1' for a quick look)
+	@tools/install.sh $(VENV_BENCH) requirements-bench.txt 150
 	@$(VENV_BENCH)/bin/python -m benchmarks.compare $(BENCH)
-
-$(INSTALLED_BENCH): requirements-bench.txt
-	$(PYTHON) -m venv $(VENV_BENCH)
-	$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
 
 # Without npm the comparison leaves Restate out, and says so.
 $(RESTATE): benchmarks/restate/package.json
@@ -60,17 +48,19 @@ check: install ## Format, lint, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: ## Write requirements.txt, -dev.txt and -bench.txt anew from pyproject.toml
-	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || { $(MAKE) install && $(BIN)/python -m pip install --quiet uv; }
-	@PATH="$$PATH:$(BIN)"; set -e; \
-		lock='uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --no-header --annotation-style line'; \
-		$$lock --output-file requirements.txt; \
-		$$lock --group dev --constraint requirements.txt --output-file requirements-dev.txt; \
-		$$lock --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
+# With the locked uv, never another: what it writes depends on its version.
+lock: ## Write the requirements files from pyproject.toml; versions that fit stay (UPGRADE=1: the newest)
+	@tools/install.sh $(VENV_LOCK) requirements-lock.txt 18
+	@tools/lock.sh $(VENV_LOCK)/bin/uv
+	@$(MAKE) --no-print-directory wheels
+
+wheels: ## Check that every locked package has a wheel for each platform and Python
+	@tools/install.sh $(VENV_LOCK) requirements-lock.txt 18
+	@tools/wheels.sh $(VENV_LOCK)/bin/uv
 
 env: install ## Write .env.example from the settings
 	$(BIN)/python -m tests.packaging.env_example
 
 clean: ## Remove .venv, data and caches
-	rm -rf $(VENV) $(VENV_BENCH) benchmarks/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) benchmarks/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -54,7 +54,8 @@ def test_the_build_is_sent_what_it_copies_and_nothing_else() -> None:
 
 def test_packages_are_installed_by_hash_alone() -> None:
     (install,) = re.findall(r"pip install (.*)", DOCKERFILE)
-    assert {"--require-hashes", "--no-deps"} <= set(install.split())
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(install.split())
+    assert install.endswith("/venv/bin/pip check")
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:

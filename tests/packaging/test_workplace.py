@@ -18,7 +18,7 @@ WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
 MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 TESTED: list[str] = JOBS["test"]["strategy"]["matrix"]["python"]
-OLDEST = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+OLDEST, BEYOND = re.findall(r"3\.\d+", PYPROJECT["project"]["requires-python"])
 
 
 def commands(job: str) -> list[str]:
@@ -33,10 +33,10 @@ class TestContinuousIntegration:
         environment = {"PATH": os.environ["PATH"], "ZIZMOR_OFFLINE": "true"}
         subprocess.run([executable("zizmor"), "--quiet", "--offline", ROOT], env=environment, check=True)
 
-    def test_it_tests_every_python_from_the_oldest_supported_without_a_gap(self) -> None:
+    def test_it_tests_every_supported_python(self) -> None:
         minors = [int(version.removeprefix("3.")) for version in TESTED]
         assert TESTED[0] == OLDEST
-        assert minors == list(range(minors[0], minors[-1] + 1))
+        assert minors == list(range(minors[0], int(BEYOND.removeprefix("3."))))
 
     def test_it_does_what_a_developer_does(self) -> None:
         assert commands("check") == ["make check"]

@@ -5,7 +5,7 @@ TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
-RESTATE := benchmarks/restate/node_modules/.installed
+RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install up demo quick test chaos bench check lock wheels env clean
@@ -32,12 +32,12 @@ test: install ## Run the tests, with coverage
 chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
-bench: $(RESTATE) ## Measure the patterns beside their peers (BENCH='--scale 0.1' for a quick look)
+bench: $(RESTATE) ## Compare the patterns with Restate and a naive Temporal (BENCH='--scale 0.1' for a quick look)
 	@tools/install.sh $(VENV_BENCH) requirements-bench.txt 150
-	@$(VENV_BENCH)/bin/python -m benchmarks.compare $(BENCH)
+	@$(VENV_BENCH)/bin/python -m benchmarks compare $(BENCH)
 
 # Without npm the comparison leaves Restate out, and says so.
-$(RESTATE): benchmarks/restate/package.json
+$(RESTATE): benchmarks/compare/systems/restate/package.json
 	@if command -v npm >/dev/null; then \
 		npm install --prefix $(dir $<) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo 'npm is missing, and with it the Restate server.' >&2; fi
@@ -62,5 +62,5 @@ env: install ## Write .env.example from the settings
 	$(BIN)/python -m tests.packaging.env_example
 
 clean: ## Remove .venv, data and caches
-	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) benchmarks/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

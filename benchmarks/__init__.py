@@ -1,1 +1,1 @@
-"""What the patterns cost, measured as ratios in one run. Never run by tests."""
+"""Measures what the patterns cost. Tests never run it."""

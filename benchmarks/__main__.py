@@ -1,52 +1,63 @@
-"""`python -m benchmarks NAME`: run one benchmark on an embedded stack of its own."""
+"""`python -m benchmarks BENCHMARK`: run one benchmark on servers that it starts and stops itself."""
 
 import argparse
-import asyncio
+import sys
+from dataclasses import dataclass
+from importlib import import_module
 
-from benchmarks import kafka, limits, stuck_key
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`module` has a `main(arguments)` that returns the exit code. It is imported only when the benchmark is chosen."""
+
+    module: str
+    summary: str
 
 
-def main() -> None:
+BENCHMARKS = {
+    "compare": Benchmark(
+        "benchmarks.compare.command", "the same load on this stack, on Restate and on a naive Temporal"
+    ),
+    "growth": Benchmark("benchmarks.growth.command", "what a unit costs after 1, 10 and 100 times as many"),
+    "kafka": Benchmark("benchmarks.kafka.command", "records from a topic into package trackers"),
+    "stuck-key": Benchmark("benchmarks.kafka.stuck_key", "whether one stuck key delays the others on its partition"),
+    "limits": Benchmark("benchmarks.limits.command", "how many, how long, how large: each works or is refused"),
+    "hot-key": Benchmark("benchmarks.limits.hot_key", "messages to one key as fast as they come (a part of `limits`)"),
+}
+_DESCRIPTION = """Measure the patterns on servers that run for this benchmark only, and check every result.
+
+benchmarks:
+""" + "\n".join(f"  {name:10} {benchmark.summary}" for name, benchmark in BENCHMARKS.items())
+_EPILOG = """`python -m benchmarks BENCHMARK --help` lists a benchmark's options. `compare` and `growth` need the
+packages of requirements-bench.txt: `make bench` installs them into .venv-bench and runs `compare`."""
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code: 1 if a result was wrong or a package is missing."""
+    options = _parser().parse_args(arguments)
+    try:
+        module = import_module(BENCHMARKS[options.benchmark].module)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        remedy = "run `make bench` once, then use .venv-bench/bin/python"
+        print(f"`{options.benchmark}` needs the package {package}: {remedy}.", file=sys.stderr)
+        return 1
+    exit_code: int = module.main(options.options)
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the patterns on embedded servers of their own, and print ratios.",
-        epilog="Beside their peers they are measured by `make bench`.",
+        usage="%(prog)s BENCHMARK [option ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    benchmarks = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    _add_kafka(benchmarks.add_parser("kafka", help="records from a topic into package trackers"))
-    _add_stuck_key(benchmarks.add_parser("stuck-key", help="user feeds beside one that is stuck"))
-    _add_limits(benchmarks.add_parser("limits", help="how many, how long, how large, how hot: works, or is refused"))
-    arguments = parser.parse_args()
-    asyncio.run(arguments.run(arguments))
-
-
-def _add_kafka(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--records", type=int, nargs="+", default=[10_000, 100_000], help="sizes (default: %(default)s)"
-    )
-    parser.add_argument("--keys", type=int, default=50, help="packages, at most one a record (default: %(default)s)")
-    parser.add_argument("--partitions", type=int, default=4, help="of the topic (default: %(default)s)")
-    parser.add_argument("--single", type=int, default=2_000, help="records for one signal each (default: %(default)s)")
-    parser.add_argument("--one-key", type=int, default=100_000, help="records for one key alone; 0 for none")
-    parser.set_defaults(
-        run=lambda given: kafka.run(
-            kafka.Plan(given.records, given.keys, given.partitions, given.single, given.one_key)
-        )
-    )
-
-
-def _add_stuck_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--users", type=int, default=20, help="not counting the stuck one (default: %(default)s)")
-    parser.add_argument("--posts", type=int, default=10, help="of each user (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs (default: %(default)s)")
-    parser.set_defaults(run=lambda given: stuck_key.run(stuck_key.Plan(given.users, given.posts, given.rounds)))
-
-
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--trackers", type=int, default=100_000, help="open at once (default: %(default)s)")
-    parser.add_argument("--hot", type=int, default=10_000, help="messages to one key (default: %(default)s)")
-    parser.set_defaults(run=lambda given: limits.run(limits.Plan(given.trackers, given.hot)))
+    parser.add_argument("benchmark", choices=BENCHMARKS, help=argparse.SUPPRESS)
+    parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import cpu_by_name
+from benchmarks.harness.processes import cpu_by_name
 from tests.eventually import eventually
 
 BUSY = f"{sys.executable} -c 'while True: pass' & wait"

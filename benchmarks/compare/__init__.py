@@ -1,0 +1,1 @@
+"""The same load on several systems in turn."""

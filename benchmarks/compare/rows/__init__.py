@@ -1,0 +1,1 @@
+"""The rows of the comparison: what is asked of every system, and how its answers are checked."""

@@ -1,0 +1,1 @@
+"""The six patterns on Restate, written as its documentation recommends."""

@@ -1,0 +1,44 @@
+"""Reminders of failed payments."""
+
+from typing import Any
+
+import restate
+
+from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
+from domain.payment_tracker import PaymentEvent, Reminder, Ticket
+
+
+def payment_tracker(systems: SimulatedSystems) -> restate.VirtualObject:
+    """A reminder now, and a delayed send to itself for the next one."""
+    tracker = restate.VirtualObject("PaymentTracker")
+    plan = systems.settings.reminder_plan
+
+    @tracker.handler("onPaymentSuccess")
+    async def on_payment_success(ctx: restate.ObjectContext, event: PaymentEvent) -> dict[str, Any]:
+        del event
+        ctx.set("paid", True)
+        await ctx.run_typed("settle", systems.billing.settle, invoice=ctx.key())
+        return {"paid": True}
+
+    @tracker.handler("onPaymentFailure")
+    async def on_payment_failure(ctx: restate.ObjectContext, event: PaymentEvent) -> dict[str, Any]:
+        if await ctx.get("paid", type_hint=bool):
+            return {"paid": True}
+        sent = await ctx.get("remindersSent", type_hint=int) or 0
+        if sent < plan.reminders:
+            reminder = Reminder(
+                invoice=ctx.key(), number=sent + 1, customer=event.data.customer, event_id=event.data.id
+            )
+            await ctx.run_typed("send reminder", remind, reminder=reminder)
+            ctx.set("remindersSent", sent + 1)
+            ctx.object_send(on_payment_failure, key=ctx.key(), arg=event, send_delay=plan.interval)
+        else:
+            ticket = Ticket(invoice=ctx.key(), customer=event.data.customer, event_id=event.data.id)
+            await ctx.run_typed("escalate", systems.billing.open_ticket, ticket=ticket)
+        return {"paid": False, "remindersSent": min(sent + 1, plan.reminders)}
+
+    async def remind(reminder: Reminder) -> None:
+        if not await systems.billing.is_settled(reminder.invoice):
+            await systems.mail.send_reminder(reminder)
+
+    return tracker

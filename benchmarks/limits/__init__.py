@@ -1,0 +1,1 @@
+"""Many executions, long ones, busy ones, large bodies: each works, or is refused with a reason."""

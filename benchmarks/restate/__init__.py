@@ -1,1 +1,0 @@
-"""The six patterns on Restate, as its documentation would have them written."""

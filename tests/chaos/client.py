@@ -1,4 +1,4 @@
-"""A client of the gateway as it should be: it sends again, with the same idempotency key, until there is an answer."""
+"""A client of the gateway that repeats a request, with the same idempotency key, until it gets an answer."""
 
 import asyncio
 import time
@@ -8,40 +8,43 @@ from typing import Any
 import httpx2
 
 from tests.chaos.model import Answer
-from tests.chaos.stormy_stack import MOST_CONNECTIONS
+from tests.chaos.stormy_stack import MAX_CONNECTIONS
 
 PAUSE_SECONDS = 0.3
 PATIENCE_SECONDS = 300.0
-"""Most of the longest storm: while things break without a pause the backlog of two cores can take minutes, and what a
-client that gave up will never know is then told as a violation, though nothing was lost."""
+"""How long a request is repeated. In the longest storm the backlog of two cores can take minutes, and a client that
+gives up never learns its outcome, which is then reported as a violation although nothing was lost."""
 
 
 class PatientClient:
-    """Repeats what the contract says may be repeated: what got no answer, and 503."""
+    """Repeats what the contract allows: a request without an answer, and one answered with 503."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
         # The pool's own queue is slow: every request that waits in it is matched with every connection.
-        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self.repeated: Counter[str] = Counter()
-        """Requests that were sent again, by reason."""
+        """How often a request was repeated, by reason."""
 
     async def send(
-        self, method: str, path: str, *, json: Any = None, key: str | None = None, again_on: tuple[int, ...] = ()
+        self, method: str, path: str, *, json: Any = None, key: str | None = None, repeat_on: tuple[int, ...] = ()
     ) -> Answer:
-        """Return the answer, or the last failure after `PATIENCE_SECONDS`. `again_on`: statuses that may change."""
+        """Return the answer, or the last failure after `PATIENCE_SECONDS`.
+
+        `repeat_on`: further statuses to repeat on, because they may change.
+        """
         headers = {"Idempotency-Key": key} if key else {}
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = await self._once(method, path, json, headers)
-            if answer.status not in (0, 503, *again_on) or time.monotonic() > deadline:
+            if answer.status not in (0, 503, *repeat_on) or time.monotonic() > deadline:
                 return answer
             self.repeated[str(answer.status or answer.body)] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _once(self, method: str, path: str, json: Any, headers: dict[str, str]) -> Answer:
         try:
-            async with self._room:
+            async with self._slots:
                 response = await self._http.request(method, path, json=json, headers=headers)
             is_json = "json" in response.headers.get("content-type", "")
             return Answer(response.status_code, response.json() if is_json else response.text)

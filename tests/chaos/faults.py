@@ -1,6 +1,6 @@
-"""What goes wrong: decided beforehand by a seed, or at random moments, then done to a stack.
+"""Faults: planned from a seed or at random moments, then injected into a stack.
 
-Processes die and start again, or hang for a while; somebody else holds the database.
+Processes are killed and restarted, or paused for a while; another connection locks the database.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from tests.chaos.stormy_stack import SEED
 
 DATABASE = "database"
 PROCESSES = ("gateway", "workers", "workers-2", "temporal")
-STARTS = 5
-"""A process that finds Temporal away when it starts ends, as it may; whoever runs it starts it again."""
+START_ATTEMPTS = 5
+"""A process that cannot reach Temporal when it starts may end; its supervisor must start it again."""
 
 
 class Kind(StrEnum):
@@ -30,13 +30,13 @@ class Kind(StrEnum):
     LOCK = "lock"
 
 
-LONGEST_SECONDS = {Kind.KILL: 4.0, Kind.PAUSE: 13.0, Kind.LOCK: 13.0}
-"""Longer than what it breaks: a client's patience of 2 to 10 s, an activity's 10 s, a busy database's 10 s."""
+MAX_SECONDS = {Kind.KILL: 4.0, Kind.PAUSE: 13.0, Kind.LOCK: 13.0}
+"""Longer than the timeouts that it must exceed: a client's 2 to 10 s, an activity's 10 s, a busy database's 10 s."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """At `at_seconds` after the start, and for how long: a killed process is away as long before it starts again."""
+    """Begins `at_seconds` after the start. A killed process is down for `lasting_seconds` before it is restarted."""
 
     at_seconds: float
     kind: Kind
@@ -59,14 +59,14 @@ class FaultCounts:
 
 
 def plan(chance: random.Random, counts: FaultCounts, seconds: float) -> list[Fault]:
-    """Spread the faults over `seconds`, the processes in turn, so that two on one target do not overlap."""
-    struck = [Kind.KILL] * counts.kills + [Kind.PAUSE] * counts.pauses
-    chance.shuffle(struck)
+    """Spread the faults over `seconds`. The processes take turns, so that two faults of one target do not overlap."""
+    kinds = [Kind.KILL] * counts.kills + [Kind.PAUSE] * counts.pauses
+    chance.shuffle(kinds)
     processes = list(PROCESSES)
     chance.shuffle(processes)
-    strikes = [(kind, processes[number % len(processes)]) for number, kind in enumerate(struck)]
+    faults = [(kind, processes[number % len(processes)]) for number, kind in enumerate(kinds)]
     for number in range(counts.locks):
-        strikes.insert((number + 1) * counts.total // counts.locks - 1, (Kind.LOCK, DATABASE))
+        faults.insert((number + 1) * counts.total // counts.locks - 1, (Kind.LOCK, DATABASE))
     gap = seconds / counts.total
     longest = 3 * gap
     return [
@@ -74,14 +74,14 @@ def plan(chance: random.Random, counts: FaultCounts, seconds: float) -> list[Fau
             at_seconds=(number + chance.uniform(0, 0.8)) * gap,
             kind=kind,
             target=target,
-            lasting_seconds=chance.uniform(0.3, min(longest, LONGEST_SECONDS[kind])),
+            lasting_seconds=chance.uniform(0.3, min(longest, MAX_SECONDS[kind])),
         )
-        for number, (kind, target) in enumerate(strikes)
+        for number, (kind, target) in enumerate(faults)
     ]
 
 
 class Injector:
-    """Does to a stack what a plan says, and remembers what it did."""
+    """Injects planned faults into a stack, and records them."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -89,12 +89,12 @@ class Injector:
         self.injected: list[Fault] = []
 
     async def inject(self, faults: Sequence[Fault]) -> None:
-        """Return when the last fault is over and everything runs."""
+        """Return when the last fault is over and everything runs again."""
         async with asyncio.TaskGroup() as group:
             for fault in faults:
-                group.create_task(self._strike(fault))
+                group.create_task(self._inject(fault))
 
-    async def _strike(self, fault: Fault) -> None:
+    async def _inject(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at_seconds)
         async with self._turns[fault.target]:
             self.injected.append(fault)
@@ -105,26 +105,26 @@ class Injector:
                 await asyncio.sleep(fault.lasting_seconds)
                 self._stack.processes.resume(fault.target)
             else:
-                await asyncio.to_thread(_hold_the_lock, self._stack.data.database, fault.lasting_seconds)
+                await asyncio.to_thread(_lock_database, self._stack.data.database, fault.lasting_seconds)
 
 
-def _hold_the_lock(database: Path, seconds: float) -> None:
-    """Let nobody write to the SQLite database. Waits for its own turn at most a minute."""
+def _lock_database(database: Path, seconds: float) -> None:
+    """Block all other writers of the SQLite database. Waits up to a minute for the lock."""
     with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         time.sleep(seconds)
         connection.execute("ROLLBACK")
 
 
-async def kill_and_restart(stack: Stack, name: str, away_seconds: float = 0.0) -> None:
-    """End a process of the stack as a crash would, and start it again."""
+async def kill_and_restart(stack: Stack, name: str, down_seconds: float = 0.0) -> None:
+    """Kill a process of the stack, and restart it after `down_seconds`."""
     await stack.processes.kill(name)
-    await asyncio.sleep(away_seconds)
-    for attempt in range(1, STARTS + 1):
+    await asyncio.sleep(down_seconds)
+    for attempt in range(1, START_ATTEMPTS + 1):
         try:
             await stack.processes.start(name)
         except ChildDied:
-            if attempt == STARTS:
+            if attempt == START_ATTEMPTS:
                 raise
             await asyncio.sleep(1)
         else:
@@ -132,34 +132,37 @@ async def kill_and_restart(stack: Stack, name: str, away_seconds: float = 0.0) -
 
 
 @asynccontextmanager
-async def killing(
-    kill: Sequence[Callable[[], Awaitable[str]]], pause_seconds: tuple[float, float]
+async def random_kills(
+    kills: Sequence[Callable[[], Awaitable[str]]], pause_seconds: tuple[float, float]
 ) -> AsyncIterator[Counter[str]]:
-    """Call one of `kill` at random moments while the body runs; each kills something, restarts it and names it."""
+    """Call one of `kills` at random moments while the body runs. Each kills a process, restarts it, returns its name.
+
+    Yields how often each was killed.
+    """
     chance = random.Random(SEED)
     killed: Counter[str] = Counter()
 
-    async def storm() -> None:
+    async def keep_killing() -> None:
         while True:
             await asyncio.sleep(chance.uniform(*pause_seconds))
-            killed[await chance.choice(kill)()] += 1
+            killed[await chance.choice(kills)()] += 1
 
-    storming = asyncio.create_task(storm())
+    killing = asyncio.create_task(keep_killing())
     try:
         yield killed
     finally:
-        storming.cancel()
-        await asyncio.wait({storming})
-        if not storming.cancelled():
-            storming.result()
+        killing.cancel()
+        await asyncio.wait({killing})
+        if not killing.cancelled():
+            killing.result()
 
 
 def killer(stack: Stack, name: str) -> Callable[[], Awaitable[str]]:
-    """Kills a process of the stack with -9, and starts it again."""
+    """A function that kills a process of the stack with SIGKILL, restarts it and returns its name."""
 
-    async def strike() -> str:
-        # A restart that is cut off would leave the stack without the process.
+    async def kill() -> str:
+        # A restart that is interrupted would leave the stack without the process.
         await asyncio.shield(kill_and_restart(stack, name))
         return name
 
-    return strike
+    return kill

@@ -1,4 +1,4 @@
-"""What happened to a unit, in short lines: its workflow's events in order, or its activity's description."""
+"""What happened to a unit, a line each: its workflow's events in order, or its activity's description."""
 
 from typing import Any
 
@@ -35,18 +35,18 @@ async def _of_workflow(client: Client, workflow_id: str) -> list[str]:
     events = list((await client.get_workflow_handle(workflow_id).fetch_history()).events)
     began = events[0].event_time.ToDatetime()
     lines = [
-        f"{(event.event_time.ToDatetime() - began).total_seconds():8.2f} s  {_told(event)}"
+        f"{(event.event_time.ToDatetime() - began).total_seconds():8.2f} s  {_summary(event)}"
         for event in events[-LAST_EVENTS:]
     ]
     return [f"workflow {workflow_id}, the last {len(lines)} of {len(events)} events:", *lines]
 
 
-def _told(event: HistoryEvent) -> str:
+def _summary(event: HistoryEvent) -> str:
     attributes: Any = getattr(event, str(event.WhichOneof("attributes")))
     name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
-    said = [
+    details = [
         attributes.activity_type.name if hasattr(attributes, "activity_type") else "",
         getattr(attributes, "signal_name", ""),
         attributes.failure.message if hasattr(attributes, "failure") else "",
     ]
-    return " ".join([name, *filter(None, said)])
+    return " ".join([name, *filter(None, details)])

@@ -1,4 +1,4 @@
-"""Records flow into package trackers while processes are killed; then every package is compared with its records."""
+"""Writes records for package trackers while processes are killed, then compares every package with its records."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from devstack.stack import Stack
-from tests.chaos.faults import killing
+from tests.chaos.faults import random_kills
 from tests.chaos.model import differences
 from tests.chaos.stormy_stack import FULL, SEED
 from tests.eventually import eventually
@@ -24,7 +24,7 @@ BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Flow:
-    """What flows: record `n` belongs to package `n % keys`; packages stay on their partition."""
+    """The records of a storm: record `n` belongs to package `n % keys`; packages stay on their partition."""
 
     records: int
     keys: int
@@ -56,10 +56,10 @@ async def make_topic(flow: Flow) -> None:
 
 async def register(http: httpx2.AsyncClient, flow: Flow) -> None:
     """Register every package, so that its state can be read."""
-    room = asyncio.Semaphore(20)
+    slots = asyncio.Semaphore(20)
 
     async def register_one(package: str) -> None:
-        async with room:
+        async with slots:
             answer = await http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
             answer.raise_for_status()
 
@@ -78,8 +78,8 @@ async def subscribe(http: httpx2.AsyncClient, flow: Flow, **options: object) -> 
 
 
 async def produce(flow: Flow, per_second: float) -> None:
-    """Write every record once, in order, also while the broker is killed."""
-    # The embedded broker knows no idempotent producers; it is not killed, so nothing is written twice there.
+    """Write every record once and in order, even while the broker is killed."""
+    # The embedded broker has no idempotent producers; it is not killed, so nothing is written to it twice.
     producer = AIOKafkaProducer(
         bootstrap_servers=flow.bootstrap, acks="all", linger_ms=5, enable_idempotence=flow.cluster != "my-cluster"
     )
@@ -124,7 +124,7 @@ async def all_arrived(http: httpx2.AsyncClient, flow: Flow, within_seconds: floa
 
 
 def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
-    """What is wrong with a package, in words; None if it shows its records, each once and in order."""
+    """Describe what is wrong with a package; None if it shows its records, each once and in order."""
     different = differences([each["location"] for each in flow.locations(number)], [each["location"] for each in shown])
     return f"{flow.package(number)}: {different}" if different else None
 
@@ -132,12 +132,12 @@ def compare(flow: Flow, number: int, shown: list[dict[str, str]]) -> str | None:
 async def storm(
     stack: Stack, http: httpx2.AsyncClient, flow: Flow, kills: list[Callable[[], Awaitable[str]]], per_second: float
 ) -> str:
-    """Let the records flow while `kills` strike, check every package, and say what happened."""
+    """Write the records while processes are killed, check every package, and return a report."""
     began = time.monotonic()
     await make_topic(flow)
     await register(http, flow)
     await subscribe(http, flow, consumers=2)
-    async with killing(kills, pause_seconds=(1, 4)) as killed:
+    async with random_kills(kills, pause_seconds=(1, 4)) as killed:
         await produce(flow, per_second)
     await all_arrived(http, flow, within_seconds=600)
     assert sum(killed.values()) >= (20 if FULL else 2)

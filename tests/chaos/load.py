@@ -1,4 +1,4 @@
-"""Sends units to a stack over its public interface: the gateway, and topics of Kafka."""
+"""Sends units to a stack through its public interface: the gateway, and Kafka topics."""
 
 import asyncio
 import heapq
@@ -21,7 +21,7 @@ CARDS = {Fate.DECLINED: "4111111111111111"}
 GOOD_CARD = "4242424242424242"
 FLIGHTS = {Fate.SOLD_OUT: "SOLD-OUT"}
 MAX_ATTEMPTS = {True: 2, False: 10}
-"""Of a task, by whether it fails."""
+"""Attempts of a task, by whether it fails."""
 
 
 async def open_topics(bootstrap: str, client: PatientClient) -> list[str]:
@@ -42,7 +42,7 @@ async def open_topics(bootstrap: str, client: PatientClient) -> list[str]:
 
 
 class Load:
-    """Plays units at their moments. `answers` has the gateway's last word on each request."""
+    """Sends each unit when it is due. `answers` has the gateway's final answer to each request."""
 
     def __init__(self, client: PatientClient, bootstrap: str) -> None:
         self._client = client
@@ -51,30 +51,30 @@ class Load:
         self.answers: dict[str, Answer] = {}
 
     async def play(self, units: Sequence[Unit]) -> None:
-        """Return when every request has its answer, and every record is in Kafka."""
+        """Return when every request has its answer and every record is in Kafka."""
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._produce(units))
             for unit in units:
                 group.create_task(self._play(unit))
 
-    async def _until(self, at_seconds: float) -> None:
+    async def _wait_until(self, at_seconds: float) -> None:
         await asyncio.sleep(self._began + at_seconds - time.monotonic())
 
     @singledispatchmethod
     async def _play(self, unit: Unit) -> None:
-        """Do what the unit's client does; a user's posts come by Kafka alone."""
+        """Do what the unit's client does. Here nothing: a user's posts come from Kafka only."""
 
     @_play.register
     async def _(self, task: Task) -> None:
-        await self._until(task.at_seconds)
+        await self._wait_until(task.at_seconds)
         delay = f"?delay={task.delay_ms}ms" if task.delay_ms else ""
         body = {"kind": "heavy_work", "payload": task.payload, "maxAttempts": MAX_ATTEMPTS[task.fails]}
         await self._send_and_attach(task.name, f"/AsyncTaskWorker/runTask/send{delay}", body, key=task.name)
 
     @_play.register
     async def _(self, booking: Booking) -> None:
-        await self._until(booking.at_seconds)
+        await self._wait_until(booking.at_seconds)
         path = f"/BookingWorkflow/{booking.name}/run"
         trip = {
             "flights": {"flightId": FLIGHTS.get(booking.fate, "12345"), "passengerName": "John Doe"},
@@ -92,19 +92,19 @@ class Load:
             await cancelling
 
     async def _cancel(self, booking: Booking) -> None:
-        """Not known is possible only before the trip is accepted."""
+        """A 404 is repeated: the trip may not have been accepted yet."""
         await asyncio.sleep(booking.cancel_after_seconds)
         path = f"/invocations/{booking.execution_id}"
-        self.answers[f"{booking.name}/cancel"] = await self._client.send("DELETE", path, again_on=(404,))
+        self.answers[f"{booking.name}/cancel"] = await self._client.send("DELETE", path, repeat_on=(404,))
 
     @_play.register
     async def _(self, invoice: Invoice) -> None:
         async with asyncio.TaskGroup() as group:
             for event in invoice.events:
-                group.create_task(self._tell(invoice, event))
+                group.create_task(self._send_event(invoice, event))
 
-    async def _tell(self, invoice: Invoice, event: Event) -> None:
-        await self._until(event.at_seconds)
+    async def _send_event(self, invoice: Invoice, event: Event) -> None:
+        await self._wait_until(event.at_seconds)
         handler = "onPaymentSuccess" if event.paid else "onPaymentFailure"
         path = f"/PaymentTracker/{invoice.name}/{handler}{'' if event.waits else '/send'}"
         body = {"type": "invoice", "created": 1633025000, "data": {"id": event.id, "customer": "cus_1"}}
@@ -112,7 +112,7 @@ class Load:
 
     @_play.register
     async def _(self, job: Job) -> None:
-        await self._until(job.at_seconds)
+        await self._wait_until(job.at_seconds)
         body = {
             "description": ",".join(job.subtasks),
             "onFailure": "stop" if job.stops_at_failure else "continue",
@@ -121,7 +121,7 @@ class Load:
 
     @_play.register
     async def _(self, package: Package) -> None:
-        await self._until(package.registered_at_seconds)
+        await self._wait_until(package.registered_at_seconds)
         path = f"/PackageTracker/{package.name}/registerPackage/send"
         body = {"finalDestination": "Bridge 6, Amsterdam"}
         self.answers[package.name] = await self._client.send("POST", path, json=body, key=package.name)
@@ -134,12 +134,12 @@ class Load:
         self.answers[name] = accepted
 
     async def _produce(self, units: Sequence[Unit]) -> None:
-        """Write every record once; those of one key in order, to one partition."""
+        """Write every record once, those of a key in order and to one partition."""
         async with AIOKafkaProducer(
             bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=False
         ) as producer:
             for moment, records in itertools.groupby(heapq.merge(*map(_records, units)), key=lambda r: int(r[0] * 10)):
-                await self._until(moment / 10)
+                await self._wait_until(moment / 10)
                 for _, topic, key, value in records:
                     partition = int(key.rpartition("-")[2]) % PARTITIONS
                     await producer.send(topic, value.encode(), key=key.encode(), partition=partition)
@@ -147,7 +147,7 @@ class Load:
 
 
 def _records(unit: Unit) -> list[tuple[float, str, str, str]]:
-    """When, where to, key and value, in the order in which they are due."""
+    """Time, topic, key and value of each record, in the order in which they are due."""
     if isinstance(unit, User):
         posts = ((post.at_seconds, {"content": post.content, "metadata": "public"}) for post in unit.posts)
         return [(at, POSTS, unit.name, json.dumps(body)) for at, body in posts]

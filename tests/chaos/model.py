@@ -1,7 +1,7 @@
-"""What must be true of every unit in the end. Pure: it compares what was asked with what was seen.
+"""What must be true of every unit in the end. Pure: it compares what was requested with what was observed.
 
-A unit is one thing that a client asks for: a task, a trip, an invoice, a job, a user's posts, a package. Each says in
-words what is wrong with it: lost, done twice, out of order, or half done.
+A unit is one thing that a client asks for: a task, a trip, an invoice, a job, a user's posts, a package. Its
+`violations` describe what is wrong with it: lost, done twice, out of order, or half done.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ REMINDERS = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """The gateway's last word on a request, retries of its client included."""
+    """The gateway's final answer to a request, after all repetitions by its client."""
 
     status: int
     body: Any = None
@@ -37,25 +37,25 @@ class Answer:
 
 @dataclass
 class World:
-    """What was seen: the gateway's answers, and the rows of the database."""
+    """What was observed: the gateway's answers, and the rows of the database."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    """By request: a unit's outcome under its name, its other requests under names of their own."""
+    """By request. A unit's outcome is under the unit's name; its other requests have names of their own."""
     flights: dict[str, str] = field(default_factory=dict)
-    """Status by key, as of `cars` and `payments`."""
+    """Status by key; the same for `cars` and `payments`."""
     cars: dict[str, str] = field(default_factory=dict)
     payments: dict[str, str] = field(default_factory=dict)
     work: dict[str, list[str]] = field(default_factory=dict)
     """The keys under which work was done, by the payload's fingerprint."""
     dead_letters: Counter[str] = field(default_factory=Counter)
-    """Of tasks, by ID."""
+    """How often a task is listed as a dead letter, by task ID."""
     reminders: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Number and status, by invoice."""
     tickets: dict[str, bool] = field(default_factory=dict)
     """Whether the invoice's ticket is open."""
     settled: set[str] = field(default_factory=set)
     invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What the gateway shows, as of `packages`."""
+    """What the gateway shows, by invoice; `packages` likewise."""
     packages: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     posts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Content and status of a user's posts, in the order in which they were stored."""
@@ -65,7 +65,7 @@ class World:
 
 @dataclass(frozen=True)
 class Task:
-    """A task, which is done once or becomes a dead letter."""
+    """A task. It is done once or becomes a dead letter."""
 
     pattern: ClassVar[Pattern] = MESSAGE_QUEUE
     name: str
@@ -103,7 +103,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Booking:
-    """A trip, of which all is booked or nothing is left."""
+    """A trip. Either everything is booked or nothing is left."""
 
     pattern: ClassVar[Pattern] = BOOKING
     name: str
@@ -151,7 +151,7 @@ _CANCELLATIONS = {(202, ""), (409, "already-finished")}
 
 @dataclass(frozen=True)
 class Event:
-    """A payment event. Two with one ID are one event, told twice."""
+    """A payment event. Two with the same ID are one event that was sent twice."""
 
     at_seconds: float
     id: str
@@ -163,7 +163,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Invoice:
-    """An invoice that is reminded of three times and escalated, unless it is paid meanwhile."""
+    """An invoice. Three reminders are sent, then it is escalated, unless it is paid before."""
 
     pattern: ClassVar[Pattern] = PAYMENT_TRACKER
     name: str
@@ -208,7 +208,7 @@ class Invoice:
 
 @dataclass(frozen=True)
 class Job:
-    """A job, whose results come once each, in the order of its subtasks."""
+    """A job. Each result comes once, in the order of the subtasks."""
 
     pattern: ClassVar[Pattern] = FAN_OUT
     name: str
@@ -253,7 +253,7 @@ class Post:
 
 @dataclass(frozen=True)
 class User:
-    """A user's posts, in the order of Kafka; those that are spam are rejected, the others are the feed."""
+    """A user's posts, in Kafka's order. Spam is rejected, the others make up the feed."""
 
     pattern: ClassVar[Pattern] = USER_FEED
     name: str
@@ -291,7 +291,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that is registered at some moment, and lists its locations by event time, equal ones as they came."""
+    """A package. It lists its locations by event time; those with equal times in the order in which they came."""
 
     pattern: ClassVar[Pattern] = PACKAGE_TRACKER
     name: str
@@ -319,7 +319,7 @@ Unit = Task | Booking | Invoice | Job | User | Package
 
 
 def differences(expected: Sequence[Any], seen: Sequence[Any]) -> str | None:
-    """What is lost, doubled, unknown or out of order in `seen`; None if it is as expected."""
+    """Describe what is lost, doubled, unknown or out of order in `seen`; None if it is as expected."""
     if list(seen) == list(expected):
         return None
     wanted, counts = [str(each) for each in expected], Counter(str(each) for each in seen)
@@ -328,12 +328,12 @@ def differences(expected: Sequence[Any], seen: Sequence[Any]) -> str | None:
         "doubled": [each for each, count in counts.items() if count > wanted.count(each) > 0],
         "unknown": [each for each in counts if each not in wanted],
     }
-    told = ", ".join(f"{what} {each[:5]}" for what, each in found.items() if each) or "out of order"
-    return f"{told}; {len(seen)} seen of {len(expected)}"
+    summary = ", ".join(f"{what} {each[:5]}" for what, each in found.items() if each) or "out of order"
+    return f"{summary}; {len(seen)} seen of {len(expected)}"
 
 
 def _wrong_outcome(answer: Answer | None, problem: str | None, what: str = "its outcome") -> str | None:
-    """`problem` is the failure that was asked for, None is success."""
+    """`problem` is the expected failure; None stands for success."""
     if answer is None:
         return f"lost: {what} never came"
     is_right = answer.status in (200, 202) if problem is None else (answer.status, answer.problem) == (409, problem)

@@ -1,4 +1,4 @@
-"""Sees the world: what the gateway says of entities, and what is in the database."""
+"""Observes the result: what the gateway shows of entities, and what is in the database."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -24,9 +24,9 @@ from infra.database import (
 from tests.chaos.client import PatientClient
 from tests.chaos.model import Answer, Invoice, Package, Unit, World
 
-QUESTIONS_AT_ONCE = 20
-MOST_DEAD_LETTERS = 200
-"""That the gateway lists; no storm has as many."""
+MAX_REQUESTS = 20
+MAX_DEAD_LETTERS = 200
+"""How many the gateway is asked to list; no storm has as many."""
 
 
 async def read_database(database: Database, world: World) -> None:
@@ -71,10 +71,10 @@ async def _read_feeds(connection: AsyncConnection, world: World) -> None:
 
 async def ask_gateway(client: PatientClient, units: Sequence[Unit], world: World) -> None:
     """Add to `world` what the gateway shows of the entities among `units`, and the queue's dead letters."""
-    room = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+    slots = asyncio.Semaphore(MAX_REQUESTS)
 
     async def ask(unit: Unit) -> None:
-        async with room:
+        async with slots:
             if isinstance(unit, Invoice):
                 world.invoices[unit.name] = _body(await client.send("GET", f"/PaymentTracker/{unit.name}"), {})
             elif isinstance(unit, Package):
@@ -82,7 +82,7 @@ async def ask_gateway(client: PatientClient, units: Sequence[Unit], world: World
                 world.packages[unit.name] = _body(answer, {}).get("locations", [])
 
     await asyncio.gather(*map(ask, units))
-    letters = await client.send("GET", f"/AsyncTaskWorker/deadLetters?limit={MOST_DEAD_LETTERS}")
+    letters = await client.send("GET", f"/AsyncTaskWorker/deadLetters?limit={MAX_DEAD_LETTERS}")
     world.dead_letters = Counter(letter["invocationId"] for letter in _body(letters, []))
 
 

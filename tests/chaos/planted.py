@@ -1,4 +1,4 @@
-"""Faults planted on purpose: the product's own classes, each with the mistake that its pattern is there to avoid."""
+"""Planted faults: the product's own classes, each with a mistake that its pattern must avoid."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,7 +34,7 @@ class PackageThatForgetsItsWatermark(PackageTracker):
 
 
 @workflow.defn(name="BookingWorkflow")
-class SagaThatRegistersItsUndosTooLate(BookingWorkflow):
+class SagaThatRegistersItsCompensationsTooLate(BookingWorkflow):
     def __init__(self) -> None:
         super().__init__()
         self._late: list[str] = []
@@ -55,7 +55,7 @@ class SagaThatRegistersItsUndosTooLate(BookingWorkflow):
 
 
 class TaskWhoseAnswerIsLostOnce(MessageQueueActivities):
-    """No mistake: its first attempt does the work, and then its worker is gone, as far as Temporal can tell."""
+    """No mistake: the first attempt does the work, but Temporal never gets its result."""
 
     @activity.defn(name="heavy_work")
     async def heavy_work(self, payload: JsonValue) -> WorkDone:
@@ -69,7 +69,7 @@ class TaskWhoseAnswerIsLostOnce(MessageQueueActivities):
 
 
 class TaskThatRunsTwice(TaskWhoseAnswerIsLostOnce):
-    """Its key is that of the attempt, not of the task."""
+    """Its idempotency key differs by attempt."""
 
     async def _do(self, payload: JsonValue) -> WorkDone:
         info = activity.info()

@@ -1,4 +1,4 @@
-"""A storm over all six patterns: load and faults together, then every unit compared with its model."""
+"""A storm over all six patterns: load and faults at the same time, then every unit is compared with its model."""
 
 import asyncio
 import random
@@ -20,12 +20,12 @@ from tests.chaos.stormy_stack import SEED
 from tests.chaos.units import Size, make_units
 
 SETTLED_WITHIN_SECONDS = 150.0
-"""After the last fault and the last answer: a lost worker's longest heartbeat timeout, 60 s, and retries after it."""
-MOST_HISTORIES = 10
+"""After the last fault and the last answer: the longest heartbeat timeout of a lost worker, 60 s, and its retries."""
+MAX_HISTORIES = 10
 
 
 class Storm:
-    """One storm over a running stack, its schedule decided by the seed."""
+    """One storm over a running stack. The seed decides its schedule."""
 
     def __init__(self, stack: Stack, http: httpx2.AsyncClient, size: Size, seed: int = SEED) -> None:
         self._stack = stack
@@ -39,7 +39,7 @@ class Storm:
         self._subscriptions: list[str] = []
 
     async def run(self) -> dict[Unit, list[str]]:
-        """Return what is wrong, by unit. Raises `ChildDied` if a process ended that nobody killed."""
+        """Return what is wrong, by unit. Raises `ChildDied` if a process ends that was not killed."""
         return await self._stack.processes.while_alive(self._run())
 
     async def _run(self) -> dict[Unit, list[str]]:
@@ -57,22 +57,22 @@ class Storm:
             self._ended = time.monotonic()
 
     async def _settle(self, database: Database) -> dict[Unit, list[str]]:
-        """Look at all units again until all are right at the same time, or the time is over."""
+        """Check all units repeatedly until all are right at the same time, or the time is over."""
         deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
         while True:
-            wrong = await self._look(database)
+            wrong = await self._check(database)
             if not wrong or time.monotonic() > deadline:
                 return wrong
             await asyncio.sleep(1)
 
-    async def _look(self, database: Database) -> dict[Unit, list[str]]:
+    async def _check(self, database: Database) -> dict[Unit, list[str]]:
         world = World(answers=self._load.answers)
         await ask_gateway(self._client, self.units, world)
         await read_database(database, world)
         return {unit: violations for unit in self.units if (violations := unit.violations(world))}
 
     async def dead_records(self) -> list[Answer]:
-        """The records that became dead letters: none of a storm's is poison."""
+        """The pages of dead-lettered records that are not empty. None is expected: every record of a storm is valid."""
         pages = [await self._client.send("GET", f"/subscriptions/{each}/deadLetters") for each in self._subscriptions]
         return [page for page in pages if page.body.get("deadLetters") != []]
 
@@ -95,13 +95,13 @@ class Storm:
         return "\n".join(lines)
 
     async def explain(self, wrong: dict[Unit, list[str]]) -> str:
-        """Each violation; of the first units also what happened to them."""
+        """List each violation; for the first units also what was requested and what happened."""
         client = await Client.connect(self._stack.temporal_address)
         lines = []
         for number, (unit, violations) in enumerate(wrong.items()):
             lines += [f"{unit.name}: {violation}" for violation in violations]
-            if number < MOST_HISTORIES:
-                lines += [f"  asked: {unit}", *(f"  {line}" for line in await history(client, unit))]
+            if number < MAX_HISTORIES:
+                lines += [f"  requested: {unit}", *(f"  {line}" for line in await history(client, unit))]
         return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""A stack of its own for each storm, and how long storms last."""
+"""A stack for each storm, and whether storms are short or long."""
 
 import os
 from collections.abc import AsyncIterator
@@ -13,15 +13,15 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FULL = os.environ.get("CHAOS") == "full"
 """`make chaos` sets it; otherwise storms are short, and part of `make test`."""
 
-MOST_CONNECTIONS = 200
-"""Clients that wait for outcomes while nobody can answer them."""
+MAX_CONNECTIONS = 200
+"""Enough for all clients that wait for outcomes while the gateway or Temporal is down."""
 
 
 @asynccontextmanager
 async def stormy_stack(
     folder: Path, worker_processes: int = 1, **settings: str
 ) -> AsyncIterator[tuple[Stack, httpx2.AsyncClient]]:
-    """A stack to be killed piece by piece, and its gateway."""
+    """A running stack whose processes may be killed, and a client of its gateway."""
     with (folder / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
             folder / "data",
@@ -29,6 +29,6 @@ async def stormy_stack(
             lambda name, line: print(name, line, file=log, flush=True),
             worker_processes,
         )
-        limits = httpx2.Limits(max_connections=MOST_CONNECTIONS)
+        limits = httpx2.Limits(max_connections=MAX_CONNECTIONS)
         async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=30, limits=limits) as http:
             yield stack, http

@@ -1,4 +1,4 @@
-"""The client repeats what may be repeated, under the same key, and nothing else."""
+"""The client repeats what may be repeated, with the same key, and nothing else."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def answering(status: int) -> Reply:
 
 
 class Gateway:
-    """Gives one reply after the other, and remembers the idempotency keys."""
+    """Sends the given replies in order, and records the idempotency keys."""
 
     def __init__(self, *replies: Reply) -> None:
         self._replies = list(replies)
@@ -33,28 +33,28 @@ class Gateway:
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PAUSE_SECONDS", 0)
 
 
-async def send(gateway: Gateway, *, again_on: tuple[int, ...] = ()) -> Answer:
+async def send(gateway: Gateway, *, repeat_on: tuple[int, ...] = ()) -> Answer:
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(gateway), base_url="http://gateway") as http:
-        return await PatientClient(http).send("POST", "/", json={}, key="task-1", again_on=again_on)
+        return await PatientClient(http).send("POST", "/", json={}, key="task-1", repeat_on=repeat_on)
 
 
-async def test_repeats_what_got_no_answer_and_503_under_the_same_key() -> None:
+async def test_repeats_a_request_without_an_answer_and_a_503_with_the_same_key() -> None:
     gateway = Gateway(refuse, answering(503), answering(202))
     assert await send(gateway) == Answer(202, {"status": 202})
     assert gateway.keys == ["task-1"] * 3
 
 
 @pytest.mark.parametrize("status", [200, 404, 409, 500])
-async def test_takes_any_other_answer_as_the_last_word(status: int) -> None:
+async def test_returns_any_other_answer(status: int) -> None:
     assert (await send(Gateway(answering(status)))).status == status
 
 
-async def test_repeats_what_its_caller_expects_to_change() -> None:
-    assert (await send(Gateway(answering(404), answering(202)), again_on=(404,))).status == 202
+async def test_repeats_on_a_status_that_its_caller_expects_to_change() -> None:
+    assert (await send(Gateway(answering(404), answering(202)), repeat_on=(404,))).status == 202
 
 
 async def test_gives_up_when_its_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:

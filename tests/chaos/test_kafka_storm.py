@@ -1,4 +1,4 @@
-"""Nothing is lost, doubled or out of order, whatever is killed. Short here; `make chaos` runs the long form."""
+"""Nothing is lost, doubled or out of order, whichever process is killed. `make chaos` runs the long form."""
 
 import asyncio
 import itertools
@@ -30,9 +30,9 @@ async def test_kills_of_workers_and_temporal_lose_and_double_nothing(
     stack, http = embedded
     records, keys, per_second = (100_000, 1_000, 700) if FULL else (1_500, 30, 100)
     flow = Flow(records, keys, 4, "my-cluster", stack.bootstrap)
-    told = await storm(stack, http, flow, [killer(stack, "workers"), killer(stack, "temporal")], per_second)
+    report = await storm(stack, http, flow, [killer(stack, "workers"), killer(stack, "temporal")], per_second)
     with capsys.disabled():
-        sys.stdout.write(f"\n{told}\n")
+        sys.stdout.write(f"\n{report}\n")
 
 
 @pytest.mark.timeout(600)
@@ -56,7 +56,7 @@ async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothin
 
 
 async def _subscribed(http: httpx2.AsyncClient, flow: Flow, consumers: int) -> str:
-    """Subscribe with this many consumers, as soon as those before have let go."""
+    """Subscribe with this many consumers, as soon as the earlier subscription is gone."""
 
     async def subscribed() -> str | None:
         with suppress(httpx2.HTTPStatusError):

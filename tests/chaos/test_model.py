@@ -1,4 +1,4 @@
-"""The check by itself: of each pattern a unit that is right, and everything that can be wrong with it."""
+"""The model alone: for each pattern a unit that is right, and everything that can be wrong with it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -103,7 +103,7 @@ def test_a_cancellation_that_came_too_late_may_find_the_trip_booked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "change", "said"),
+    ("unit", "change", "violation"),
     [
         (TASK, lambda w: w.answers.pop("task-1"), "lost: its outcome never came"),
         (TASK, lambda w: w.answers.update({"task-1": failed("execution-failed")}), "not a success"),
@@ -144,7 +144,7 @@ def test_a_cancellation_that_came_too_late_may_find_the_trip_booked() -> None:
         (PACKAGE, lambda w: w.packages["package-1"].pop(), "lost"),
     ],
 )
-def test_what_is_wrong_is_said(unit: Unit, change: Change, said: str) -> None:
+def test_what_is_wrong_is_described(unit: Unit, change: Change, violation: str) -> None:
     world = right_world()
     change(world)
-    assert any(said in violation for violation in unit.violations(world)), unit.violations(world)
+    assert any(violation in each for each in unit.violations(world)), unit.violations(world)

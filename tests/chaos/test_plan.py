@@ -1,4 +1,4 @@
-"""A seed names a storm: its units and its faults."""
+"""The seed decides a storm: its units and its faults."""
 
 import random
 from collections import defaultdict
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.faults import DATABASE, LONGEST_SECONDS, PROCESSES, Fault, Kind, plan
+from tests.chaos.faults import DATABASE, MAX_SECONDS, PROCESSES, Fault, Kind, plan
 from tests.chaos.units import FULL_SIZE, SHORT, Size, make_units
 
 
@@ -20,12 +20,12 @@ class TestPlan:
     def test_is_decided_by_the_seed(self, seed: int, size: Size) -> None:
         assert planned(seed, size) == planned(seed, size) != planned(seed + 1, size)
 
-    def test_strikes_every_target_and_none_twice_at_a_time(self, seed: int, size: Size) -> None:
+    def test_hits_every_target_and_none_twice_at_the_same_time(self, seed: int, size: Size) -> None:
         by_target: defaultdict[str, list[Fault]] = defaultdict(list)
         for fault in planned(seed, size):
             by_target[fault.target].append(fault)
             assert 0 <= fault.at_seconds <= size.seconds
-            assert 0 < fault.lasting_seconds <= LONGEST_SECONDS[fault.kind]
+            assert 0 < fault.lasting_seconds <= MAX_SECONDS[fault.kind]
             assert (fault.kind is Kind.LOCK) is (fault.target == DATABASE)
         assert set(by_target) == {*PROCESSES, DATABASE}
         for faults in by_target.values():

@@ -1,4 +1,4 @@
-"""The check of the storms can fail: it finds faults that are planted, and nothing where none is."""
+"""The check of the storms can fail: it finds planted faults, and nothing where there is none."""
 
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
@@ -62,7 +62,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 class TestAPackageThatForgetsItsWatermark:
     async def violations(self, client: Client, kind: type[PackageTracker]) -> list[str]:
-        """Deliver two records, and then both again, as after a consumer's death."""
+        """Deliver two records, then both again, as after the crash of a consumer."""
         locations = tuple(Location(0, f"2024-10-10 1{each}:00", f"stop {each}") for each in range(2))
         package = Package(f"package-{kind.__name__}", 0, locations)
         updates = [
@@ -106,9 +106,9 @@ class SlowAirline(SimulatedAirline):
         return reservation_id
 
 
-class TestASagaThatRegistersItsUndosTooLate:
+class TestASagaThatRegistersItsCompensationsTooLate:
     async def cancelled(self, client: Client, database: Database, kind: type[BookingWorkflow]) -> Booking:
-        """Cancel a trip while its flight is reserved, and see it end."""
+        """Cancel a trip while its flight is being reserved, and wait until it has ended."""
         booking = Booking(f"trip-{kind.__name__}", 0, Fate.CANCELLED)
         gate = Gate()
         gate.close()
@@ -141,13 +141,13 @@ class TestASagaThatRegistersItsUndosTooLate:
         await read_database(database, world)
         return booking.violations(world)
 
-    async def test_is_found_and_its_history_told(self, client: Client, database: Database) -> None:
-        booking = await self.cancelled(client, database, planted.SagaThatRegistersItsUndosTooLate)
+    async def test_is_found_and_its_history_is_listed(self, client: Client, database: Database) -> None:
+        booking = await self.cancelled(client, database, planted.SagaThatRegistersItsCompensationsTooLate)
         assert await self.violations(booking, database) == ["half done: not booked, but its flight is RESERVED"]
-        told = "\n".join(await history(client, booking))
-        assert "ACTIVITY_TASK_SCHEDULED reserve_flight" in told
-        assert "WORKFLOW_EXECUTION_CANCEL_REQUESTED" in told
-        assert "cancel_flight" not in told
+        events = "\n".join(await history(client, booking))
+        assert "ACTIVITY_TASK_SCHEDULED reserve_flight" in events
+        assert "WORKFLOW_EXECUTION_CANCEL_REQUESTED" in events
+        assert "cancel_flight" not in events
 
     async def test_is_not_seen_in_one_that_registers_them_before(self, client: Client, database: Database) -> None:
         booking = await self.cancelled(client, database, BookingWorkflow)

@@ -10,12 +10,12 @@ from tests.chaos.model import Booking, Event, Fate, Invoice, Job, Location, Pack
 
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 CANCEL_WITHIN_SECONDS = 0.5
-"""A trip takes about as long."""
+"""About as long as a trip takes."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many units of each pattern, over how many seconds. A record counts as a unit."""
+    """How many units of each pattern there are, and over how many seconds. Each record counts as a unit."""
 
     seconds: float
     faults: FaultCounts
@@ -56,7 +56,7 @@ FULL_SIZE = Size(
 
 
 def make_units(chance: random.Random, size: Size) -> list[Unit]:
-    """Spread over `size.seconds`, every kind of every pattern among them."""
+    """Units spread over `size.seconds`, with every kind of every pattern."""
     return [
         *_tasks(chance, size),
         *_bookings(chance, size),
@@ -87,15 +87,15 @@ def _bookings(chance: random.Random, size: Size) -> Iterator[Booking]:
 
 
 def _invoice(chance: random.Random, size: Size, number: int) -> Invoice:
-    """One to four failures within a few seconds, some of them told twice; every third is paid at some moment."""
+    """One to four failures within a few seconds, some of them sent twice. Every third invoice is paid at some time."""
     name = f"invoice-{number}"
     began = chance.uniform(0, size.seconds * 0.8)
-    told = [(f"evt-{name}-{each}", False) for each in range(chance.randint(1, 4))]
-    told += [chance.choice(told)] * chance.randint(0, 2)
-    told += [(f"evt-{name}-paid", True)] * (number % 3 == 0)
+    sent = [(f"evt-{name}-{each}", False) for each in range(chance.randint(1, 4))]
+    sent += [chance.choice(sent)] * chance.randint(0, 2)
+    sent += [(f"evt-{name}-paid", True)] * (number % 3 == 0)
     events = (
         Event(began + chance.uniform(0, 4), event_id, paid, f"{name}/event-{each}", waits=chance.random() < 0.3)
-        for each, (event_id, paid) in enumerate(told)
+        for each, (event_id, paid) in enumerate(sent)
     )
     return Invoice(name, tuple(sorted(events, key=lambda event: event.at_seconds)))
 
@@ -117,7 +117,7 @@ def _user(chance: random.Random, size: Size, number: int) -> User:
 
 
 def _package(chance: random.Random, size: Size, number: int) -> Package:
-    """Event times are not those of arrival, and some are equal."""
+    """Event times differ from the order of arrival, and some are equal."""
     locations = (
         Location(at, f"{BEGINNING + timedelta(hours=chance.randrange(30)):%Y-%m-%d %H:%M}", f"stop {each}")
         for each, at in enumerate(_moments(chance, size, size.locations_of_a_package))

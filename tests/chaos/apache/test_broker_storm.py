@@ -1,4 +1,4 @@
-"""The storm with the broker in it, which Apache Kafka survives."""
+"""A storm that kills the broker too: Apache Kafka, which keeps its records on disk."""
 
 import asyncio
 import json
@@ -26,6 +26,6 @@ async def test_kills_of_apache_kafka_too_lose_and_double_nothing(
 
     async with stormy_stack(tmp_path, KAFKA_CLUSTERS=json.dumps({"apache": apache_kafka.address})) as (stack, http):
         kills = [killer(stack, "workers"), killer(stack, "temporal"), kill_broker]
-        told = await storm(stack, http, flow, kills, per_second)
+        report = await storm(stack, http, flow, kills, per_second)
     with capsys.disabled():
-        sys.stdout.write(f"\n{told}\n")
+        sys.stdout.write(f"\n{report}\n")

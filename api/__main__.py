@@ -9,7 +9,7 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, open_gateway
-from api.connections import BoundedConnection, allow_open_files
+from api.http.connections import BoundedConnection, allow_open_files
 from infra import garbage, logs
 from infra.settings import Settings, load_settings
 

@@ -6,7 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
-from api import (
+from api.gateway import Gateway
+from api.http import problems
+from api.http.metrics import MetricsMiddleware, process_metrics
+from api.http.openapi import describe_bodies
+from api.http.waiting import ClientDisconnected
+from api.routes import (
     booking,
     dead_letters,
     fan_out,
@@ -15,15 +20,10 @@ from api import (
     operations,
     package_tracker,
     payment_tracker,
-    problems,
     subscriptions,
     user_feed,
     webhooks,
 )
-from api.gateway import Gateway
-from api.metrics import MetricsMiddleware, process_metrics
-from api.openapi import describe_bodies
-from api.waiting import ClientDisconnected
 from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
 from infra import temporal
 from infra.card_network import CardVault

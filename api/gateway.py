@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 
-from api.entity_invoker import EntityInvoker
-from api.invocation import Invoker, WebUi
+from api.invokers.entity import EntityInvoker
+from api.invokers.invocation import Invoker, WebUi
 from infra.card_network import CardVault
 from infra.database import Database
 from infra.settings import Settings

@@ -1,7 +1,7 @@
 """The base of everything that travels: camelCase on the wire, frozen in Python.
 
 Unknown fields are ignored here, so that old workers read what newer gateways send; the HTTP edge
-refuses them (see `api.body`).
+refuses them (see `api.http.body`).
 """
 
 import hashlib

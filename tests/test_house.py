@@ -18,7 +18,7 @@ ROOMS = {
     "domain": "{}.py",
     "workflows": "{}.py",
     "activities": "{}.py",
-    "api": "{}.py",
+    "api/routes": "{}.py",
     "docs/patterns": "{}.md",
 }
 MAX_LINES = dict.fromkeys(("domain", "activities", "infra", "workers", "api", "devstack"), 300) | {"workflows": 199}

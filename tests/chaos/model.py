@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
-from api.invocation import identity
+from api.invokers.invocation import identity
 from domain.package_tracker import event_time
 from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED, Pattern
 from domain.payload import fingerprint

@@ -13,8 +13,8 @@ from temporalio.worker import Worker
 
 from activities.booking import BookingActivities
 from activities.message_queue import MessageQueueActivities
-from api.invocation import WebUi
-from api.task_invoker import TaskInvoker
+from api.invokers.invocation import WebUi
+from api.invokers.task import TaskInvoker
 from domain.booking import CarRequest, FlightRequest, FlightReservation, Payment, Trip
 from domain.inbox import Batch, Message
 from domain.message_queue import Task as QueuedTask

@@ -7,8 +7,8 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from activities.payment_tracker import PaymentTrackerActivities
-from api.entity_invoker import EntityInvoker
-from api.invocation import Call, Submission, WebUi
+from api.invokers.entity import EntityInvoker
+from api.invokers.invocation import Call, Submission, WebUi
 from domain.package_tracker import LocationUpdate, PackagePlan
 from domain.payment_tracker import PaymentEvent, PaymentEventData, ReminderPlan
 from tests.eventually import eventually

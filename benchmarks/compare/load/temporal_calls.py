@@ -6,8 +6,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import ActivityIDReusePolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.invocation import WebUi
-from api.task_invoker import TaskInvoker
+from api.invokers.invocation import WebUi
+from api.invokers.task import TaskInvoker
 from benchmarks.compare.load.closed_loop import Call
 from benchmarks.compare.load.jobs import TemporalCalls
 from benchmarks.harness.bodies import DECLINED_CARD, GOOD_CARD, TASK, trip

@@ -18,7 +18,8 @@ from temporalio.common import ActivityIDReusePolicy, RetryPolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.invocation import (
+from api.http.problems import Problem, conflict, unknown
+from api.invokers.invocation import (
     QUERY_TIMEOUT,
     RPC_TIMEOUT,
     Call,
@@ -32,7 +33,6 @@ from api.invocation import (
     identity,
     now_plus,
 )
-from api.problems import Problem, conflict, unknown
 from domain.delivery import DELIVERY_ACTIVITY, DELIVERY_QUEUE, Delivery
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
 from domain.payload import fingerprint

@@ -10,10 +10,10 @@ from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT, InvocationId, execution_headers, names_an_execution
-from api.problems import Problem, responses, unknown
-from api.service import ACCEPTED, Accepted, Handler, add_routes
-from api.task_invoker import TaskInvoker, task_of
+from api.http.problems import Problem, responses, unknown
+from api.invokers.invocation import RPC_TIMEOUT, InvocationId, execution_headers, names_an_execution
+from api.invokers.task import TaskInvoker, task_of
+from api.routes.handlers import ACCEPTED, Accepted, Handler, add_routes
 from domain.message_queue import DeadLetter, Task
 from domain.patterns import MESSAGE_QUEUE
 

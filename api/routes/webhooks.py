@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr, ValidationError
 
-from api.body import read_limited
 from api.gateway import Gateway
-from api.invocation import Call, execution_headers
-from api.problems import Problem, invalid_fields, responses
+from api.http.body import read_limited
+from api.http.problems import Problem, invalid_fields, responses
+from api.invokers.invocation import Call, execution_headers
 from domain.patterns import PAYMENT_TRACKER
 from domain.payload import Payload
 from domain.payment_tracker import PaymentEvent, PaymentEventData

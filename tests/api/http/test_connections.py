@@ -17,11 +17,11 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from api import connections
 from api.__main__ import server
 from api.app import create_app
 from api.gateway import Gateway
-from api.metrics import process_metrics
+from api.http import connections
+from api.http.metrics import process_metrics
 from infra.settings import Settings
 from tests.eventually import eventually
 from workflows.entities import entities

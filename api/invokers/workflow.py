@@ -17,7 +17,8 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.invocation import (
+from api.http.problems import Problem, conflict
+from api.invokers.invocation import (
     QUERY_TIMEOUT,
     RPC_TIMEOUT,
     Call,
@@ -29,7 +30,6 @@ from api.invocation import (
     identity,
     now_plus,
 )
-from api.problems import Problem, conflict
 from domain.patterns import Pattern
 from domain.payload import Payload, fingerprint
 from workflows.search_attributes import attributes

@@ -12,9 +12,9 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateRP
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app, open_gateway
-from api.invocation import WebUi
-from api.problems import install, temporal_problem
-from api.task_invoker import TaskInvoker
+from api.http.problems import install, temporal_problem
+from api.invokers.invocation import WebUi
+from api.invokers.task import TaskInvoker
 from infra.settings import Settings
 from workflows.backpressure import KeyBusy
 

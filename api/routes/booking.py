@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Response
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.body import openapi_body, strict
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT, execution_headers
-from api.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
-from api.service import Handler, add_routes, path_key
-from api.workflow_invoker import WorkflowInvoker
+from api.http.body import openapi_body, strict
+from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
+from api.invokers.invocation import RPC_TIMEOUT, execution_headers
+from api.invokers.workflow import WorkflowInvoker
+from api.routes.handlers import Handler, add_routes, path_key
 from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
 from domain.patterns import BOOKING
 from workflows.booking import BookingWorkflow

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
-from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
-from api.problems import STATE_PROBLEMS
-from api.service import path_key
+from api.http.problems import STATE_PROBLEMS
+from api.routes.entities import add_entity_routes
+from api.routes.handlers import path_key
 from domain.patterns import PAYMENT_TRACKER
 from domain.payment_tracker import InvoiceState
 

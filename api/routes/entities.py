@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.entity_invoker import EntityInvoker
-from api.service import Handler, add_routes
+from api.invokers.entity import EntityInvoker
+from api.routes.handlers import Handler, add_routes
 
 
 def add_entity_routes(router: APIRouter, invoker: EntityInvoker) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from api.dead_letters import RedriveRequest
-from api.problems import ProblemDocument
+from api.http.problems import ProblemDocument
+from api.routes.dead_letters import RedriveRequest
 from domain.booking import Resolution, TripRequest
 from domain.fan_out import Job
 from domain.message_queue import Task
@@ -22,7 +22,7 @@ BODIES = (
 
 
 def describe_bodies(app: FastAPI) -> None:
-    """Make `app.openapi()` define the models that `api.body.openapi_body` refers to."""
+    """Make `app.openapi()` define the models that `api.http.body.openapi_body` refers to."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def describe_bodies(app: FastAPI) -> None:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in definitions["$defs"].items():
             if "properties" in schema:
-                schema.setdefault("additionalProperties", False)  # see `api.body.strict`
+                schema.setdefault("additionalProperties", False)  # see `api.http.body.strict`
             schemas.setdefault(name, schema)
         # FastAPI's own description of a 422, where it believes that there is one.
         for operation in (operation for path in document["paths"].values() for operation in path.values()):

@@ -17,7 +17,8 @@ from temporalio.common import ActivityIDReusePolicy, Priority, RetryPolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.invocation import (
+from api.http.problems import Problem, conflict, invalid_fields
+from api.invokers.invocation import (
     RPC_TIMEOUT,
     Call,
     Finished,
@@ -29,7 +30,6 @@ from api.invocation import (
     identity,
     now_plus,
 )
-from api.problems import Problem, conflict, invalid_fields
 from domain.message_queue import Task, check_task
 from domain.patterns import MESSAGE_QUEUE
 from domain.payload import fingerprint

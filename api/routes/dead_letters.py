@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field, model_validator
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.body import openapi_body, strict
 from api.gateway import Gateway
-from api.invocation import RPC_TIMEOUT
-from api.problems import BODY_STATUSES, RETRY, Problem, responses, unknown
+from api.http.body import openapi_body, strict
+from api.http.problems import BODY_STATUSES, RETRY, Problem, responses, unknown
+from api.invokers.invocation import RPC_TIMEOUT
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus, workflow_id

@@ -8,8 +8,8 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from api.problems import Problem, invalid_fields
-from api.waiting import ClientDisconnected
+from api.http.problems import Problem, invalid_fields
+from api.http.waiting import ClientDisconnected
 from domain.payload import Payload, check_json
 from infra.settings import Settings
 

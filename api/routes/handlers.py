@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
-from api.body import openapi_body, strict
-from api.invocation import Call, Finished, Invoker, Submission, execution_headers
-from api.links import EXECUTION_HEADERS, links
-from api.problems import BODY_STATUSES, MOST_FIELDS, Problem, responses
-from api.waiting import while_connected
+from api.http.body import openapi_body, strict
+from api.http.links import EXECUTION_HEADERS, links
+from api.http.problems import BODY_STATUSES, MOST_FIELDS, Problem, responses
+from api.http.waiting import while_connected
+from api.invokers.invocation import Call, Finished, Invoker, Submission, execution_headers
 from domain.delay import parse_delay
 from domain.patterns import Pattern, valid_key
 from domain.payload import Payload

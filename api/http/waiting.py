@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from api.problems import RETRY, Problem
+from api.http.problems import RETRY, Problem
 
 Result = TypeVar("Result")
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from api.gateway import Gateway, PatternRoutes
-from api.service import Handler, add_routes
-from api.workflow_invoker import WorkflowInvoker
+from api.invokers.workflow import WorkflowInvoker
+from api.routes.handlers import Handler, add_routes
 from domain.fan_out import Job, JobResult
 from domain.patterns import FAN_OUT
 

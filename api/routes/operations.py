@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from api.gateway import Gateway
-from api.problems import RETRY
+from api.http.problems import RETRY
 
 CHECK_TIMEOUT = timedelta(seconds=2)
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 from temporalio.client import WorkflowUpdateFailedError
 
-from api.body import openapi_body, strict
-from api.entity_routes import add_entity_routes
 from api.gateway import Gateway, PatternRoutes
-from api.invocation import RPC_TIMEOUT
-from api.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
-from api.service import path_key
+from api.http.body import openapi_body, strict
+from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
+from api.invokers.invocation import RPC_TIMEOUT
+from api.routes.entities import add_entity_routes
+from api.routes.handlers import path_key
 from domain.patterns import USER_FEED
 from domain.user_feed import FeedState, PostOutcome, Review
 from workflows.user_feed import UserFeed

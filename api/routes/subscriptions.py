@@ -8,11 +8,11 @@ from fastapi.responses import JSONResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.body import openapi_body, strict
 from api.gateway import Gateway
-from api.invocation import RPC_TIMEOUT, execution_headers
-from api.links import EXECUTION_HEADERS, links
-from api.problems import BODY_STATUSES, RETRY, Problem, conflict, responses, unknown
+from api.http.body import openapi_body, strict
+from api.http.links import EXECUTION_HEADERS, links
+from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, responses, unknown
+from api.invokers.invocation import RPC_TIMEOUT, execution_headers
 from domain.payload import Payload
 from domain.subscription import (
     ConsumerProgress,

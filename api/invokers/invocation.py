@@ -17,7 +17,7 @@ from temporalio.client import ActivityHandle
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.problems import Problem, type_name
+from api.http.problems import Problem, type_name
 from domain import errors
 from domain.patterns import Pattern
 from domain.payload import Payload

@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.invocation import WebUi, cancel_activity
-from api.problems import Problem
-from api.workflow_invoker import WorkflowInvoker
+from api.http.problems import Problem
+from api.invokers.invocation import WebUi, cancel_activity
+from api.invokers.workflow import WorkflowInvoker
 from domain.patterns import BOOKING
 
 

@@ -14,7 +14,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.problems import RETRY, Problem
+from api.http.problems import RETRY, Problem
 
 log = logging.getLogger("api")
 

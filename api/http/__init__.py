@@ -1,0 +1,1 @@
+"""What concerns HTTP only: bodies, problem documents, connections, metrics, the OpenAPI document."""

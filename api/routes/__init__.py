@@ -1,0 +1,1 @@
+"""The gateway's routes: one file per pattern, and those that the patterns share."""

@@ -71,14 +71,14 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     problems.install(app)
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
-    for added in patterns.values():
-        app.include_router(added.router)
-    app.include_router(invocations.router(patterns))
-    app.include_router(subscriptions.router(gateway))
-    app.include_router(dead_letters.router(gateway))
-    app.include_router(webhooks.router(gateway))
-    app.include_router(operations.router(gateway))
-    describe_bodies(app)
+    routers = [
+        *(added.router for added in patterns.values()),
+        invocations.router(patterns),
+        *(each.router(gateway) for each in (subscriptions, dead_letters, webhooks, operations)),
+    ]
+    for router in routers:
+        app.include_router(router)
+    describe_bodies(app, routers)
 
     @app.exception_handler(ClientDisconnected)
     async def on_disconnect(_: Request, __: ClientDisconnected) -> Response:

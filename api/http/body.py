@@ -1,8 +1,7 @@
 """Request bodies: bounded in size and time, JSON, strict; an error names the field and never repeats its content."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -42,10 +41,13 @@ async def _read(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
-def strict(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
+class StrictBody(Generic[Body]):
     """A dependency that reads `model` from the body: no unknown fields, no conversions between types."""
 
-    async def parse(request: Request) -> Body:
+    def __init__(self, model: type[Body]) -> None:
+        self.model = model
+
+    async def __call__(self, request: Request) -> Body:
         content_type = request.headers.get("content-type", "application/json")
         if content_type.split(";")[0].strip().lower() != "application/json":
             raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
@@ -55,14 +57,6 @@ def strict(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
         except ValueError as error:
             raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
         try:
-            return model.model_validate_json(raw, strict=True, extra="forbid", by_alias=True, by_name=False)
+            return self.model.model_validate_json(raw, strict=True, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
             raise invalid_fields(error) from None
-
-    return parse
-
-
-def openapi_body(model: type[Payload]) -> dict[str, Any]:
-    """Describe a body read by `strict` in the OpenAPI document."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

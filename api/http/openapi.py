@@ -1,46 +1,80 @@
-"""The OpenAPI document: adds the bodies that the gateway reads itself."""
+"""The OpenAPI document: what FastAPI cannot see in the routes, namely bodies, headers and links."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.http.body import StrictBody
 from api.http.problems import ProblemDocument
-from api.routes.dead_letters import RedriveRequest
-from domain.booking import Resolution, TripRequest
-from domain.fan_out import Job
-from domain.message_queue import Task
-from domain.package_tracker import LocationUpdate, PackageRegistration
-from domain.payment_tracker import PaymentEvent
-from domain.subscription import SubscriptionChange, SubscriptionRequest
-from domain.user_feed import Review, SocialMediaPost
+from domain.payload import Payload
 
-BODIES = (
-    Job, LocationUpdate, PackageRegistration, PaymentEvent, ProblemDocument, RedriveRequest, Resolution, Review,
-    SocialMediaPost, SubscriptionChange, SubscriptionRequest, Task, TripRequest,
-)  # fmt: skip
+EXECUTION_HEADERS: dict[str, Any] = {
+    "Invocation-Id": {"description": "Percent-encoded.", "schema": {"type": "string"}},
+    "Link": {"description": "Where the Web UI shows it, as `execution`.", "schema": {"type": "string"}},
+}
+"""Headers of every answer about an execution."""
+_SCHEMAS = "#/components/schemas/"
 
 
-def describe_bodies(app: FastAPI) -> None:
-    """Make `app.openapi()` define the models that `api.http.body.openapi_body` refers to."""
+def links(parameter: str, value: str, operations: Iterable[str]) -> dict[str, Any]:
+    """OpenAPI links to `operations`, which take `value`, a runtime expression, as their path's `parameter`."""
+    return {name: {"operationId": name, "parameters": {parameter: value}} for name in operations}
+
+
+def describe_bodies(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Make `app.openapi()` describe the bodies that the routes of `routers` read with `StrictBody`."""
     generate = app.openapi
+    bodies = {
+        (route.path_format, method.lower()): model
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute) and (model := _body_of(route.dependant))
+        for method in route.methods or ()
+    }
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        _, definitions = models_json_schema(
-            [(model, "validation") for model in BODIES], ref_template="#/components/schemas/{model}"
-        )
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for name, schema in definitions["$defs"].items():
-            if "properties" in schema:
-                schema.setdefault("additionalProperties", False)  # see `api.http.body.strict`
-            schemas.setdefault(name, schema)
-        # FastAPI's own description of a 422, where it believes that there is one.
-        for operation in (operation for path in document["paths"].values() for operation in path.values()):
-            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                del operation["responses"]["422"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
+        _add_schemas(document, {*bodies.values()})
+        for (path, method), model in bodies.items():
+            schema = {"$ref": f"{_SCHEMAS}{model.__name__}"}
+            document["paths"][path][method]["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": schema}},
+            }
+        _remove_fastapis_own_problems(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _body_of(dependant: Dependant) -> type[Payload] | None:
+    """The model that a route, or one of its dependencies, reads from the body."""
+    if isinstance(dependant.call, StrictBody):
+        return dependant.call.model
+    return next((model for each in dependant.dependencies if (model := _body_of(each))), None)
+
+
+def _add_schemas(document: dict[str, Any], bodies: set[type[Payload]]) -> None:
+    models: set[type[BaseModel]] = {ProblemDocument, *bodies}
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in models], ref_template=f"{_SCHEMAS}{{model}}"
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in definitions["$defs"].items():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)  # see `StrictBody`
+        schemas.setdefault(name, schema)
+
+
+def _remove_fastapis_own_problems(document: dict[str, Any]) -> None:
+    """FastAPI describes a 422 of its own, where it believes that there is one: we answer with problem documents."""
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

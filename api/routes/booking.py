@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.body import openapi_body, strict
+from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
 from api.invokers.invocation import RPC_TIMEOUT, execution_headers
 from api.invokers.workflow import WorkflowInvoker
@@ -41,10 +41,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
         f"/{BOOKING.service}/{{key}}/resolveCompensation",
         operation_id="resolveCompensation",
         responses=responses(*BODY_STATUSES, 404, 409, 503),
-        openapi_extra=openapi_body(Resolution),
     )
     async def resolve_compensation(
-        key: Annotated[str, Depends(path_key)], resolution: Annotated[Resolution, Depends(strict(Resolution))]
+        key: Annotated[str, Depends(path_key)], resolution: Annotated[Resolution, Depends(StrictBody(Resolution))]
     ) -> TripState:
         """For an operator: have a stuck compensation retried, or report that it was done by hand."""
         try:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway
-from api.http.body import openapi_body, strict
+from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses, unknown
 from api.invokers.invocation import RPC_TIMEOUT
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
@@ -128,11 +128,10 @@ def router(gateway: Gateway) -> APIRouter:
         status_code=202,
         operation_id="redrive",
         responses=responses(*BODY_STATUSES, 404, 409, 503),
-        openapi_extra=openapi_body(RedriveRequest),
     )
     async def redrive(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
-        request: Annotated[RedriveRequest, Depends(strict(RedriveRequest))],
+        request: Annotated[RedriveRequest, Depends(StrictBody(RedriveRequest))],
     ) -> RedriveOutcome:
         """Send records back to their topic, where they come after what is there. Each is applied once."""
         if known.status is SubscriptionStatus.DELETED:

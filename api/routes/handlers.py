@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
-from api.http.body import openapi_body, strict
-from api.http.links import EXECUTION_HEADERS, links
+from api.http.body import StrictBody
+from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.problems import BODY_STATUSES, MOST_FIELDS, Problem, responses
 from api.http.waiting import while_connected
 from api.invokers.invocation import Call, Finished, Invoker, Submission, execution_headers
@@ -68,7 +68,7 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
     async def call(
         request: Request,
         key: Annotated[str | None, Depends(read_key)],
-        body: Annotated[Any, Depends(strict(handler.body))],
+        body: Annotated[Any, Depends(StrictBody(handler.body))],
         idempotency_key: IdempotencyKey = None,
         delay: Delay = None,
     ) -> JSONResponse:
@@ -82,7 +82,7 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
     async def send(
         request: Request,
         key: Annotated[str | None, Depends(read_key)],
-        body: Annotated[Any, Depends(strict(handler.body))],
+        body: Annotated[Any, Depends(StrictBody(handler.body))],
         idempotency_key: IdempotencyKey = None,
         delay: Delay = None,
     ) -> JSONResponse:
@@ -94,7 +94,6 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
 
     about: dict[str, Any] = {
         "tags": [pattern.service],
-        "openapi_extra": openapi_body(handler.body),
     }
     problems = responses(*BODY_STATUSES, 409, 503)
     name = f"{pattern.service}_{handler.name}"

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
 from api.gateway import PatternRoutes
-from api.http.links import EXECUTION_HEADERS
+from api.http.openapi import EXECUTION_HEADERS
 from api.http.problems import responses, unknown
 from api.invokers.invocation import Invocation, InvocationId, Invoker, execution_headers, names_an_execution
 from api.routes.handlers import OUTCOME, outcome_response, wait_for_outcome

@@ -9,8 +9,8 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway
-from api.http.body import openapi_body, strict
-from api.http.links import EXECUTION_HEADERS, links
+from api.http.body import StrictBody
+from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, responses, unknown
 from api.invokers.invocation import RPC_TIMEOUT, execution_headers
 from domain.payload import Payload
@@ -67,9 +67,10 @@ def router(gateway: Gateway) -> APIRouter:
         response_model=SubscriptionView,
         operation_id="subscribe",
         responses={**responses(*BODY_STATUSES, 409, 503), 201: SUBSCRIBED},
-        openapi_extra=openapi_body(SubscriptionRequest),
     )
-    async def subscribe(request: Annotated[SubscriptionRequest, Depends(strict(SubscriptionRequest))]) -> JSONResponse:
+    async def subscribe(
+        request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))],
+    ) -> JSONResponse:
         """Carry a topic's records to a handler. The same again finds the first; with other options it is a conflict."""
         subscription = request.subscription()
         try:
@@ -103,11 +104,10 @@ def router(gateway: Gateway) -> APIRouter:
         "/{subscription_id}",
         operation_id="changeSubscription",
         responses=responses(*BODY_STATUSES, 404, 503),
-        openapi_extra=openapi_body(SubscriptionChange),
     )
     async def change(
         subscription_id: SubscriptionId,
-        change: Annotated[SubscriptionChange, Depends(strict(SubscriptionChange))],
+        change: Annotated[SubscriptionChange, Depends(StrictBody(SubscriptionChange))],
     ) -> SubscriptionView:
         """Pause or resume."""
         update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume

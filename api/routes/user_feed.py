@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from temporalio.client import WorkflowUpdateFailedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.body import openapi_body, strict
+from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
 from api.invokers.invocation import RPC_TIMEOUT
 from api.routes.entities import add_entity_routes
@@ -32,10 +32,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
         f"/{USER_FEED.service}/{{key}}/reviewPost",
         operation_id="reviewPost",
         responses=responses(*BODY_STATUSES, 404, 409, 503),
-        openapi_extra=openapi_body(Review),
     )
     async def review_post(
-        key: Annotated[str, Depends(path_key)], review: Annotated[Review, Depends(strict(Review))]
+        key: Annotated[str, Depends(path_key)], review: Annotated[Review, Depends(StrictBody(Review))]
     ) -> PostOutcome:
         """For a person: decide on a post that moderation did not decide in time."""
         handle = gateway.client.get_workflow_handle_for(UserFeed.run, USER_FEED.execution_id(key))

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
 from api.gateway import Gateway
-from api.http import problems
+from api.http import failures, problems
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
 from api.http.waiting import ClientDisconnected
@@ -70,6 +70,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.settings = gateway.settings
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     problems.install(app)
+    failures.install(app)
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
     routers = [
         *(added.router for added in patterns.values()),

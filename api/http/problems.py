@@ -14,35 +14,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
-from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import InvalidKey, Refusal
-from infra.database import DATABASE_AWAY
-from workflows.backpressure import KeyBusy
 
 log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
 RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 PROBLEM = "application/problem+json"
-_NOT_BEGUN = ("task is not scheduled yet", "at least one workflow task")
-_FULL = "signal events"
-"""Of the refusal of a run that has as many signals as Temporal allows: the next run takes more."""
-_AWAY = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.CANCELLED,  # nobody cancels here: it is how the client's own timeout reads
-}
-_MAY_PASS = (
-    "no poller",
-    "Workflow Task in failed state",  # it is tried again: by a worker that hung, or cannot replay until it is mended
-    "transport error",  # a broken connection, with status UNKNOWN
-)
-_NEVER_CONNECTED = "Failed client connect"
-"""A `RuntimeError` of the SDK: its first call connects, and there is no error of its own for that."""
 
 
 class Problem(Exception):
@@ -134,43 +113,8 @@ def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
     return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
 
 
-def refusal_of(error: WorkflowUpdateFailedError) -> str:
-    """Why a workflow refused an update, in its own words."""
-    return error.cause.message if isinstance(error.cause, ApplicationError) else "The workflow refused."
-
-
-def temporal_problem(error: RPCError) -> Problem:
-    """What a failed call to Temporal means to a client."""
-    if error.status is RPCStatusCode.NOT_FOUND:
-        return Problem(404, "not-found", "No such execution.")
-    if any(words in error.message for words in _NOT_BEGUN):
-        return Problem(
-            409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
-        )
-    if error.status is RPCStatusCode.INVALID_ARGUMENT and _FULL in error.message.lower():
-        return _key_busy()
-    if error.status in _AWAY or any(words in error.message for words in _MAY_PASS):
-        log.warning("Temporal did not answer in time: %s: %s", error.status.name, error.message)
-        return _temporal_away()
-    log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
-    return Problem(500, "internal-error", "The call could not be carried out.")
-
-
-def _temporal_away() -> Problem:
-    return _try_again("temporal-unavailable", "Temporal, or the worker that must answer, is out of reach")
-
-
-def _key_busy() -> Problem:
-    return _try_again("key-busy", "More messages wait for this key than it can take")
-
-
-def _try_again(type: str, what: str) -> Problem:
-    return Problem(503, type, f"{what}; try again.", headers=RETRY)
-
-
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
-    _install_for_outages(app)
 
     @app.exception_handler(Problem)
     async def on_problem(_: Request, problem: Problem) -> JSONResponse:
@@ -179,10 +123,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def on_refusal(_: Request, refusal: Refusal) -> JSONResponse:
         return Problem(400, type_name(type(refusal).__name__), str(refusal)).response()
-
-    @app.exception_handler(RPCError)
-    async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
-        return temporal_problem(error).response()
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -198,35 +138,6 @@ def install(app: FastAPI) -> None:
     async def on_anything_else(request: Request, error: Exception) -> JSONResponse:
         log.error("Unexpected error in %s %s", request.method, request.url.path, exc_info=error)
         return Problem(500, "internal-error", "Something went wrong here; it is logged.").response()
-
-
-def _install_for_outages(app: FastAPI) -> None:
-    @app.exception_handler(KeyBusy)
-    async def on_key_busy(_: Request, __: KeyBusy) -> JSONResponse:
-        return _key_busy().response()
-
-    @app.exception_handler(RPCTimeoutOrCancelledError)
-    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
-        return _temporal_away().response()
-
-    @app.exception_handler(WorkflowQueryFailedError)
-    async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
-        """No query refuses anything: it came too early, or no worker can replay the run until that is mended."""
-        log.warning("A workflow did not answer: %s", error)
-        return _temporal_away().response()
-
-    @app.exception_handler(RuntimeError)
-    async def on_runtime_error(_: Request, error: RuntimeError) -> JSONResponse:
-        if str(error).startswith(_NEVER_CONNECTED):
-            return _temporal_away().response()
-        raise error
-
-    async def on_database_away(request: Request, error: Exception) -> JSONResponse:
-        log.warning("The database is away in %s %s: %s", request.method, request.url.path, type(error).__name__)
-        return _try_again("database-unavailable", "The database is out of reach").response()
-
-    for away in DATABASE_AWAY:
-        app.add_exception_handler(away, on_database_away)
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:

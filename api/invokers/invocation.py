@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
+from api.temporal_errors import is_cancelled_already
 from domain import errors
 from domain.patterns import Pattern
 from domain.payload import Payload
@@ -135,10 +136,11 @@ async def cancel_activity(handle: ActivityHandle[Any]) -> None:
     try:
         await handle.cancel(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
-        if error.status is not RPCStatusCode.FAILED_PRECONDITION:
-            raise
-        if "already requested" not in error.message:
+        if is_cancelled_already(error):
+            return
+        if error.status is RPCStatusCode.FAILED_PRECONDITION:
             raise Problem(409, "already-finished", "It has finished; there is nothing to cancel.") from None
+        raise
 
 
 def now_plus(delay: timedelta) -> datetime | None:

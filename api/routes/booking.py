@@ -8,7 +8,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.body import StrictBody
-from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
+from api.http.failures import refusal_of
+from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, responses
 from api.invokers.invocation import RPC_TIMEOUT, execution_headers
 from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import Handler, add_routes, path_key

@@ -8,7 +8,8 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.body import StrictBody
-from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, refusal_of, responses
+from api.http.failures import refusal_of
+from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, responses
 from api.invokers.invocation import RPC_TIMEOUT
 from api.routes.entities import add_entity_routes
 from api.routes.handlers import path_key

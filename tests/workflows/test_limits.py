@@ -13,7 +13,7 @@ from temporalio.worker import Worker
 
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
-from api.http.problems import temporal_problem
+from api.http.failures import temporal_problem
 from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
 from domain.inbox import Batch, Inbox, Message
 from domain.package_tracker import LocationUpdate, Package, PackageMemory, PackagePlan, PackageRegistration

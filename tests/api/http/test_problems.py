@@ -12,11 +12,20 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateRP
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app, open_gateway
-from api.http.problems import install, temporal_problem
+from api.http import failures, problems
+from api.http.failures import temporal_problem
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
 from infra.settings import Settings
 from workflows.backpressure import KeyBusy
+
+
+def answering() -> FastAPI:
+    """An application without routes that answers errors as the gateway does."""
+    app = FastAPI()
+    problems.install(app)
+    failures.install(app)
+    return app
 
 
 @pytest.mark.parametrize(
@@ -48,8 +57,7 @@ def test_what_will_not_pass_is_a_fault_of_ours_and_keeps_its_words_to_itself(sta
     "error", [WorkflowUpdateRPCTimeoutOrCancelledError(), WorkflowQueryFailedError("[TMPRL1100] Nondeterminism error")]
 )
 async def test_an_update_or_a_query_without_an_answer_asks_to_try_again(error: Exception) -> None:
-    app = FastAPI()
-    install(app)
+    app = answering()
 
     @app.get("/")
     async def ask() -> None:
@@ -73,8 +81,7 @@ async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
 
 
 async def test_another_runtime_error_is_a_fault_of_ours() -> None:
-    app = FastAPI()
-    install(app)
+    app = answering()
 
     @app.get("/")
     async def fail() -> None:
@@ -105,8 +112,7 @@ async def test_a_tasks_outcome_that_cannot_be_waited_for_is_no_cancellation() ->
 
 
 async def test_a_key_with_too_many_messages_asks_to_try_again() -> None:
-    app = FastAPI()
-    install(app)
+    app = answering()
 
     @app.post("/busy")
     async def busy() -> None:

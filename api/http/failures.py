@@ -1,0 +1,91 @@
+"""What a client is told when Temporal or the database fails: 503 if a retry may succeed, 500 without details if not."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from api.http.problems import RETRY, Problem
+from api.temporal_errors import (
+    has_too_many_signals,
+    is_never_connected,
+    is_not_found,
+    is_not_started,
+    is_unavailable,
+)
+from infra.database import DATABASE_AWAY
+from workflows.backpressure import KeyBusy
+
+log = logging.getLogger("api")
+
+
+def temporal_problem(error: RPCError) -> Problem:
+    """What a failed call to Temporal means to a client."""
+    if is_not_found(error):
+        return Problem(404, "not-found", "The execution does not exist, or Temporal no longer keeps it.")
+    if is_not_started(error):
+        return Problem(
+            409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
+        )
+    if has_too_many_signals(error):
+        return _key_busy()
+    if is_unavailable(error):
+        log.warning("Temporal did not answer in time: %s: %s", error.status.name, error.message)
+        return _temporal_unavailable()
+    log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
+    return Problem(500, "internal-error", "The call could not be carried out; the gateway's log has the reason.")
+
+
+def refusal_of(error: WorkflowUpdateFailedError) -> str:
+    """Why a workflow refused an update, in its own words."""
+    return error.cause.message if isinstance(error.cause, ApplicationError) else "The workflow refused."
+
+
+def install(app: FastAPI) -> None:
+    """Answer failures of Temporal and of the database with problem documents."""
+
+    @app.exception_handler(RPCError)
+    async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
+        return temporal_problem(error).response()
+
+    @app.exception_handler(KeyBusy)
+    async def on_key_busy(_: Request, __: KeyBusy) -> JSONResponse:
+        return _key_busy().response()
+
+    @app.exception_handler(RPCTimeoutOrCancelledError)
+    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
+        return _temporal_unavailable().response()
+
+    @app.exception_handler(WorkflowQueryFailedError)
+    async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
+        """Our queries refuse nothing: it came too early, or no worker can replay the run until its code is fixed."""
+        log.warning("A workflow did not answer a query: %s", error)
+        return _temporal_unavailable().response()
+
+    @app.exception_handler(RuntimeError)
+    async def on_runtime_error(_: Request, error: RuntimeError) -> JSONResponse:
+        if is_never_connected(error):
+            return _temporal_unavailable().response()
+        raise error
+
+    async def on_database_unavailable(request: Request, error: Exception) -> JSONResponse:
+        log.warning("The database did not answer %s %s: %s", request.method, request.url.path, type(error).__name__)
+        return _try_again("database-unavailable", "The database cannot be reached").response()
+
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, on_database_unavailable)
+
+
+def _temporal_unavailable() -> Problem:
+    return _try_again("temporal-unavailable", "Temporal, or the worker that must answer, cannot be reached")
+
+
+def _key_busy() -> Problem:
+    return _try_again("key-busy", "More messages wait for this key than it can take")
+
+
+def _try_again(type: str, what: str) -> Problem:
+    return Problem(503, type, f"{what}; try again.", headers=RETRY)

@@ -1,0 +1,52 @@
+"""What an error of Temporal means where its status does not say it, read from its text.
+
+Neither the server nor the SDK has a code for these cases. All of the texts that this application depends on are here.
+"""
+
+from temporalio.service import RPCError, RPCStatusCode
+
+_NOT_STARTED = ("task is not scheduled yet", "at least one workflow task")
+_TOO_MANY_SIGNALS = "signal events"
+_ALREADY_REQUESTED = "already requested"
+_NEVER_CONNECTED = "Failed client connect"
+_UNAVAILABLE_STATUSES = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,  # the SDK's own timeout: this application cancels no call
+}
+_UNAVAILABLE_TEXTS = (
+    "no poller",
+    "Workflow Task in failed state",  # Temporal retries it: the worker hung, or cannot replay until its code is fixed
+    "transport error",  # a broken connection, with status UNKNOWN
+)
+
+
+def is_not_found(error: RPCError) -> bool:
+    """Whether there is no such execution."""
+    return error.status is RPCStatusCode.NOT_FOUND
+
+
+def is_not_started(error: RPCError) -> bool:
+    """Whether a workflow was queried before its first workflow task: it is delayed, or no worker has taken it."""
+    return any(text in error.message for text in _NOT_STARTED)
+
+
+def has_too_many_signals(error: RPCError) -> bool:
+    """Whether a run has as many signals as Temporal allows; the run that follows it accepts more."""
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and _TOO_MANY_SIGNALS in error.message.lower()
+
+
+def is_unavailable(error: RPCError) -> bool:
+    """Whether Temporal, or the worker that must answer, cannot be reached: retrying the same call may succeed."""
+    return error.status in _UNAVAILABLE_STATUSES or any(text in error.message for text in _UNAVAILABLE_TEXTS)
+
+
+def is_cancelled_already(error: RPCError) -> bool:
+    """Whether the cancellation of an activity was refused because it had been requested before."""
+    return error.status is RPCStatusCode.FAILED_PRECONDITION and _ALREADY_REQUESTED in error.message
+
+
+def is_never_connected(error: RuntimeError) -> bool:
+    """Whether the SDK could not connect with its first call, for which it has no error type of its own."""
+    return str(error).startswith(_NEVER_CONNECTED)

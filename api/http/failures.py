@@ -4,8 +4,7 @@ import logging
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from api.http.problems import RETRY, Problem
@@ -37,11 +36,6 @@ def temporal_problem(error: RPCError) -> Problem:
         return _temporal_unavailable()
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out; the gateway's log has the reason.")
-
-
-def refusal_of(error: WorkflowUpdateFailedError) -> str:
-    """Why a workflow refused an update, in its own words."""
-    return error.cause.message if isinstance(error.cause, ApplicationError) else "The workflow refused."
 
 
 def install(app: FastAPI) -> None:

@@ -3,16 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.body import StrictBody
-from api.http.failures import refusal_of
-from api.http.problems import BODY_STATUSES, STATE_PROBLEMS, Problem, responses
+from api.http.problems import STATE_PROBLEMS
 from api.invokers.invocation import RPC_TIMEOUT, execution_headers
 from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import Handler, add_routes, path_key
+from api.routes.updates import add_update_route
 from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
 from domain.patterns import BOOKING
 from workflows.booking import BookingWorkflow
@@ -36,30 +33,18 @@ def routes(gateway: Gateway) -> PatternRoutes:
         """What was done for the trip, and what was undone."""
         trip = BOOKING.execution_id(key)
         response.headers.update(execution_headers(trip, invoker.link(trip)))
-        return await _handle(key).query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+        handle = gateway.client.get_workflow_handle_for(BookingWorkflow.run, trip)
+        return await handle.query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
 
-    @router.post(
-        f"/{BOOKING.service}/{{key}}/resolveCompensation",
-        operation_id="resolveCompensation",
-        responses=responses(*BODY_STATUSES, 404, 409, 503),
+    add_update_route(
+        router,
+        gateway.client,
+        BOOKING,
+        "resolveCompensation",
+        BookingWorkflow.resolve_compensation,
+        body=Resolution,
+        answer=TripState,
+        refused="not-stuck",
+        description="For an operator: have a stuck compensation retried, or report that it was done by hand.",
     )
-    async def resolve_compensation(
-        key: Annotated[str, Depends(path_key)], resolution: Annotated[Resolution, Depends(StrictBody(Resolution))]
-    ) -> TripState:
-        """For an operator: have a stuck compensation retried, or report that it was done by hand."""
-        try:
-            return await _handle(key).execute_update(
-                BookingWorkflow.resolve_compensation, resolution, rpc_timeout=RPC_TIMEOUT
-            )
-        except WorkflowUpdateFailedError as error:
-            raise Problem(409, "not-stuck", refusal_of(error)) from None
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            await _handle(key).describe(rpc_timeout=RPC_TIMEOUT)  # not found either, if there is no such trip
-            raise Problem(409, "not-stuck", "The trip has ended; nothing is stuck.") from None
-
-    def _handle(key: str) -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
-        return gateway.client.get_workflow_handle_for(BookingWorkflow.run, BOOKING.execution_id(key))
-
     return PatternRoutes(router, invoker)

@@ -4,13 +4,13 @@ from typing import Protocol
 
 from temporalio import activity
 
-from domain.delivery import DELIVERY_ACTIVITY, Delivery
+from domain.delivery import DELIVERY_ACTIVITY, DelayedMessage
 
 
 class Mailbox(Protocol):
     """The way into an entity."""
 
-    async def deliver(self, delivery: Delivery) -> None:
+    async def deliver(self, message: DelayedMessage) -> None:
         """Hand the messages over; the entity counts each once by its ID."""
 
 
@@ -21,5 +21,5 @@ class DeliveryActivities:
         self._mailbox = mailbox
 
     @activity.defn(name=DELIVERY_ACTIVITY)
-    async def deliver(self, delivery: Delivery) -> None:
-        await self._mailbox.deliver(delivery)
+    async def deliver(self, message: DelayedMessage) -> None:
+        await self._mailbox.deliver(message)

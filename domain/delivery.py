@@ -9,7 +9,7 @@ DELIVERY_QUEUE = "delivery"
 DELIVERY_ACTIVITY = "deliver"
 
 
-class Delivery(Payload):
+class DelayedMessage(Payload):
     """Messages for `handler` of `service`, under `key`."""
 
     service: str

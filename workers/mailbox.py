@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from temporalio.client import Client
 
-from domain.delivery import Delivery
+from domain.delivery import DelayedMessage
 from domain.errors import UndeliverableMessage
 from workflows.entity import Entity
 
@@ -16,9 +16,9 @@ class EntityMailbox:
         self._client = client
         self._entities = entities
 
-    async def deliver(self, delivery: Delivery) -> None:
+    async def deliver(self, message: DelayedMessage) -> None:
         """Raises `UndeliverableMessage` for a service or handler that does not exist (any more)."""
-        entity = self._entities.get(delivery.service)
-        if entity is None or delivery.handler not in entity.handlers:
-            raise UndeliverableMessage(f"There is no {delivery.service}/{delivery.handler}.")
-        await entity.send(self._client, delivery.key, delivery.handler, delivery.batch)
+        entity = self._entities.get(message.service)
+        if entity is None or message.handler not in entity.handlers:
+            raise UndeliverableMessage(f"There is no {message.service}/{message.handler}.")
+        await entity.send(self._client, message.key, message.handler, message.batch)

@@ -79,8 +79,8 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-MOST_FIELDS = 100
-"""In one problem document: a body can have a hundred thousand wrong ones."""
+MAX_FIELDS = 100
+"""Wrong fields that one problem document names: a body can have a hundred thousand."""
 
 BODY_STATUSES = (400, 408, 413, 415, 422)
 """How a body can be refused."""
@@ -93,8 +93,8 @@ def type_name(error: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", error).lower()
 
 
-def unknown(what: str) -> Problem:
-    return Problem(404, "not-found", f"{what} is not known.")
+def not_found(what: str) -> Problem:
+    return Problem(404, "not-found", f"{what} does not exist, or Temporal no longer keeps it.")
 
 
 def conflict(detail: str, **extra: Any) -> Problem:
@@ -108,7 +108,7 @@ def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
             "field": ".".join(str(part) for part in (*([prefix] if prefix else []), *e["loc"])) or "body",
             "message": e["msg"],
         }
-        for e in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_FIELDS]
+        for e in error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FIELDS]
     ]
     return Problem(422, "invalid-body", "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5]), errors=fields)
 

@@ -1,7 +1,7 @@
-"""What the gateway knows of an invocation, whatever it stands on.
+"""What the gateway knows about an invocation, whichever way it runs.
 
-Three kinds stand behind one interface: a workflow per invocation (saga, fan-out), a standalone activity (a task of
-the queue), and a message to an entity (tracker, feed, package).
+Three invokers share one interface: a workflow per invocation (saga, fan-out), a standalone activity (a task of the
+queue), and a message to an entity (tracker, feed, package).
 """
 
 import hashlib
@@ -18,13 +18,12 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
+from api.invokers.policies import RPC_TIMEOUT
 from api.temporal_errors import is_cancelled_already
 from domain import errors
 from domain.patterns import Pattern
 from domain.payload import Payload
 
-RPC_TIMEOUT = timedelta(seconds=5)
-QUERY_TIMEOUT = timedelta(seconds=2)
 MAX_ID_BYTES = 1000
 """Temporal's limit on the ID of a workflow or an activity."""
 
@@ -78,21 +77,25 @@ class Invocation(Payload):
 
 
 class Invoker(Protocol):
-    """One way to run an invocation. Every method raises `Problem` 404 for an ID that is not known."""
+    """One way to run an invocation. Every method that takes an ID raises `Problem` 404 if it does not exist."""
 
     async def submit(self, call: Call) -> Submission:
         """Hand the call to Temporal, once per idempotency key. Raises `Problem` 409 for a key with another body."""
 
-    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
-        """Return the outcome, None while there is none; a failed invocation raises its `Problem`."""
+    async def outcome(self, invocation_id: str) -> Finished | None:
+        """Return the outcome, None while there is none. Raises the `Problem` of an invocation that failed."""
 
-    async def describe(self, invocation_id: str) -> Invocation: ...
+    async def wait(self, invocation_id: str) -> Finished:
+        """Wait for the outcome, without limit. Raises the `Problem` of an invocation that failed."""
+
+    async def describe(self, invocation_id: str) -> Invocation:
+        """What the invocation is doing."""
 
     async def cancel(self, invocation_id: str) -> None:
         """Ask for cancellation. Raises `Problem` 409 if it is too late."""
 
     def link(self, invocation_id: str) -> str:
-        """Where the Web UI shows it."""
+        """The invocation's page in the Web UI."""
 
 
 @dataclass(frozen=True)
@@ -106,25 +109,25 @@ class WebUi:
         return f"{self.base_url}/namespaces/{self.namespace}/workflows/{quote(workflow_id, safe='')}"
 
     def activity(self, activity_id: str) -> str:
-        """The list narrowed to this ID: the page of a standalone activity itself is named by its run."""
+        """The list filtered by this ID: the URL of an activity's own page needs the ID of its run."""
         quoted = activity_id.replace("\\", "\\\\").replace('"', '\\"')
         query = quote(f'ActivityId="{quoted}"', safe="")
         return f"{self.base_url}/namespaces/{self.namespace}/activities?query={query}"
 
 
 def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
-    """What every answer about an execution carries: its ID, and where the Web UI shows it."""
+    """The headers of every answer about an execution: its ID, and its page in the Web UI."""
     return {"Invocation-Id": quote(invocation_id, safe=":~@ "), "Link": f'<{link}>; rel="execution"'}
 
 
 def names_an_execution(pattern: Pattern, invocation_id: str) -> bool:
-    """Whether there can be such an execution of the pattern."""
+    """Whether `invocation_id` has the form of the pattern's IDs."""
     prefix = pattern.execution_id("-").removesuffix("-")
     return invocation_id.startswith(prefix) and len(prefix) < len(invocation_id.encode()) <= MAX_ID_BYTES
 
 
 def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str:
-    """A new ID, or the one ID of an idempotency key; its scope is service, key (added by the caller) and handler."""
+    """A new ID, or the ID that belongs to an idempotency key within service and handler; callers add the key."""
     if idempotency_key is None:
         return uuid.uuid4().hex
     scope = f"{pattern.service}\n{handler}\n{idempotency_key}"
@@ -132,14 +135,14 @@ def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str
 
 
 async def cancel_activity(handle: ActivityHandle[Any]) -> None:
-    """Ask for cancellation; to ask again is no error, though Temporal says so. Raises `Problem` 409 if it has ended."""
+    """Ask for cancellation, once or repeatedly. Raises `Problem` 409 if the activity has ended."""
     try:
         await handle.cancel(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
         if is_cancelled_already(error):
             return
         if error.status is RPCStatusCode.FAILED_PRECONDITION:
-            raise Problem(409, "already-finished", "It has finished; there is nothing to cancel.") from None
+            raise Problem(409, "already-finished", f"{handle.id} has finished: there is nothing to cancel.") from None
         raise
 
 
@@ -147,17 +150,24 @@ def now_plus(delay: timedelta) -> datetime | None:
     return datetime.now(UTC) + delay if delay else None
 
 
+def other_body(invocation_id: str, link: str) -> Problem:
+    """The same idempotency key, or the same trip, with another body."""
+    detail = f"{invocation_id} was submitted with another body: repeat that body, or use another key."
+    return Problem(409, "idempotency-conflict", detail, invocationId=invocation_id, webUi=link)
+
+
 def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
-    """What a failed execution means to the client: business failures in their own words, others in general terms."""
+    """What a failed execution means to a client: a business failure in its own words, any other without details."""
     about: dict[str, Any] = {"invocationId": invocation_id, "webUi": link}
     if isinstance(cause, ApplicationError) and _is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
         return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)
     if isinstance(cause, CancelledError):
-        return Problem(409, "execution-cancelled", "The execution was cancelled.", **about)
+        return Problem(409, "execution-cancelled", f"{invocation_id} was cancelled.", **about)
     if isinstance(cause, TerminatedError):
-        return Problem(409, "execution-terminated", "The execution was terminated by an operator.", **about)
-    return Problem(409, "execution-failed", "The execution failed for good; its history says why.", **about)
+        return Problem(409, "execution-terminated", f"{invocation_id} was terminated by an operator.", **about)
+    detail = f"{invocation_id} failed and is not retried; its history in the Web UI has the reason."
+    return Problem(409, "execution-failed", detail, **about)
 
 
 def _is_business_failure(name: str | None) -> bool:

@@ -13,13 +13,13 @@ from temporalio.client import (
     ActivityHandle,
     Client,
 )
-from temporalio.common import ActivityIDReusePolicy, Priority, RetryPolicy
+from temporalio.common import ActivityIDReusePolicy, Priority
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.http.problems import Problem, conflict, invalid_fields
+from api.http.problems import Problem, invalid_fields
+from api.invokers import policies
 from api.invokers.invocation import (
-    RPC_TIMEOUT,
     Call,
     Finished,
     Invocation,
@@ -29,15 +29,13 @@ from api.invokers.invocation import (
     failure_problem,
     identity,
     now_plus,
+    other_body,
 )
+from api.invokers.policies import RPC_TIMEOUT
 from domain.message_queue import Task, check_task
 from domain.patterns import MESSAGE_QUEUE
 from domain.payload import fingerprint
 from workflows.search_attributes import attributes
-
-ATTEMPT_TIMEOUT = timedelta(minutes=10)
-"""The longest that one attempt of a task may take."""
-HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,13 @@ class TaskInvoker:
         return Submission(activity_id, execution_time=now_plus(call.delay))
 
     async def start(self, activity_id: str, task: Task, delay: timedelta, reuse: ActivityIDReusePolicy) -> None:
-        """Put a task into the queue. Raises `ActivityAlreadyStartedError` as `reuse` says."""
+        """Put a task into the queue. Raises `ActivityAlreadyStartedError` if `reuse` forbids a task of the same ID."""
         await self.client.start_activity(
             task.kind,
             task.payload,
             id=activity_id,
             task_queue=MESSAGE_QUEUE.task_queue,
-            start_to_close_timeout=ATTEMPT_TIMEOUT,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=1),
-                maximum_interval=timedelta(minutes=5),
-                maximum_attempts=task.max_attempts,
-            ),
+            **policies.task(task.max_attempts),
             priority=Priority(priority_key=task.priority),
             start_delay=delay or None,
             id_reuse_policy=reuse,
@@ -83,15 +75,18 @@ class TaskInvoker:
             rpc_timeout=RPC_TIMEOUT,
         )
 
-    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
-        if not wait and (await self.description(invocation_id)).close_time is None:
+    async def outcome(self, invocation_id: str) -> Finished | None:
+        if (await self.description(invocation_id)).close_time is None:
             return None
+        return await self.wait(invocation_id)
+
+    async def wait(self, invocation_id: str) -> Finished:
         try:
             return Finished(await self._handle(invocation_id).result())
         except ActivityFailureError as failure:
             raise failure_problem(failure.cause, invocation_id, self.link(invocation_id)) from None
         except asyncio.CancelledError as cancelled:
-            # So the SDK words the timeout of its own poll; nobody has cancelled this task.
+            # The SDK raises this also when its own poll times out, without a cancellation.
             if isinstance(cancelled.__cause__, RPCError):
                 raise cancelled.__cause__ from None
             raise
@@ -114,7 +109,7 @@ class TaskInvoker:
 
     async def cancel(self, invocation_id: str) -> None:
         if (await self.description(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
-            raise Problem(409, "already-finished", "The task has finished; there is nothing to cancel.")
+            raise Problem(409, "already-finished", f"Task {invocation_id} has finished: there is nothing to cancel.")
         await cancel_activity(self._handle(invocation_id))
 
     def link(self, invocation_id: str) -> str:
@@ -128,11 +123,7 @@ class TaskInvoker:
     async def _must_be_the_same(self, activity_id: str, task: Task) -> None:
         before = await task_of(await self.description(activity_id))
         if fingerprint(before.model_dump(mode="json")) != fingerprint(task.model_dump(mode="json")):
-            raise conflict(
-                "The idempotency key was used with another body.",
-                invocationId=activity_id,
-                webUi=self.link(activity_id),
-            )
+            raise other_body(activity_id, self.link(activity_id))
 
     def _handle(self, activity_id: str) -> ActivityHandle[Any]:
         return self.client.get_activity_handle(activity_id)

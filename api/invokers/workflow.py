@@ -17,10 +17,8 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.http.problems import Problem, conflict
+from api.http.problems import Problem
 from api.invokers.invocation import (
-    QUERY_TIMEOUT,
-    RPC_TIMEOUT,
     Call,
     Finished,
     Invocation,
@@ -29,7 +27,9 @@ from api.invokers.invocation import (
     failure_problem,
     identity,
     now_plus,
+    other_body,
 )
+from api.invokers.policies import QUERY_TIMEOUT, RPC_TIMEOUT
 from domain.patterns import Pattern
 from domain.payload import Payload, fingerprint
 from workflows.search_attributes import attributes
@@ -37,42 +37,44 @@ from workflows.search_attributes import attributes
 
 @dataclass(frozen=True)
 class WorkflowInvoker:
-    """Runs `workflow` once per key. `prepare` turns the request's body into the workflow's argument."""
+    """Runs the pattern's workflow once per key. `prepare` makes its argument from the body, if they differ."""
 
     client: Client
     web_ui: WebUi
     pattern: Pattern
     handler: str
-    workflow: str
     progress_query: str
-    prepare: Callable[[Any], Awaitable[Payload]]
+    prepare: Callable[[Any], Awaitable[Payload]] | None = None
 
     async def submit(self, call: Call) -> Submission:
         key = call.key or identity(self.pattern, call.handler, call.idempotency_key)
         workflow_id = self.pattern.execution_id(key)
-        argument = await self.prepare(call.body)
-        mark = fingerprint(argument.model_dump(mode="json"))
+        argument = await self.prepare(call.body) if self.prepare else call.body
+        body_fingerprint = fingerprint(argument.model_dump(mode="json"))
         try:
             await self.client.start_workflow(
-                self.workflow,
+                self.pattern.service,
                 argument,
                 id=workflow_id,
                 task_queue=self.pattern.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 start_delay=call.delay or None,
-                memo={"fingerprint": mark},
+                memo={"fingerprint": body_fingerprint},
                 search_attributes=attributes(self.pattern, key),
                 static_summary=f"{self.pattern.service} {key}",
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
-            await self._must_be_the_same(workflow_id, mark)
+            await self._must_be_the_same(workflow_id, body_fingerprint)
             return Submission(workflow_id, repeated=True)
         return Submission(workflow_id, execution_time=now_plus(call.delay))
 
-    async def outcome(self, invocation_id: str, *, wait: bool) -> Finished | None:
-        if not wait and (await self._description(invocation_id)).close_time is None:
+    async def outcome(self, invocation_id: str) -> Finished | None:
+        if (await self._description(invocation_id)).close_time is None:
             return None
+        return await self.wait(invocation_id)
+
+    async def wait(self, invocation_id: str) -> Finished:
         try:
             return Finished(await self._handle(invocation_id).result())
         except WorkflowFailureError as failure:
@@ -99,7 +101,7 @@ class WorkflowInvoker:
     async def cancel(self, invocation_id: str) -> None:
         _must_not_have_finished(await self._description(invocation_id))
         await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
-        # Temporal takes a cancellation without a word also when the execution has finished just before.
+        # Temporal accepts a cancellation also when the execution has finished just before.
         after = await self._description(invocation_id)
         if after.status is not WorkflowExecutionStatus.CANCELED:
             _must_not_have_finished(after)
@@ -107,15 +109,13 @@ class WorkflowInvoker:
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(invocation_id)
 
-    async def _must_be_the_same(self, workflow_id: str, mark: str) -> None:
+    async def _must_be_the_same(self, workflow_id: str, body_fingerprint: str) -> None:
         memo = await (await self._description(workflow_id)).memo()
-        if memo.get("fingerprint") != mark:
-            raise conflict(
-                f"{workflow_id} was started with another body.", invocationId=workflow_id, webUi=self.link(workflow_id)
-            )
+        if memo.get("fingerprint") != body_fingerprint:
+            raise other_body(workflow_id, self.link(workflow_id))
 
     async def _progress(self, workflow_id: str) -> JsonValue:
-        """Ask the workflow; without a worker there is no answer, and the rest is still worth telling."""
+        """Ask the workflow. None if no worker answers: the rest of the description is still useful."""
         try:
             answer: JsonValue = await self._handle(workflow_id).query(self.progress_query, rpc_timeout=QUERY_TIMEOUT)
         except (RPCError, WorkflowQueryFailedError):
@@ -131,4 +131,4 @@ class WorkflowInvoker:
 
 def _must_not_have_finished(description: WorkflowExecutionDescription) -> None:
     if description.close_time is not None:
-        raise Problem(409, "already-finished", "The execution has finished; there is nothing to cancel.")
+        raise Problem(409, "already-finished", f"{description.id} has finished: there is nothing to cancel.")

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Response
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.problems import STATE_PROBLEMS
-from api.invokers.invocation import RPC_TIMEOUT, execution_headers
+from api.invokers.invocation import execution_headers
+from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import Handler, add_routes, path_key
 from api.routes.updates import add_update_route
@@ -24,7 +25,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
         return Trip(flight=request.flights, car=request.car, payment=payment)
 
     invoker = WorkflowInvoker(
-        gateway.client, gateway.web_ui, BOOKING, "run", "BookingWorkflow", progress_query="state", prepare=prepare
+        gateway.client, gateway.web_ui, BOOKING, handler="run", progress_query="state", prepare=prepare
     )
     add_routes(router, BOOKING, Handler("run", TripRequest, TripConfirmation, invoker), keyed=True)
 

@@ -11,8 +11,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway
 from api.http.body import StrictBody
-from api.http.problems import BODY_STATUSES, RETRY, Problem, responses, unknown
-from api.invokers.invocation import RPC_TIMEOUT
+from api.http.problems import BODY_STATUSES, RETRY, Problem, not_found, responses
+from api.invokers.policies import RPC_TIMEOUT
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus, workflow_id
@@ -105,7 +105,7 @@ def router(gateway: Gateway) -> APIRouter:
             return await handle.query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                raise unknown(f"The subscription {subscription_id}") from None
+                raise not_found(f"Subscription {subscription_id}") from None
             raise
 
     @routes.get("", operation_id="listDeadLetters", responses=responses(404, 422, 503))

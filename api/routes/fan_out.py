@@ -10,12 +10,7 @@ from domain.patterns import FAN_OUT
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
-    async def prepare(job: Job) -> Job:
-        return job
-
-    invoker = WorkflowInvoker(
-        gateway.client, gateway.web_ui, FAN_OUT, "run", "FanOutWorker", progress_query="progress", prepare=prepare
-    )
+    invoker = WorkflowInvoker(gateway.client, gateway.web_ui, FAN_OUT, handler="run", progress_query="progress")
     router = APIRouter(tags=[FAN_OUT.service])
     add_routes(router, FAN_OUT, Handler("run", Job, JobResult, invoker), keyed=False)
     return PatternRoutes(router, invoker)

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from api.http.body import StrictBody
 from api.http.openapi import EXECUTION_HEADERS, links
-from api.http.problems import BODY_STATUSES, MOST_FIELDS, Problem, responses
+from api.http.problems import BODY_STATUSES, MAX_FIELDS, Problem, responses
 from api.http.waiting import while_connected
 from api.invokers.invocation import Call, Finished, Invoker, Submission, execution_headers
 from domain.delay import parse_delay
@@ -122,8 +122,7 @@ def add_routes(router: APIRouter, pattern: Pattern, handler: Handler, *, keyed: 
 
 async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: str) -> JSONResponse:
     """The outcome, as long as the client waits for it."""
-    finished = await while_connected(request, invoker.outcome(invocation_id, wait=True))
-    assert finished is not None, "waiting ends with an outcome or an error"
+    finished = await while_connected(request, invoker.wait(invocation_id))
     return outcome_response(invoker, invocation_id, finished)
 
 
@@ -132,7 +131,7 @@ def _no_other_query(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     if names not in ([], ["delay"]):
         fields = [
-            {"field": f"query.{name[:100]}", "message": "Only one delay is known."} for name in names[:MOST_FIELDS]
+            {"field": f"query.{name[:100]}", "message": "Only one delay is known."} for name in names[:MAX_FIELDS]
         ]
         raise Problem(422, "invalid-request", "The query may have one delay, and nothing else.", errors=fields)
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from api.gateway import PatternRoutes
 from api.http.openapi import EXECUTION_HEADERS
-from api.http.problems import responses, unknown
+from api.http.problems import not_found, responses
 from api.invokers.invocation import Invocation, InvocationId, Invoker, execution_headers, names_an_execution
 from api.routes.handlers import OUTCOME, outcome_response, wait_for_outcome
 from domain.patterns import Pattern
@@ -32,7 +32,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         for pattern, added in patterns.items():
             if names_an_execution(pattern, invocation_id):
                 return added.invoker
-        raise unknown(f"The invocation {invocation_id}")
+        raise not_found(f"Invocation {invocation_id}")
 
     @routes.get("/{invocation_id}", operation_id="readInvocation", responses=problems)
     async def describe(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> Invocation:
@@ -47,7 +47,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     )
     async def output(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """The outcome; 202 while there is none."""
-        finished = await invoker.outcome(invocation_id, wait=False)
+        finished = await invoker.outcome(invocation_id)
         if finished is None:
             return _still_running(invoker, invocation_id)
         return outcome_response(invoker, invocation_id, finished)
@@ -58,7 +58,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     ) -> JSONResponse:
         """Wait for the outcome. Going away ends the waiting, not the invocation."""
         # Waiting has no end of its own: the question before it has, and tells soon that Temporal is away.
-        finished = await invoker.outcome(invocation_id, wait=False)
+        finished = await invoker.outcome(invocation_id)
         if finished is not None:
             return outcome_response(invoker, invocation_id, finished)
         return await wait_for_outcome(request, invoker, invocation_id)

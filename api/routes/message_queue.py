@@ -10,8 +10,9 @@ from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.problems import Problem, responses, unknown
-from api.invokers.invocation import RPC_TIMEOUT, InvocationId, execution_headers, names_an_execution
+from api.http.problems import Problem, not_found, responses
+from api.invokers.invocation import InvocationId, execution_headers, names_an_execution
+from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.task import TaskInvoker, task_of
 from api.routes.handlers import ACCEPTED, Accepted, Handler, add_routes
 from domain.message_queue import DeadLetter, Task
@@ -46,7 +47,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     async def resend(invocation_id: InvocationId) -> JSONResponse:
         """Run a failed task again, under its own ID."""
         if not names_an_execution(MESSAGE_QUEUE, invocation_id):
-            raise unknown(f"The task {invocation_id}")
+            raise not_found(f"Task {invocation_id}")
         task = await task_of(await invoker.description(invocation_id))
         try:
             await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)

@@ -11,8 +11,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.openapi import EXECUTION_HEADERS, links
-from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, responses, unknown
-from api.invokers.invocation import RPC_TIMEOUT, execution_headers
+from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found, responses
+from api.invokers.invocation import execution_headers
+from api.invokers.policies import RPC_TIMEOUT
 from domain.payload import Payload
 from domain.subscription import (
     ConsumerProgress,
@@ -165,7 +166,7 @@ async def _check_group_is_free(client: Client, subscription: Subscription) -> No
 def _gone(error: WorkflowUpdateFailedError | RPCError, subscription_id: str) -> Exception:
     if isinstance(error, RPCError) and error.status is not RPCStatusCode.NOT_FOUND:
         return error
-    return unknown(f"The subscription {subscription_id}")
+    return not_found(f"Subscription {subscription_id}")
 
 
 def _as_view(state: SubscriptionState, consumers: list[ConsumerProgress], web_ui: str) -> SubscriptionView:

@@ -10,7 +10,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
-from api.invokers.invocation import RPC_TIMEOUT
+from api.invokers.policies import RPC_TIMEOUT
 from api.routes.handlers import path_key
 from api.temporal_errors import is_not_found
 from domain.patterns import Pattern

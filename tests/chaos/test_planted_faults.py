@@ -165,9 +165,8 @@ class TestATaskThatRunsTwice:
         queued = QueuedTask(kind="heavy_work", payload=task.payload)
         async with Worker(client, task_queue=MESSAGE_QUEUE.task_queue, activities=activity_methods(kinds)):
             await invoker.start(task.execution_id, queued, timedelta(0), ActivityIDReusePolicy.REJECT_DUPLICATE)
-            finished = await invoker.outcome(task.execution_id, wait=True)
+            finished = await invoker.wait(task.execution_id)
         await http.aclose()
-        assert finished is not None
         world = World(answers={task.name: Answer(200, finished.value)})
         await read_database(database, world)
         return task.violations(world)

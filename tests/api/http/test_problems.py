@@ -108,7 +108,7 @@ async def test_a_tasks_outcome_that_cannot_be_waited_for_is_no_cancellation() ->
     client = SimpleNamespace(get_activity_handle=lambda _: ActivityWhosePollTimesOut())
     invoker = TaskInvoker(cast("Client", client), WebUi("http://localhost", "default"))
     with pytest.raises(RPCError, match="Timeout expired"):
-        await invoker.outcome("message-queue:1", wait=True)
+        await invoker.wait("message-queue:1")
 
 
 async def test_a_key_with_too_many_messages_asks_to_try_again() -> None:

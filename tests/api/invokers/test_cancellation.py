@@ -18,6 +18,8 @@ from domain.patterns import BOOKING
 class Refusing:
     """A handle whose cancellation Temporal refuses."""
 
+    id = "message-queue:1"
+
     def __init__(self, message: str, status: RPCStatusCode) -> None:
         self.refusal = RPCError(message, status, b"")
 
@@ -50,7 +52,7 @@ class Passing:
     async def describe(self, *, rpc_timeout: timedelta) -> SimpleNamespace:
         status = next(self._statuses)
         open_still = status is WorkflowExecutionStatus.RUNNING
-        return SimpleNamespace(status=status, close_time=None if open_still else datetime.now(UTC))
+        return SimpleNamespace(id="booking:trip12", status=status, close_time=None if open_still else datetime.now(UTC))
 
     async def cancel(self, *, rpc_timeout: timedelta) -> None:
         pass
@@ -58,7 +60,7 @@ class Passing:
 
 def invoker_of(workflow: Passing) -> WorkflowInvoker:
     client = cast(Any, SimpleNamespace(get_workflow_handle=lambda _: workflow))
-    return WorkflowInvoker(client, WebUi("", "default"), BOOKING, "run", "BookingWorkflow", "state", cast(Any, None))
+    return WorkflowInvoker(client, WebUi("", "default"), BOOKING, handler="run", progress_query="state")
 
 
 @pytest.mark.parametrize("after", [WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CANCELED])

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.invokers.invocation import RPC_TIMEOUT
+from api.invokers.policies import RPC_TIMEOUT
 from devstack.stack import Stack
 from tests.eventually import eventually
 

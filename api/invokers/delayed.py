@@ -1,0 +1,117 @@
+"""A delayed message: a standalone activity, which starts after the delay and delivers the message to its entity."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, Client
+from temporalio.common import ActivityIDReusePolicy
+from temporalio.exceptions import ActivityAlreadyStartedError
+from temporalio.service import RPCError
+
+from api.http.problems import Problem, not_found
+from api.invokers import policies
+from api.invokers.invocation import (
+    Call,
+    Invocation,
+    Submission,
+    WebUi,
+    cancel_activity,
+    failure_problem,
+    now_plus,
+    other_body,
+)
+from api.temporal_errors import is_not_found
+from domain.delivery import DELIVERY_ACTIVITY, DELIVERY_QUEUE, DelayedMessage
+from domain.inbox import Batch, Message
+from domain.patterns import Pattern
+from workflows.search_attributes import attributes
+
+
+@dataclass(frozen=True)
+class DelayedMessages:
+    """The delayed messages of one entity service, by their invocation IDs."""
+
+    client: Client
+    web_ui: WebUi
+    pattern: Pattern
+
+    async def submit(self, invocation_id: str, key: str, call: Call, message: Message[Any]) -> Submission:
+        """Deliver `message` after `call.delay`. Raises `Problem` 409 if another body waits under this ID."""
+        try:
+            await self.client.start_activity(
+                DELIVERY_ACTIVITY,
+                DelayedMessage(
+                    service=self.pattern.service, key=key, handler=call.handler, batch=Batch(messages=[message])
+                ),
+                id=invocation_id,
+                task_queue=DELIVERY_QUEUE,
+                **policies.DELAYED_DELIVERY,
+                start_delay=call.delay,
+                id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=attributes(self.pattern, key),
+                summary=f"{self.pattern.service}/{key}/{call.handler}",
+                rpc_timeout=policies.RPC_TIMEOUT,
+            )
+        except ActivityAlreadyStartedError:
+            await self.has(invocation_id, message)
+            return Submission(invocation_id, repeated=True)
+        return Submission(invocation_id, execution_time=now_plus(call.delay))
+
+    async def has(self, invocation_id: str, message: Message[Any]) -> bool:
+        """Whether `message` was submitted before. Raises `Problem` 409 if it was with another body."""
+        description = await self._description(invocation_id)
+        if description is None:
+            return False
+        [before] = await description.input([DelayedMessage]) or [None]
+        if before is None or before.batch.messages[0].fingerprint != message.fingerprint:
+            raise other_body(invocation_id, self.web_ui.activity(invocation_id))
+        return True
+
+    async def is_delivered(self, invocation_id: str) -> bool:
+        """Whether the entity has the message; False during the delay. Raises `Problem` 404, or 409 if it failed."""
+        description = await self._known(invocation_id)
+        link = self.web_ui.activity(invocation_id)
+        if description.status is ActivityExecutionStatus.CANCELED:
+            detail = f"The delayed message {invocation_id} was cancelled before its delivery."
+            raise Problem(409, "execution-cancelled", detail, invocationId=invocation_id, webUi=link)
+        if description.status not in (ActivityExecutionStatus.RUNNING, ActivityExecutionStatus.COMPLETED):
+            raise failure_problem(None, invocation_id, link)
+        return description.close_time is not None
+
+    async def describe(self, invocation_id: str, key: str) -> Invocation:
+        """What the delivery is doing. Raises `Problem` 404."""
+        description = await self._known(invocation_id)
+        is_running = description.status is ActivityExecutionStatus.RUNNING
+        return Invocation(
+            invocation_id=invocation_id,
+            service=self.pattern.service,
+            key=key,
+            web_ui=self.web_ui.activity(invocation_id),
+            status="SCHEDULED" if is_running else description.status.name,
+            submitted_at=description.schedule_time,
+            execution_time=description.execution_time,
+            finished_at=description.close_time,
+            attempts=description.attempt,
+            activity_id=invocation_id,
+        )
+
+    async def cancel(self, invocation_id: str) -> None:
+        """Ask for cancellation. Raises `Problem` 404, and 409 if the message waits no longer."""
+        if (await self._known(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
+            raise Problem(409, "already-finished", f"The delayed message {invocation_id} waits no longer.")
+        await cancel_activity(self.client.get_activity_handle(invocation_id))
+
+    async def _known(self, invocation_id: str) -> ActivityExecutionDescription:
+        description = await self._description(invocation_id)
+        if description is None:
+            raise not_found(f"Invocation {invocation_id}")
+        return description
+
+    async def _description(self, invocation_id: str) -> ActivityExecutionDescription | None:
+        handle = self.client.get_activity_handle(invocation_id)
+        try:
+            return await handle.describe(include_input=True, rpc_timeout=policies.RPC_TIMEOUT)
+        except RPCError as error:
+            if is_not_found(error):
+                return None
+            raise

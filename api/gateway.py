@@ -1,4 +1,4 @@
-"""What the routers share: the connections, and who runs what."""
+"""What all routes share: the settings, the connections, and what runs an invocation."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
+from domain.patterns import Pattern
 from infra.card_network import CardVault
 from infra.database import Database
 from infra.settings import Settings
@@ -29,13 +30,14 @@ class Gateway:
     def web_ui(self) -> WebUi:
         return WebUi(self.settings.web_ui_url.rstrip("/"), self.client.namespace)
 
-    def entity(self, service: str) -> EntityInvoker:
-        return EntityInvoker(self.client, self.web_ui, self.entities[service])
+    def entity_invoker(self, pattern: Pattern) -> EntityInvoker:
+        """The invoker of an entity service."""
+        return EntityInvoker(self.client, self.web_ui, self.entities[pattern.service])
 
 
 @dataclass(frozen=True)
 class PatternRoutes:
-    """What a pattern adds to the gateway: its routes, and its invoker for looking invocations up."""
+    """What a pattern adds to the gateway: its routes, and the invoker that looks its invocations up."""
 
     router: APIRouter
     invoker: Invoker

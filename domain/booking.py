@@ -128,6 +128,8 @@ class Undo(Payload):
 
 
 class TripState(Payload):
+    """What was done for the trip, and what was undone."""
+
     status: TripStatus
     done: list[str]
     compensations: list[Undo]

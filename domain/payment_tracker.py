@@ -70,7 +70,7 @@ class Ticket(Payload):
 
 
 class InvoiceState(Payload):
-    """What `GET /PaymentTracker/{invoice}` shows."""
+    """Whether the invoice is paid, how many reminders were sent, and what is due next."""
 
     status: InvoiceStatus
     paid: bool

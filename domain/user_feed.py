@@ -127,7 +127,7 @@ class Review(Payload):
 
 
 class FeedState(Payload):
-    """What `GET /UserFeed/{user}` shows."""
+    """The user's most recent posts, and what is queued or in review."""
 
     posts: list[PostOutcome]
     """The most recent ones that were finished, oldest first."""

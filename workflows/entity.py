@@ -44,6 +44,8 @@ class Entity:
     handlers: Mapping[str, Handler]
     start_input: Callable[[str], Payload]
     """The workflow's argument for a key that is new."""
+    state: type[Payload] | None = None
+    """What the workflow's query `state` returns, for `GET /{Service}/{key}`; None if the service shows another view."""
     backpressure: Backpressure = field(default_factory=Backpressure)
 
     async def send(self, client: Client, key: str, handler: str, batch: Batch[Any]) -> None:

@@ -192,5 +192,6 @@ def entity(plan: ReminderPlan) -> Entity:
             "onPaymentFailure": Handler("payment_failed", PaymentEvent, InvoiceState),
             "onPaymentSuccess": Handler("payment_succeeded", PaymentEvent, InvoiceState),
         },
+        state=InvoiceState,
         start_input=lambda key: TrackerInput(invoice_id=key, plan=plan),
     )

@@ -182,5 +182,6 @@ def entity(plan: ModerationPlan) -> Entity:
         pattern=USER_FEED,
         workflow="UserFeed",
         handlers={"processPost": Handler("posts_received", SocialMediaPost, PostOutcome)},
+        state=FeedState,
         start_input=lambda key: FeedInput(user=key, plan=plan),
     )

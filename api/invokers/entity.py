@@ -6,9 +6,8 @@ The message's ID is unique within its entity; with an idempotency key it is the 
 import asyncio
 import uuid
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
@@ -20,17 +19,15 @@ from api.invokers.invocation import (
     Invocation,
     Submission,
     WebUi,
-    execution_headers,
     identity,
     other_body,
 )
-from api.invokers.policies import FIRST_POLL, MAX_POLL, QUERY_TIMEOUT, RPC_TIMEOUT
+from api.invokers.policies import FIRST_POLL, MAX_POLL, QUERY_TIMEOUT
 from api.temporal_errors import is_not_found
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
 from domain.payload import fingerprint
 from workflows.entity import RECEIPT_QUERY, Entity
 
-Answer = TypeVar("Answer")
 SEPARATOR = "~"
 """Between the workflow's ID and the message's in the ID of an invocation."""
 
@@ -106,21 +103,6 @@ class EntityInvoker:
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(_workflow_id(invocation_id))
-
-    def execution_headers(self, key: str) -> dict[str, str]:
-        """The headers of an answer about the key's workflow."""
-        workflow_id = self.entity.pattern.execution_id(key)
-        return execution_headers(workflow_id, self.web_ui.workflow(workflow_id))
-
-    async def query(self, key: str, name: str, answer: TypeAdapter[Answer]) -> Answer:
-        """Ask the key's workflow. Raises `Problem` 404 for a key without one."""
-        handle = self.client.get_workflow_handle(self.entity.pattern.execution_id(key))
-        try:
-            return answer.validate_python(await handle.query(name, rpc_timeout=RPC_TIMEOUT))
-        except RPCError as error:
-            if is_not_found(error):
-                raise not_found(f"{self.entity.pattern.service} {key}") from None
-            raise
 
     @property
     def _delayed(self) -> DelayedMessages:

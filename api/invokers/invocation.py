@@ -8,10 +8,9 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from fastapi import Path
 from pydantic import JsonValue
 from temporalio.client import ActivityHandle
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
@@ -26,8 +25,6 @@ from domain.payload import Payload
 
 MAX_ID_BYTES = 1000
 """Temporal's limit on the ID of a workflow or an activity."""
-
-InvocationId = Annotated[str, Path(max_length=MAX_ID_BYTES)]
 
 
 @dataclass(frozen=True)

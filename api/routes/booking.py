@@ -1,15 +1,11 @@
 """Saga: `POST /BookingWorkflow/{trip}/run`. The trip's ID is its idempotency key."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.problems import STATE_PROBLEMS
-from api.invokers.invocation import execution_headers
-from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.workflow import WorkflowInvoker
-from api.routes.handlers import Handler, add_routes, path_key
+from api.routes.handlers import HandlerRoute, add_handler_routes
+from api.routes.states import add_state_route
 from api.routes.updates import add_update_route
 from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
 from domain.patterns import BOOKING
@@ -17,29 +13,20 @@ from workflows.booking import BookingWorkflow
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
-    router = APIRouter(tags=[BOOKING.service])
-
-    async def prepare(request: TripRequest) -> Trip:
+    async def tokenize_card(request: TripRequest) -> Trip:
         card = await gateway.vault.tokenize(request.payment_info.card_number.get_secret_value())
         payment = Payment(card=card, amount_cents=request.payment_info.amount)
         return Trip(flight=request.flights, car=request.car, payment=payment)
 
     invoker = WorkflowInvoker(
-        gateway.client, gateway.web_ui, BOOKING, handler="run", progress_query="state", prepare=prepare
+        gateway.client, gateway.web_ui, BOOKING, handler="run", progress_query="state", prepare=tokenize_card
     )
-    add_routes(router, BOOKING, Handler("run", TripRequest, TripConfirmation, invoker), keyed=True)
-
-    @router.get(f"/{BOOKING.service}/{{key}}", operation_id="readTrip", responses=STATE_PROBLEMS)
-    async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> TripState:
-        """What was done for the trip, and what was undone."""
-        trip = BOOKING.execution_id(key)
-        response.headers.update(execution_headers(trip, invoker.link(trip)))
-        handle = gateway.client.get_workflow_handle_for(BookingWorkflow.run, trip)
-        return await handle.query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
-
+    router = APIRouter(tags=[BOOKING.service])
+    add_handler_routes(router, BOOKING, HandlerRoute("run", TripRequest, TripConfirmation, invoker), keyed=True)
+    add_state_route(router, gateway, BOOKING, TripState)
     add_update_route(
         router,
-        gateway.client,
+        gateway,
         BOOKING,
         "resolveCompensation",
         BookingWorkflow.resolve_compensation,

@@ -1,12 +1,18 @@
-"""The routes of an entity's handlers, from the entity's own table."""
+"""The routes of an entity service, from its row: two for each handler, and the state of a key."""
 
 from fastapi import APIRouter
 
+from api.gateway import Gateway
 from api.invokers.entity import EntityInvoker
-from api.routes.handlers import Handler, add_routes
+from api.routes.handlers import HandlerRoute, add_handler_routes
+from api.routes.states import add_state_route
 
 
-def add_entity_routes(router: APIRouter, invoker: EntityInvoker) -> None:
-    """Give `router` two routes for each of the entity's handlers."""
-    for name, handler in invoker.entity.handlers.items():
-        add_routes(router, invoker.entity.pattern, Handler(name, handler.body, handler.outcome, invoker), keyed=True)
+def add_entity_routes(router: APIRouter, gateway: Gateway, invoker: EntityInvoker) -> None:
+    """Give `router` the routes of `invoker`'s entity."""
+    entity = invoker.entity
+    for name, handler in entity.handlers.items():
+        route = HandlerRoute(name, handler.body, handler.outcome, invoker)
+        add_handler_routes(router, entity.pattern, route, keyed=True)
+    if entity.state is not None:
+        add_state_route(router, gateway, entity.pattern, entity.state)

@@ -1,4 +1,4 @@
-"""Invocations by ID: what they are doing, what came of them, and their end."""
+"""Invocations by ID: what they are doing, their outcome, their cancellation."""
 
 from typing import Annotated
 
@@ -9,17 +9,10 @@ from pydantic import JsonValue
 from api.gateway import PatternRoutes
 from api.http.openapi import EXECUTION_HEADERS
 from api.http.problems import not_found, responses
-from api.invokers.invocation import Invocation, InvocationId, Invoker, execution_headers, names_an_execution
-from api.routes.handlers import OUTCOME, outcome_response, wait_for_outcome
+from api.invokers.invocation import Invocation, Invoker, names_an_execution
+from api.routes.answers import OUTCOME, StillRunning, outcome_response, still_running_response, wait_for_outcome
+from api.routes.parameters import InvocationId
 from domain.patterns import Pattern
-from domain.payload import Payload
-
-
-class StillRunning(Payload):
-    """There is no outcome yet."""
-
-    invocation_id: str
-    status: str
 
 
 def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
@@ -36,7 +29,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
 
     @routes.get("/{invocation_id}", operation_id="readInvocation", responses=problems)
     async def describe(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> Invocation:
-        """What it is doing: status, times, attempts, progress, and where the Web UI shows it."""
+        """What the invocation is doing: status, times, attempts, progress, and its page in the Web UI."""
         return await invoker.describe(invocation_id)
 
     @routes.get(
@@ -49,15 +42,15 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         """The outcome; 202 while there is none."""
         finished = await invoker.outcome(invocation_id)
         if finished is None:
-            return _still_running(invoker, invocation_id)
+            return still_running_response(invoker, invocation_id, "RUNNING")
         return outcome_response(invoker, invocation_id, finished)
 
     @routes.get("/{invocation_id}/attach", operation_id="attach", response_model=JsonValue, responses=outcome)
     async def attach(
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
-        """Wait for the outcome. Going away ends the waiting, not the invocation."""
-        # Waiting has no end of its own: the question before it has, and tells soon that Temporal is away.
+        """Wait for the outcome. If the client disconnects, the waiting ends and the invocation goes on."""
+        # Waiting has no time limit, but this first question has: a client learns soon that Temporal is unavailable.
         finished = await invoker.outcome(invocation_id)
         if finished is not None:
             return outcome_response(invoker, invocation_id, finished)
@@ -73,12 +66,6 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     async def cancel(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """Ask for cancellation; a saga compensates first."""
         await invoker.cancel(invocation_id)
-        return _still_running(invoker, invocation_id, "CANCEL_REQUESTED")
+        return still_running_response(invoker, invocation_id, "CANCEL_REQUESTED")
 
     return routes
-
-
-def _still_running(invoker: Invoker, invocation_id: str, status: str = "RUNNING") -> JSONResponse:
-    body = StillRunning(invocation_id=invocation_id, status=status)
-    headers = execution_headers(invocation_id, invoker.link(invocation_id))
-    return JSONResponse(body.model_dump(mode="json", by_alias=True), 202, headers)

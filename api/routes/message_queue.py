@@ -11,21 +11,24 @@ from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.problems import Problem, not_found, responses
-from api.invokers.invocation import InvocationId, execution_headers, names_an_execution
+from api.invokers.invocation import Submission, names_an_execution
 from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.task import TaskInvoker, task_of
-from api.routes.handlers import ACCEPTED, Accepted, Handler, add_routes
+from api.routes.answers import ACCEPTED, Accepted, accepted_response
+from api.routes.handlers import HandlerRoute, add_handler_routes
+from api.routes.parameters import InvocationId
 from domain.message_queue import DeadLetter, Task
 from domain.patterns import MESSAGE_QUEUE
+from workflows.search_attributes import PATTERN
 
-_FAILED = "Pattern = 'message_queue' AND ExecutionStatus IN ('Failed', 'TimedOut')"
+_FAILED = f"{PATTERN.name} = '{MESSAGE_QUEUE.name}' AND ExecutionStatus IN ('Failed', 'TimedOut')"
 _FAILED_STATUSES = (ActivityExecutionStatus.FAILED, ActivityExecutionStatus.TIMED_OUT)
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
     invoker = TaskInvoker(gateway.client, gateway.web_ui)
     router = APIRouter(tags=[MESSAGE_QUEUE.service])
-    add_routes(router, MESSAGE_QUEUE, Handler("runTask", Task, None, invoker), keyed=False)
+    add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
     @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
     async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[DeadLetter]:
@@ -52,13 +55,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
         try:
             await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
         except ActivityAlreadyStartedError:
-            raise Problem(409, "not-failed", "The task has not failed; there is nothing to send again.") from None
-        accepted = Accepted(invocation_id=invocation_id, status="Accepted")
-        return JSONResponse(
-            accepted.model_dump(mode="json", by_alias=True, exclude_none=True),
-            202,
-            headers=execution_headers(invocation_id, invoker.link(invocation_id)),
-        )
+            detail = f"Task {invocation_id} has not failed: there is nothing to send again."
+            raise Problem(409, "not-failed", detail) from None
+        return accepted_response(invoker, Submission(invocation_id))
 
     return PatternRoutes(router, invoker)
 

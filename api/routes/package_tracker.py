@@ -8,31 +8,34 @@ from pydantic import TypeAdapter
 from api.gateway import Gateway, PatternRoutes
 from api.http.problems import STATE_PROBLEMS, Problem
 from api.routes.entities import add_entity_routes
-from api.routes.handlers import path_key
+from api.routes.parameters import Key
+from api.routes.states import query
 from domain.package_tracker import PackageInfo, PackageState
 from domain.patterns import PACKAGE_TRACKER
 
-KNOWN: TypeAdapter[PackageInfo | None] = TypeAdapter(PackageInfo | None)
+INFO: TypeAdapter[PackageInfo | None] = TypeAdapter(PackageInfo | None)
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
-    invoker = gateway.entity(PACKAGE_TRACKER.service)
+    invoker = gateway.entity_invoker(PACKAGE_TRACKER)
     router = APIRouter(tags=[PACKAGE_TRACKER.service])
-    add_entity_routes(router, invoker)
+    add_entity_routes(router, gateway, invoker)
 
-    async def info(response: Response, key: Annotated[str, Depends(path_key)]) -> PackageInfo:
+    async def info(response: Response, key: Key) -> PackageInfo:
         """Where the package goes, and where it was, in the order of event time."""
-        response.headers.update(invoker.execution_headers(key))
-        found = await invoker.query(key, "info", KNOWN)
+        found = await query(gateway, PACKAGE_TRACKER, key, "info", INFO, response=response)
         if found is None:
-            raise Problem(404, "package-not-registered", f"Package {key} is not registered; its locations wait for it.")
+            detail = f"Package {key} is not registered: its locations wait for the registration."
+            raise Problem(404, "package-not-registered", detail)
         return found
 
-    path = f"/{PACKAGE_TRACKER.service}/{{key}}/getPackageInfo"
-    router.add_api_route(path, info, methods=["GET"], responses=STATE_PROBLEMS, operation_id="getPackageInfo")
-    router.add_api_route(path, info, methods=["POST"], responses=STATE_PROBLEMS, operation_id="callGetPackageInfo")
+    path = f"/{PACKAGE_TRACKER.service}/{{key}}"
+    for method, operation_id in (("GET", "getPackageInfo"), ("POST", "callGetPackageInfo")):
+        router.add_api_route(
+            f"{path}/getPackageInfo", info, methods=[method], responses=STATE_PROBLEMS, operation_id=operation_id
+        )
 
-    @router.get(f"/{PACKAGE_TRACKER.service}/{{key}}", operation_id="readPackage", responses=STATE_PROBLEMS)
+    @router.get(path, operation_id=f"{PACKAGE_TRACKER.service}_state", responses=STATE_PROBLEMS)
     async def state(package_info: Annotated[PackageInfo, Depends(info)]) -> PackageState:
         """The package's state by key, as a key-value view of the service shows it."""
         return PackageState(package_info=package_info)

@@ -3,15 +3,16 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.workflow import UpdateMethodMultiParam
 
+from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.policies import RPC_TIMEOUT
-from api.routes.handlers import path_key
+from api.routes.parameters import Key
 from api.temporal_errors import is_not_found
 from domain.patterns import Pattern
 from domain.payload import Payload
@@ -19,7 +20,7 @@ from domain.payload import Payload
 
 def add_update_route(
     router: APIRouter,
-    client: Client,
+    gateway: Gateway,
     pattern: Pattern,
     name: str,
     update: UpdateMethodMultiParam[[Any, Any], Any],
@@ -31,8 +32,8 @@ def add_update_route(
 ) -> None:
     """Give `router` a route that executes `update`. `refused` is the type of the 409 if the workflow refuses it."""
 
-    async def route(key: Annotated[str, Depends(path_key)], request: Annotated[Any, Depends(StrictBody(body))]) -> Any:
-        handle = client.get_workflow_handle(pattern.execution_id(key))
+    async def route(key: Key, request: Annotated[Any, Depends(StrictBody(body))]) -> Any:
+        handle = gateway.client.get_workflow_handle(pattern.execution_id(key))
         try:
             return await handle.execute_update(update, request, rpc_timeout=RPC_TIMEOUT)
         except WorkflowUpdateFailedError as error:

@@ -1,34 +1,22 @@
-"""Transactional event processing: posts by user, and the user's feed."""
+"""Transactional event processing: posts by user, the user's feed, and a person's decision on a post in review."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
-from pydantic import TypeAdapter
+from fastapi import APIRouter
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.problems import STATE_PROBLEMS
 from api.routes.entities import add_entity_routes
-from api.routes.handlers import path_key
 from api.routes.updates import add_update_route
 from domain.patterns import USER_FEED
-from domain.user_feed import FeedState, PostOutcome, Review
+from domain.user_feed import PostOutcome, Review
 from workflows.user_feed import UserFeed
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
-    invoker = gateway.entity(USER_FEED.service)
+    invoker = gateway.entity_invoker(USER_FEED)
     router = APIRouter(tags=[USER_FEED.service])
-    add_entity_routes(router, invoker)
-
-    @router.get(f"/{USER_FEED.service}/{{key}}", operation_id="readFeed", responses=STATE_PROBLEMS)
-    async def state(response: Response, key: Annotated[str, Depends(path_key)]) -> FeedState:
-        """The user's most recent posts, and what is queued or in review."""
-        response.headers.update(invoker.execution_headers(key))
-        return await invoker.query(key, "state", TypeAdapter(FeedState))
-
+    add_entity_routes(router, gateway, invoker)
     add_update_route(
         router,
-        gateway.client,
+        gateway,
         USER_FEED,
         "reviewPost",
         UserFeed.review_post,

@@ -41,7 +41,7 @@ class StripeEvent(Payload):
     data: StripeEventData
 
 
-class Receipt(Payload):
+class WebhookReceipt(Payload):
     """Whether the event is one of ours."""
 
     status: Literal["Accepted", "Ignored"]
@@ -50,13 +50,13 @@ class Receipt(Payload):
 
 def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["Webhooks"])
-    tracker = gateway.entity(PAYMENT_TRACKER.service)
+    tracker = gateway.entity_invoker(PAYMENT_TRACKER)
     secret = gateway.settings.stripe_webhook_secret
 
     @routes.post(
         "/stripe",
         operation_id="stripeEvent",
-        response_model=Receipt,
+        response_model=WebhookReceipt,
         responses=responses(400, 404, 408, 409, 413, 422, 503),
     )
     async def stripe_event(request: Request) -> JSONResponse:

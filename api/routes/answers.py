@@ -1,0 +1,71 @@
+"""Answers about an invocation: its outcome, its acceptance, or that there is no outcome yet."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from api.http.openapi import EXECUTION_HEADERS, links
+from api.http.waiting import while_connected
+from api.invokers.invocation import Finished, Invoker, Submission, execution_headers
+from domain.payload import Payload
+
+
+class Accepted(Payload):
+    """Temporal holds the request durably."""
+
+    invocation_id: str
+    status: Literal["Accepted", "PreviouslyAccepted"]
+    execution_time: datetime | None = None
+
+
+class StillRunning(Payload):
+    """There is no outcome yet."""
+
+    invocation_id: str
+    status: str
+
+
+OUTCOME: dict[str, Any] = {"description": "The outcome.", "headers": EXECUTION_HEADERS}
+ACCEPTED: dict[str, Any] = {
+    "description": "Temporal has it.",
+    "headers": EXECUTION_HEADERS,
+    "links": links(
+        "invocation_id", "$response.body#/invocationId", ("readInvocation", "readOutput", "attach", "cancelInvocation")
+    ),
+}
+
+
+def outcome_response(invoker: Invoker, invocation_id: str, finished: Finished) -> JSONResponse:
+    """200 with the outcome as the body."""
+    return JSONResponse(finished.value, headers=execution_headers(invocation_id, invoker.link(invocation_id)))
+
+
+async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: str) -> JSONResponse:
+    """200 with the outcome, once there is one. Raises `ClientDisconnected` if the client stops waiting."""
+    finished = await while_connected(request, invoker.wait(invocation_id))
+    return outcome_response(invoker, invocation_id, finished)
+
+
+def accepted_response(invoker: Invoker, submission: Submission) -> JSONResponse:
+    """202: Temporal has the request, from this call or from an earlier one."""
+    accepted = Accepted(
+        invocation_id=submission.invocation_id,
+        status="PreviouslyAccepted" if submission.repeated else "Accepted",
+        execution_time=submission.execution_time,
+    )
+    return _response_202(invoker, submission.invocation_id, accepted)
+
+
+def still_running_response(invoker: Invoker, invocation_id: str, status: str) -> JSONResponse:
+    """202: there is no outcome yet."""
+    return _response_202(invoker, invocation_id, StillRunning(invocation_id=invocation_id, status=status))
+
+
+def _response_202(invoker: Invoker, invocation_id: str, body: Payload) -> JSONResponse:
+    return JSONResponse(
+        body.model_dump(mode="json", by_alias=True, exclude_none=True),
+        202,
+        execution_headers(invocation_id, invoker.link(invocation_id)),
+    )

@@ -1,0 +1,29 @@
+"""What routes read from the path, the query and the headers."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Query
+
+from api.invokers.invocation import MAX_ID_BYTES
+from domain.patterns import valid_key
+
+
+# A coroutine: FastAPI would run a plain function in a thread, which costs more than what it does.
+async def path_key(key: Annotated[str, Path(description="1 to 200 printable characters, no slash.")]) -> str:
+    """Raises `InvalidKey`."""
+    return valid_key(key)
+
+
+Key = Annotated[str, Depends(path_key)]
+InvocationId = Annotated[str, Path(max_length=MAX_ID_BYTES)]
+SubscriptionId = Annotated[str, Path(max_length=200)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Same key and body: the first outcome, failures too. Same key, other body: 409.",
+    ),
+]
+Delay = Annotated[str | None, Query(description="`1500ms`, `10s`, `5m`, `12h`, `7d` or ISO 8601; up to 366 days.")]

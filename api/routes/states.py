@@ -1,0 +1,51 @@
+"""What a key's workflow shows of itself: `GET /{Service}/{key}`, a query."""
+
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Response
+from pydantic import TypeAdapter
+from temporalio.service import RPCError
+
+from api.gateway import Gateway
+from api.http.problems import STATE_PROBLEMS, not_found
+from api.invokers.invocation import execution_headers
+from api.invokers.policies import RPC_TIMEOUT
+from api.routes.parameters import Key
+from api.temporal_errors import is_not_found
+from domain.patterns import Pattern
+from domain.payload import Payload
+
+Answer = TypeVar("Answer")
+
+
+def add_state_route(router: APIRouter, gateway: Gateway, pattern: Pattern, model: type[Payload]) -> None:
+    """Give `router` the route that shows a key's state; the model's docstring describes it."""
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
+
+    async def state(response: Response, key: Key) -> Any:
+        return await query(gateway, pattern, key, "state", adapter, response=response)
+
+    router.add_api_route(
+        f"/{pattern.service}/{{key}}",
+        state,
+        methods=["GET"],
+        response_model=model,
+        responses=STATE_PROBLEMS,
+        operation_id=f"{pattern.service}_state",
+        description=model.__doc__,
+    )
+
+
+async def query(
+    gateway: Gateway, pattern: Pattern, key: str, name: str, answer: TypeAdapter[Answer], *, response: Response
+) -> Answer:
+    """Ask the key's workflow, and name it in the headers of `response`. Raises `Problem` 404 if there is none."""
+    workflow_id = pattern.execution_id(key)
+    response.headers.update(execution_headers(workflow_id, gateway.web_ui.workflow(workflow_id)))
+    handle = gateway.client.get_workflow_handle(workflow_id)
+    try:
+        return answer.validate_python(await handle.query(name, rpc_timeout=RPC_TIMEOUT))
+    except RPCError as error:
+        if is_not_found(error):
+            raise not_found(f"{pattern.service} {key}") from None
+        raise

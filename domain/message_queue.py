@@ -45,7 +45,7 @@ class HttpResponse(Payload):
     body: str
 
 
-class DeadLetter(Payload):
+class FailedTask(Payload):
     """A task that failed for good: what it was, why it failed, how often it was tried."""
 
     invocation_id: str

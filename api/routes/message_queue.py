@@ -17,7 +17,7 @@ from api.invokers.task import TaskInvoker, task_of
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId
-from domain.message_queue import DeadLetter, Task
+from domain.message_queue import FailedTask, Task
 from domain.patterns import MESSAGE_QUEUE
 from workflows.search_attributes import PATTERN
 
@@ -31,23 +31,23 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
     @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
-    async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[DeadLetter]:
-        """The tasks that failed for good, and were not sent again since."""
+    async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[FailedTask]:
+        """The tasks that failed for good and were not redriven since."""
         listed = {
             execution.activity_id: None
             async for execution in gateway.client.list_activities(_FAILED, limit=limit, rpc_timeout=RPC_TIMEOUT)
         }
         described = [await invoker.description(activity_id) for activity_id in listed]
-        return [await _dead_letter(d, invoker) for d in described if d.status in _FAILED_STATUSES]
+        return [await _failed_task(d, invoker) for d in described if d.status in _FAILED_STATUSES]
 
     @router.post(
-        f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/resend",
+        f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/redrive",
         status_code=202,
         response_model=Accepted,
-        operation_id="resendTask",
+        operation_id="redriveTask",
         responses={**responses(404, 409, 422, 503), 202: ACCEPTED},
     )
-    async def resend(invocation_id: InvocationId) -> JSONResponse:
+    async def redrive(invocation_id: InvocationId) -> JSONResponse:
         """Run a failed task again, under its own ID."""
         if not names_an_execution(MESSAGE_QUEUE, invocation_id):
             raise not_found(f"Task {invocation_id}")
@@ -55,16 +55,16 @@ def routes(gateway: Gateway) -> PatternRoutes:
         try:
             await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
         except ActivityAlreadyStartedError:
-            detail = f"Task {invocation_id} has not failed: there is nothing to send again."
+            detail = f"Task {invocation_id} has not failed: there is nothing to redrive."
             raise Problem(409, "not-failed", detail) from None
         return accepted_response(invoker, Submission(invocation_id))
 
     return PatternRoutes(router, invoker)
 
 
-async def _dead_letter(description: ActivityExecutionDescription, invoker: TaskInvoker) -> DeadLetter:
+async def _failed_task(description: ActivityExecutionDescription, invoker: TaskInvoker) -> FailedTask:
     task = await task_of(description)
-    return DeadLetter(
+    return FailedTask(
         invocation_id=description.activity_id,
         kind=task.kind,
         payload=task.payload,

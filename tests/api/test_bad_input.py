@@ -195,10 +195,10 @@ async def test_an_unknown_invocation_is_not_found(http: httpx2.AsyncClient) -> N
         problem(await http.delete(f"/invocations/{invocation_id}"), 404, "not-found")
 
 
-async def test_only_a_task_can_be_sent_again(http: httpx2.AsyncClient) -> None:
+async def test_only_a_task_can_be_redriven(http: httpx2.AsyncClient) -> None:
     sent = await http.post("/UserFeed/nobody/processPost/send?delay=1d", json={"content": "a", "metadata": "b"})
     for invocation_id in (sent.json()["invocationId"], "message-queue:nothing", "what", "€" * 900):
-        problem(await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/resend"), 404, "not-found")
+        problem(await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/redrive"), 404, "not-found")
     await http.delete(f"/invocations/{sent.json()['invocationId']}")
 
 

@@ -170,7 +170,7 @@ async def test_a_trip_used_again_with_another_body_is_a_conflict(http: httpx2.As
     assert (await http.post(path, json=trip)).status_code == 409
 
 
-async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_sent_again(http: httpx2.AsyncClient) -> None:
+async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_redriven(http: httpx2.AsyncClient) -> None:
     task = {"kind": "heavy_work", "payload": {"fail": "the disk is full"}, "maxAttempts": 1}
     failed = await http.post("/AsyncTaskWorker/runTask", json=task)
     assert failed.status_code == 409
@@ -184,7 +184,7 @@ async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_sent_again
     assert letter is not None
     assert letter["payload"] == {"fail": "the disk is full"}
     assert "the disk is full" in letter["reason"]
-    again = await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/resend")
+    again = await http.post(f"/AsyncTaskWorker/deadLetters/{invocation_id}/redrive")
     assert again.status_code == 202, again.text
     assert (await http.get(f"/invocations/{invocation_id}/attach")).status_code == 409
 

@@ -1,28 +1,27 @@
-"""The dead letters of a subscription: read them, and send their records back once the cause is mended."""
+"""The dead letters of a subscription: list them, and redrive their records once the cause is fixed."""
 
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field, model_validator
-from temporalio.service import RPCError, RPCStatusCode
 
 from api.gateway import Gateway
 from api.http.body import StrictBody
-from api.http.problems import BODY_STATUSES, RETRY, Problem, not_found, responses
-from api.invokers.policies import RPC_TIMEOUT
+from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
+from api.routes.parameters import SubscriptionId
+from api.routes.subscriptions import read_state
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
 from domain.payload import Payload
-from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus, workflow_id
+from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus
 from infra.dead_letters import DeadLetters, Place, UnknownDeadLetter
 from infra.kafka import KafkaClusters
 from infra.kafka_deadlines import KafkaUnreachable
-from workflows.subscription import SubscriptionWorkflow
 
-MOST_SHOWN_CHARACTERS = 10_000
-_MOST_BYTES = 4 * MOST_SHOWN_CHARACTERS
+MAX_SHOWN_CHARACTERS = 10_000
+_MAX_SHOWN_BYTES = 4 * MAX_SHOWN_CHARACTERS
 MAX_OFFSET = 2**63 - 1
 
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
@@ -30,7 +29,7 @@ Partition = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Coordinates(Payload):
-    """Where the record was first."""
+    """The record's coordinates in the source topic."""
 
     topic: str
     partition: int
@@ -38,7 +37,7 @@ class Coordinates(Payload):
 
 
 class DeadLetterView(Payload):
-    """A dead letter. `partition` and `offset` are its own, in the dead-letter topic."""
+    """A dead letter. `partition` and `offset` are those of the letter, in the dead-letter topic."""
 
     partition: int
     offset: int
@@ -53,26 +52,26 @@ class DeadLetterView(Payload):
     value: str | None
     value_is_base64: bool
     value_is_cut: bool
-    """There is more than 10,000 characters, or the dead-letter topic did not take it."""
+    """The value has more than 10,000 characters, or the dead-letter topic did not accept it."""
     value_bytes: int
 
 
 class NextPage(Payload):
-    """What to ask for next."""
+    """The query of the next page."""
 
     partition: int
     after: int
 
 
 class DeadLetterPage(Payload):
-    """Letters of one partition after the other, each newest last. `next` is null at the end."""
+    """Letters partition by partition, oldest first. `next` is null on the last page."""
 
     dead_letters: list[DeadLetterView]
     next: NextPage | None
 
 
 class RedriveRequest(Payload):
-    """One letter by its own coordinates, or all that wait."""
+    """One letter by its coordinates in the dead-letter topic, or all that were not redriven."""
 
     partition: Partition | None = None
     offset: Offset | None = None
@@ -80,14 +79,16 @@ class RedriveRequest(Payload):
 
     @model_validator(mode="after")
     def _is_one_or_all(self) -> "RedriveRequest":
-        given = {self.partition is not None, self.offset is not None}
-        if given != {self.all is None}:
-            raise ValueError('write {"partition": 0, "offset": 17} or {"all": true}')
+        message = 'write {"partition": 0, "offset": 17} or {"all": true}'
+        if self.all and (self.partition is not None or self.offset is not None):
+            raise ValueError(message)
+        if not self.all and (self.partition is None or self.offset is None):
+            raise ValueError(message)
         return self
 
 
 class RedriveOutcome(Payload):
-    """How many records were sent back. `remaining` means that there are more: ask again."""
+    """How many records were sent back to their topic. If `remaining` is true there are more: repeat the request."""
 
     redriven: int
     already_redriven: int
@@ -99,23 +100,17 @@ def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/subscriptions/{subscription_id}/deadLetters", tags=["Subscriptions"])
     dead_letters = DeadLetters(KafkaClusters(gateway.settings.kafka_clusters))
 
-    async def known_subscription(subscription_id: Annotated[str, Path(max_length=200)]) -> SubscriptionState:
-        handle = gateway.client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
-        try:
-            return await handle.query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise not_found(f"Subscription {subscription_id}") from None
-            raise
+    async def known_subscription(subscription_id: SubscriptionId) -> SubscriptionState:
+        return await read_state(gateway.client, subscription_id)
 
     @routes.get("", operation_id="listDeadLetters", responses=responses(404, 422, 503))
     async def list_dead_letters(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
-        partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Begin with this one.")] = 0,
-        after: Annotated[int, Query(ge=-1, le=MAX_OFFSET, description="Begin behind this offset of it.")] = -1,
+        partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Start with this partition.")] = 0,
+        after: Annotated[int, Query(ge=-1, le=MAX_OFFSET, description="Start after this offset.")] = -1,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> DeadLetterPage:
-        """The records that this subscription could not deliver, and that were not sent back since; newest last."""
+        """The records that this subscription could not deliver and that were not redriven since, oldest first."""
         async with _problems():
             page = await dead_letters.page(known.subscription, Place(partition, after), limit)
         return DeadLetterPage(
@@ -133,9 +128,10 @@ def router(gateway: Gateway) -> APIRouter:
         known: Annotated[SubscriptionState, Depends(known_subscription)],
         request: Annotated[RedriveRequest, Depends(StrictBody(RedriveRequest))],
     ) -> RedriveOutcome:
-        """Send records back to their topic, where they come after what is there. Each is applied once."""
+        """Send records back to the end of their topic. Each is applied once."""
         if known.status is SubscriptionStatus.DELETED:
-            raise Problem(409, "subscription-deleted", "The subscription is deleted: nobody would read the records.")
+            detail = f"Subscription {known.subscription.id} is deleted: no consumer would read the records."
+            raise Problem(409, "subscription-deleted", detail)
         async with _problems():
             if request.partition is None or request.offset is None:
                 outcome = await dead_letters.redrive_all(known.subscription)
@@ -183,11 +179,11 @@ def _as_view(letter: DeadLetter, subscription: Subscription) -> DeadLetterView:
 
 
 def _shown(raw: bytes | None) -> tuple[str | None, bool, bool]:
-    """As text, whether that is base64, and whether it was cut."""
+    """The bytes as text; whether the text is base64; whether it was cut."""
     if raw is None:
         return None, False, False
     try:
         text, is_base64 = raw.decode(), False
     except UnicodeDecodeError:
-        text, is_base64 = base64.b64encode(raw[:_MOST_BYTES]).decode(), True
-    return text[:MOST_SHOWN_CHARACTERS], is_base64, len(text) > MOST_SHOWN_CHARACTERS
+        text, is_base64 = base64.b64encode(raw[:_MAX_SHOWN_BYTES]).decode(), True
+    return text[:MAX_SHOWN_CHARACTERS], is_base64, len(text) > MAX_SHOWN_CHARACTERS

@@ -1,12 +1,13 @@
 """Kafka subscriptions: which topic's records go to which handler."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from api.gateway import Gateway
 from api.http.body import StrictBody
@@ -14,8 +15,11 @@ from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found, responses
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
+from api.routes.parameters import SubscriptionId
+from api.temporal_errors import is_not_found
 from domain.payload import Payload
 from domain.subscription import (
+    KAFKA_INGRESS,
     ConsumerProgress,
     Subscription,
     SubscriptionChange,
@@ -27,15 +31,13 @@ from domain.subscription import (
 )
 from infra.kafka import KafkaClusters, check_subscription
 from infra.kafka_deadlines import KafkaUnreachable
+from workflows.search_attributes import PATTERN
 from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
 
-_RUNNING = "Pattern = 'kafka_ingress' AND ExecutionStatus = 'Running'"
-_MOST_LISTED = 200
+_RUNNING = f"{PATTERN.name} = '{KAFKA_INGRESS.name}' AND ExecutionStatus = 'Running'"
+MAX_LISTED = 200
 
 SUBSCRIPTION_LINKS = ("readSubscription", "changeSubscription", "deleteSubscription", "listDeadLetters", "redrive")
-
-SubscriptionId = Annotated[str, Path(max_length=200)]
-
 
 SUBSCRIBED: dict[str, Any] = {
     "description": "The subscription, new or found.",
@@ -45,7 +47,7 @@ SUBSCRIBED: dict[str, Any] = {
 
 
 class SubscriptionView(Payload):
-    """A subscription, and how far its consumers are."""
+    """A subscription, and the progress of its consumers."""
 
     id: str
     source: str
@@ -72,7 +74,7 @@ def router(gateway: Gateway) -> APIRouter:
     async def subscribe(
         request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))],
     ) -> JSONResponse:
-        """Carry a topic's records to a handler. The same again finds the first; with other options it is a conflict."""
+        """Deliver a topic's records to a handler. Repeating the request finds the first; other options are a 409."""
         subscription = request.subscription()
         try:
             await check_subscription(subscription, clusters, sinks)
@@ -83,11 +85,11 @@ def router(gateway: Gateway) -> APIRouter:
         await start(gateway.client, subscription)
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
-            raise Problem(409, "being-deleted", "The deleted subscription is still draining; try again.", id=view.id)
+            detail = f"Subscription {view.id} was deleted and is still draining: try again in a few seconds."
+            raise Problem(409, "being-deleted", detail, id=view.id)
         if view.options != subscription.options:
-            raise conflict(
-                "This topic goes to this handler already, with other options; delete that first.", id=view.id
-            )
+            detail = f"Subscription {view.id} exists with other options: delete it first, or use its options."
+            raise conflict(detail, id=view.id)
         headers = {"Location": f"/subscriptions/{view.id}", **execution_headers(workflow_id(view.id), view.web_ui)}
         return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
 
@@ -98,7 +100,7 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
     async def read(subscription_id: SubscriptionId) -> SubscriptionView:
-        """Its status, its last error, and per partition what is committed and how much waits."""
+        """Status, last error, and for each partition what is committed and how many records wait."""
         return await _view(subscription_id)
 
     @routes.patch(
@@ -112,31 +114,25 @@ def router(gateway: Gateway) -> APIRouter:
     ) -> SubscriptionView:
         """Pause or resume."""
         update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume
-        try:
+        with _known(subscription_id):
             await _handle(gateway.client, subscription_id).execute_update(update, rpc_timeout=RPC_TIMEOUT)
-        except (WorkflowUpdateFailedError, RPCError) as error:
-            raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
 
     @routes.delete(
         "/{subscription_id}", status_code=202, operation_id="deleteSubscription", responses=responses(404, 422, 503)
     )
     async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
-        """Drain, then end. The group keeps its offsets: subscribing again goes on from there."""
-        try:
+        """Drain, then end. The group keeps its offsets: a new subscription resumes from them."""
+        with _known(subscription_id):
             await _handle(gateway.client, subscription_id).execute_update(
                 SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT
             )
-        except (WorkflowUpdateFailedError, RPCError) as error:
-            raise _gone(error, subscription_id) from None
         return await _view(subscription_id)
 
     async def _view(subscription_id: str) -> SubscriptionView:
-        try:
-            state = await _state(gateway.client, subscription_id)
+        state = await read_state(gateway.client, subscription_id)
+        with _known(subscription_id):
             consumers = await consumers_progress(gateway.client, subscription_id)
-        except RPCError as error:
-            raise _gone(error, subscription_id) from None
         return _as_view(state, consumers, gateway.web_ui.workflow(workflow_id(subscription_id)))
 
     return routes
@@ -146,27 +142,37 @@ def _handle(client: Client, subscription_id: str) -> WorkflowHandle[Subscription
     return client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
 
 
-async def _state(client: Client, subscription_id: str) -> SubscriptionState:
-    return await _handle(client, subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+async def read_state(client: Client, subscription_id: str) -> SubscriptionState:
+    """Ask the subscription's workflow. Raises `Problem` 404 if there is none."""
+    with _known(subscription_id):
+        return await _handle(client, subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+
+
+@contextmanager
+def _known(subscription_id: str) -> Iterator[None]:
+    """Raises `Problem` 404 if the subscription does not exist, or was deleted."""
+    try:
+        yield
+    except WorkflowUpdateFailedError:
+        raise not_found(f"Subscription {subscription_id}") from None
+    except RPCError as error:
+        if is_not_found(error):
+            raise not_found(f"Subscription {subscription_id}") from None
+        raise
 
 
 async def _running(client: Client) -> AsyncIterator[str]:
-    async for execution in client.list_workflows(_RUNNING, limit=_MOST_LISTED, rpc_timeout=RPC_TIMEOUT):
+    async for execution in client.list_workflows(_RUNNING, limit=MAX_LISTED, rpc_timeout=RPC_TIMEOUT):
         yield execution.id.removeprefix(workflow_id(""))
 
 
 async def _check_group_is_free(client: Client, subscription: Subscription) -> None:
-    """Two would commit for each other what only one has delivered."""
+    """Two subscriptions of one group would each commit offsets of records that only the other has delivered."""
     async for other_id in _running(client):
-        other = (await _state(client, other_id)).subscription
+        other = (await read_state(client, other_id)).subscription
         if other.id != subscription.id and other.offsets == subscription.offsets:
-            raise conflict(f"Subscription {other.id} keeps its offsets under this group.id.", id=other.id)
-
-
-def _gone(error: WorkflowUpdateFailedError | RPCError, subscription_id: str) -> Exception:
-    if isinstance(error, RPCError) and error.status is not RPCStatusCode.NOT_FOUND:
-        return error
-    return not_found(f"Subscription {subscription_id}")
+            detail = f"Subscription {other.id} keeps its offsets under this group.id: choose another one."
+            raise conflict(detail, id=other.id)
 
 
 def _as_view(state: SubscriptionState, consumers: list[ConsumerProgress], web_ui: str) -> SubscriptionView:

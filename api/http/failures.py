@@ -27,7 +27,7 @@ def temporal_problem(error: RPCError) -> Problem:
         return Problem(404, "not-found", "The execution does not exist, or Temporal no longer keeps it.")
     if is_not_started(error):
         return Problem(
-            409, "not-begun", "The execution has not begun: its delay is not over, or no worker has taken it."
+            409, "not-started", "The execution has not started: its delay is not over, or no worker has taken it."
         )
     if has_too_many_signals(error):
         return _key_busy()

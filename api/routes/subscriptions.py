@@ -86,7 +86,7 @@ def router(gateway: Gateway) -> APIRouter:
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
             detail = f"Subscription {view.id} was deleted and is still draining: try again in a few seconds."
-            raise Problem(409, "being-deleted", detail, id=view.id)
+            raise Problem(409, "deleting", detail, id=view.id)
         if view.options != subscription.options:
             detail = f"Subscription {view.id} exists with other options: delete it first, or use its options."
             raise conflict(detail, id=view.id)

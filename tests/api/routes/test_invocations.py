@@ -136,7 +136,7 @@ async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx2.Async
     trip_id = key()
     sent = await http.post(f"/BookingWorkflow/{trip_id}/run/send", params={"delay": "1h"}, json=trip)
     state = await http.get(f"/BookingWorkflow/{trip_id}")
-    assert (state.status_code, state.json()["type"]) == (409, "urn:problem:not-begun")
+    assert (state.status_code, state.json()["type"]) == (409, "urn:problem:not-started")
     resolve = {"compensation": "cancel car", "retry": True}
     assert (await http.post(f"/BookingWorkflow/{key()}/resolveCompensation", json=resolve)).status_code == 404
     assert (await http.delete(f"/invocations/{sent.json()['invocationId']}")).status_code == 202

@@ -1,4 +1,4 @@
-"""The gateway: one router per pattern, and what they share."""
+"""The gateway: the routes of every pattern, and those that patterns share."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,12 +39,12 @@ ROUTES = {
     USER_FEED: user_feed.routes,
     PACKAGE_TRACKER: package_tracker.routes,
 }
-"""One line per pattern."""
+"""One row per pattern."""
 
 
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Connect to what the gateway needs; Temporal may still be away."""
+    """Open what the gateway needs. Temporal need not be reachable yet."""
     database = Database(settings.database_url)
     try:
         yield Gateway(
@@ -60,7 +60,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def create_app(gateway: Gateway) -> FastAPI:
-    """Put the application together; nothing is connected here."""
+    """Compose the application, without connecting to anything."""
     app = FastAPIOffline(
         title="Durable patterns",
         version="0.1.0",

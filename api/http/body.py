@@ -1,4 +1,4 @@
-"""Request bodies: bounded in size and time, JSON, strict; an error names the field and never repeats its content."""
+"""Request bodies: limited in size and time, strict JSON. An error names the field and never repeats its content."""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -29,7 +29,7 @@ async def read_limited(request: Request) -> bytes:
 
 
 async def _read(request: Request, limit: int) -> bytes:
-    too_large = Problem(413, "body-too-large", f"The body is larger than {limit} bytes.")
+    too_large = Problem(413, "body-too-large", f"The body is larger than the limit of {limit} bytes.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large

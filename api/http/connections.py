@@ -1,6 +1,6 @@
-"""Connections, bounded: how long a request may take to arrive, how many there are, what may be sent in advance.
+"""Limits on connections: how slowly a request may arrive, how many there are, how much is sent before an answer.
 
-uvicorn bounds the head's size (16 KiB) and closes an idle connection after its first answer; the rest is here.
+uvicorn bounds the head's size (16 KiB) and closes an idle connection after its first answer; this module adds the rest.
 """
 
 import asyncio
@@ -19,34 +19,36 @@ from api.http.problems import RETRY, Problem
 log = logging.getLogger("api")
 
 HEAD_SECONDS = 10.0
-"""From the connection, or the answer before, to the end of a request's head. As long may a client stop reading."""
+"""From the connection, or the previous answer, to the end of a request's head.
+
+The same limit applies to a client that stops reading an answer."""
 REFUSED_SECONDS = 1.0
-"""The same for a connection over the limit, which is there for its refusal only."""
-MOST_REFUSED = 200
-"""Connections over the limit that are told so; further ones are closed without a word."""
+"""The same for a connection over the limit, which is only answered with a refusal."""
+MAX_REFUSED = 200
+"""Connections over the limit that get a 503; further ones are closed without an answer."""
 MAX_SENT_AHEAD_BYTES = 64 * 1024
-"""What a client may send behind a request that is not answered yet."""
+"""What a client may send after a request that is not answered yet."""
 OTHER_FILES = 312
-"""What the process opens beside connections: database, Temporal, Kafka, the interpreter's own."""
+"""Files that the process opens apart from connections: database, Temporal, Kafka, the interpreter's own."""
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that ends by itself when its client does nothing with it."""
+    """A connection that is closed when its client makes no progress."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._most = self.config.limit_concurrency or sys.maxsize
-        self.limit_concurrency = None  # uvicorn's own answer beyond it is not a problem document
+        self._max_connections = self.config.limit_concurrency or sys.maxsize
+        self.limit_concurrency = None  # uvicorn's own refusal is not a problem document
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_seconds = HEAD_SECONDS
         self._unread_bytes = 0
-        if len(self.connections) > self._most:
+        if len(self.connections) > self._max_connections:
             self.app = _refuse
             self._head_seconds = REFUSED_SECONDS
         self._deadline = self._arm()
-        if len(self.connections) > self._most + MOST_REFUSED:
+        if len(self.connections) > self._max_connections + MAX_REFUSED:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,16 +59,16 @@ class BoundedConnection(H11Protocol):
         super().data_received(data)
         if self._is_answering():
             self._deadline.cancel()
-            self._go_on_reading()
+            self._continue_reading()
 
     def on_response_complete(self) -> None:
         self._deadline = self._arm()
-        super().on_response_complete()  # may begin with the next request, if that was sent ahead
+        super().on_response_complete()  # may start the next request, if that was sent ahead
         if self._is_answering():
             self._deadline.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, if nothing was answered so far."""
+        """Refuse what is not HTTP, unless an answer has already started."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
@@ -85,8 +87,8 @@ class BoundedConnection(H11Protocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _go_on_reading(self) -> None:
-        """A request sent ahead stops uvicorn from reading, and who does not read does not see the client go away."""
+    def _continue_reading(self) -> None:
+        """Read on after a request that was sent ahead: uvicorn would stop, and could not see the client disconnect."""
         if self.conn.their_state is not h11.DONE or not self.flow.read_paused:
             return
         sent_ahead, _ = self.conn.trailing_data
@@ -96,10 +98,10 @@ class BoundedConnection(H11Protocol):
             self.flow.resume_reading()
 
     def _arm(self) -> asyncio.TimerHandle:
-        return self.loop.call_later(self._head_seconds, self._give_up)
+        return self.loop.call_later(self._head_seconds, self._close_if_stalled)
 
-    def _give_up(self) -> None:
-        """Close, unless the client still reads the answer."""
+    def _close_if_stalled(self) -> None:
+        """Close the connection, unless the client is still reading the answer."""
         unread = self.transport.get_write_buffer_size()
         if 0 < unread != self._unread_bytes:
             self._unread_bytes = unread
@@ -109,17 +111,23 @@ class BoundedConnection(H11Protocol):
 
 
 def allow_open_files(connections: int) -> None:
-    """Raise this process's own limit of open files to what `connections` need, as far as the system allows."""
+    """Raise this process's limit of open files to what `connections` need, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + MOST_REFUSED + OTHER_FILES
+    wanted = connections + MAX_REFUSED + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         if allowed < wanted:
-            log.warning("Only %d files may be open, %d are needed for %d connections", allowed, wanted, connections)
+            log.warning(
+                "The limit of open files is %d, but %d connections need %d: raise the hard limit (ulimit -Hn) or lower "
+                "MAX_CONNECTIONS",
+                allowed,
+                connections,
+                wanted,
+            )
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = "The gateway has as many connections as it allows; try again."
+    detail = "The gateway has reached its limit of connections (MAX_CONNECTIONS): try again."
     problem = Problem(503, "too-many-connections", detail, headers={**RETRY, "Connection": "close"})
     await problem.response()(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What a client is told when Temporal or the database fails: 503 if a retry may succeed, 500 without details if not."""
+"""Answers for failures of Temporal and the database: 503 if a retry may succeed, otherwise 500 without details."""
 
 import logging
 

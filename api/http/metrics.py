@@ -1,4 +1,4 @@
-"""Requests by route, method and status; latencies by route; and what the process holds."""
+"""Metrics: requests by route, method and status, latencies by route, and the process's resources."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ class MetricsMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 499  # the client went away before there was an answer
+        status = 499  # the client disconnected before the answer
 
         async def observe(message: Message) -> None:
             nonlocal status
@@ -47,7 +47,7 @@ class MetricsMiddleware:
             await self._app(scope, receive, observe)
         finally:
             self._in_flight.dec()
-            # A method is whatever the client writes: unknown ones must not become labels without end.
+            # A client may send any method: each unknown one would become a label of its own.
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = getattr(scope.get("route"), "path", "unknown")
             self._requests.labels(route, method, status).inc()

@@ -15,7 +15,7 @@ from domain.payload import Payload
 
 EXECUTION_HEADERS: dict[str, Any] = {
     "Invocation-Id": {"description": "Percent-encoded.", "schema": {"type": "string"}},
-    "Link": {"description": "Where the Web UI shows it, as `execution`.", "schema": {"type": "string"}},
+    "Link": {"description": "The execution's page in the Web UI, as `execution`.", "schema": {"type": "string"}},
 }
 """Headers of every answer about an execution."""
 _SCHEMAS = "#/components/schemas/"

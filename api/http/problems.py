@@ -1,6 +1,7 @@
-"""Errors as RFC 9457 problem documents, with types that clients can rely on.
+"""Errors as RFC 9457 problem documents with stable types.
 
-Nothing internal leaks: what is not a refusal or a business failure is logged and answered in general terms.
+Nothing internal leaks: an error that is neither a refusal nor a business failure is logged and answered without
+details.
 """
 
 import logging
@@ -25,7 +26,7 @@ PROBLEM = "application/problem+json"
 
 
 class Problem(Exception):
-    """An answer that is not a success. `type` is stable; `extra` members go beside the standard ones."""
+    """An answer that is not a success. `type` is stable; `extra` are members besides the standard ones."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Problem(Exception):
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457. Other members tell more: `errors` names fields, `compensations` what was undone."""
+    """RFC 9457. There may be further members, such as `errors` (fields) and `compensations` (what was undone)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -83,9 +84,9 @@ MAX_FIELDS = 100
 """Wrong fields that one problem document names: a body can have a hundred thousand."""
 
 BODY_STATUSES = (400, 408, 413, 415, 422)
-"""How a body can be refused."""
+"""Statuses with which a body can be refused."""
 STATE_PROBLEMS = responses(400, 404, 409, 503)
-"""Of a question to a key's workflow, which may not have begun."""
+"""Problems of a query to a key's workflow, which may not have started."""
 
 
 def type_name(error: str) -> str:
@@ -102,7 +103,7 @@ def conflict(detail: str, **extra: Any) -> Problem:
 
 
 def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
-    """Name the fields that are wrong, up to 100, without repeating what was in them."""
+    """Name up to 100 wrong fields without repeating their content."""
     fields = [
         {
             "field": ".".join(str(part) for part in (*([prefix] if prefix else []), *e["loc"])) or "body",
@@ -136,8 +137,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_anything_else(request: Request, error: Exception) -> JSONResponse:
-        log.error("Unexpected error in %s %s", request.method, request.url.path, exc_info=error)
-        return Problem(500, "internal-error", "Something went wrong here; it is logged.").response()
+        log.error("Unexpected error while answering %s %s", request.method, request.url.path, exc_info=error)
+        return Problem(500, "internal-error", "The gateway failed unexpectedly; its log has the reason.").response()
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:
@@ -147,8 +148,8 @@ def _http_problem(request: Request, error: HTTPException) -> Problem:
     if error.status_code == HTTPStatus.NOT_FOUND and any("/" in unquote(part) for part in raw_path.split("/")):
         return Problem(400, type_name(InvalidKey.__name__), "The key contains a slash, which separates path segments.")
     details = {
-        404: f"There is no {request.method} {request.url.path[:300]}; /docs lists what there is.",
-        405: f"{request.method} is not for {request.url.path[:300]}.",
+        404: f"There is no {request.method} {request.url.path[:300]}: /docs lists every operation.",
+        405: f"{request.url.path[:300]} does not accept {request.method}: /docs lists every operation.",
     }
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     detail = details.get(error.status_code, str(error.detail))

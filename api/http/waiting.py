@@ -1,4 +1,4 @@
-"""Wait for an outcome only as long as somebody waits for it."""
+"""Waiting for an outcome stops when the client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,27 +12,32 @@ Result = TypeVar("Result")
 
 
 class ClientDisconnected(Exception):
-    """The client went away; its invocation goes on."""
+    """The client disconnected; its invocation continues."""
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Return the result of `work`, or drop it when the client disconnects. The body must have been read.
+    """Return the result of `work`, which is cancelled if the client disconnects. The body must have been read.
 
-    Raises `ClientDisconnected`, and `Problem` 503 when the gateway shuts down meanwhile.
+    Raises `ClientDisconnected`, and `Problem` 503 if the gateway shuts down during the wait.
     """
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(request))
+    disconnected = asyncio.ensure_future(_disconnect(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientDisconnected
         return task.result()
     except asyncio.CancelledError:
-        raise Problem(503, "shutting-down", "The gateway shuts down; ask again.", headers=RETRY) from None
+        raise Problem(
+            503,
+            "shutting-down",
+            "The gateway is shutting down and the invocation continues: attach to it again.",
+            headers=RETRY,
+        ) from None
     finally:
         task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        disconnected.cancel()
+        await asyncio.gather(task, disconnected, return_exceptions=True)
 
 
 async def _disconnect(request: Request) -> None:

@@ -36,7 +36,7 @@ class DelayedMessages:
     pattern: Pattern
 
     async def submit(self, invocation_id: str, key: str, call: Call, message: Message[Any]) -> Submission:
-        """Deliver `message` after `call.delay`. Raises `Problem` 409 if another body waits under this ID."""
+        """Deliver `message` after `call.delay`. Raises `Problem` 409 if it was submitted with another body."""
         try:
             await self.client.start_activity(
                 DELIVERY_ACTIVITY,
@@ -96,9 +96,11 @@ class DelayedMessages:
         )
 
     async def cancel(self, invocation_id: str) -> None:
-        """Ask for cancellation. Raises `Problem` 404, and 409 if the message waits no longer."""
+        """Ask for cancellation. Raises `Problem` 404, and 409 if the message no longer waits."""
         if (await self._known(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
-            raise Problem(409, "already-finished", f"The delayed message {invocation_id} waits no longer.")
+            raise Problem(
+                409, "already-finished", f"The delayed message {invocation_id} was delivered or cancelled before."
+            )
         await cancel_activity(self.client.get_activity_handle(invocation_id))
 
     async def _known(self, invocation_id: str) -> ActivityExecutionDescription:

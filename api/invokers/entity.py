@@ -124,7 +124,7 @@ class EntityInvoker:
         return receipt.submission != message.submission
 
     async def _receipt(self, invocation_id: str) -> Receipt | None:
-        """None if the entity does not know the message, or there is no entity."""
+        """None if the entity has no receipt of the message, or does not exist."""
         handle = self.client.get_workflow_handle(_workflow_id(invocation_id))
         message_id = invocation_id.rpartition(SEPARATOR)[2]
         try:

@@ -1,4 +1,4 @@
-"""Timeouts and retries of what the gateway asks of Temporal and starts there, each with its reason."""
+"""Timeouts and retries of the gateway's calls to Temporal and of what it starts there, each with its reason."""
 
 from datetime import timedelta
 
@@ -9,12 +9,12 @@ from workflows.policies import HeartbeatPolicy, Policy
 RPC_TIMEOUT = timedelta(seconds=5)
 """For one call to Temporal, which takes milliseconds. After this the client gets a 503 and should try again."""
 QUERY_TIMEOUT = timedelta(seconds=2)
-"""For a question that the gateway can do without: who is asked needs a worker, and there may be none."""
+"""For a query whose answer the gateway can do without: it needs a worker, and there may be none."""
 
 FIRST_POLL = timedelta(milliseconds=20)
-"""The first pause of a call that waits for a message's receipt. Each pause is half as long again as the last."""
+"""The first pause between two looks at a message's receipt. Each pause is 1.5 times the previous one."""
 MAX_POLL = timedelta(milliseconds=500)
-"""The longest pause between two looks at a receipt."""
+"""The longest such pause."""
 
 DELAYED_DELIVERY = Policy(
     # One signal to an entity. Without limit: an accepted message is delivered, however long Temporal's own calls fail.

@@ -29,7 +29,7 @@ class StillRunning(Payload):
 
 OUTCOME: dict[str, Any] = {"description": "The outcome.", "headers": EXECUTION_HEADERS}
 ACCEPTED: dict[str, Any] = {
-    "description": "Temporal has it.",
+    "description": "Temporal holds the request.",
     "headers": EXECUTION_HEADERS,
     "links": links(
         "invocation_id", "$response.body#/invocationId", ("readInvocation", "readOutput", "attach", "cancelInvocation")

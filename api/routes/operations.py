@@ -1,4 +1,4 @@
-"""For whoever runs the gateway: is it alive, is it ready, how is it doing."""
+"""For operators: liveness, readiness and metrics."""
 
 import asyncio
 from datetime import timedelta
@@ -20,12 +20,12 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.get("/health")
     async def health() -> dict[str, str]:
-        """The process answers."""
+        """Answers if the process runs."""
         return {"status": "ok"}
 
-    @routes.get("/ready", responses={503: {"description": "Temporal or the database is out of reach."}})
+    @routes.get("/ready", responses={503: {"description": "Temporal or the database cannot be reached."}})
     async def ready() -> JSONResponse:
-        """Temporal and the database answer too."""
+        """Answers 200 if Temporal and the database answer too."""
         temporal, database = await asyncio.gather(_temporal(gateway), _database(gateway))
         checks = {"temporal": temporal, "database": database}
         if all(checks.values()):

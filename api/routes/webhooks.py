@@ -33,7 +33,7 @@ class StripeEventData(Payload):
 
 
 class StripeEvent(Payload):
-    """What we read of https://docs.stripe.com/api/events/object."""
+    """The fields that we read of https://docs.stripe.com/api/events/object."""
 
     id: str
     type: str
@@ -42,7 +42,7 @@ class StripeEvent(Payload):
 
 
 class WebhookReceipt(Payload):
-    """Whether the event is one of ours."""
+    """Whether the event was sent to the payment tracker, or is of another type."""
 
     status: Literal["Accepted", "Ignored"]
     invocation_id: str | None = None
@@ -60,9 +60,10 @@ def router(gateway: Gateway) -> APIRouter:
         responses=responses(400, 404, 408, 409, 413, 422, 503),
     )
     async def stripe_event(request: Request) -> JSONResponse:
-        """Take an invoice event from Stripe; each event ID counts once, other event types are ignored."""
+        """Receive an invoice event from Stripe. Each event ID counts once; other event types are ignored."""
         if secret is None:
-            raise Problem(404, "webhook-not-configured", "Set STRIPE_WEBHOOK_SECRET to receive Stripe's events.")
+            detail = "The webhook is not configured: set STRIPE_WEBHOOK_SECRET to receive Stripe's events."
+            raise Problem(404, "webhook-not-configured", detail)
         raw = await read_limited(request)
         _check_signature(raw, request.headers.get("stripe-signature", ""), secret)
         if _type_of(raw) not in HANDLERS:
@@ -87,7 +88,8 @@ def router(gateway: Gateway) -> APIRouter:
 
 def _check_signature(raw: bytes, header: str, secret: SecretStr) -> None:
     if not is_signed(raw, header, secret, time.time()):
-        raise Problem(400, "invalid-signature", "The Stripe-Signature header does not match the body.")
+        detail = "The Stripe-Signature header is missing, does not match the body, or is older than 5 minutes."
+        raise Problem(400, "invalid-signature", detail)
 
 
 class _AnyEvent(Payload):

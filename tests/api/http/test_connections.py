@@ -227,7 +227,7 @@ class TestManyConnections:
     async def test_far_beyond_the_limit_a_connection_is_closed(
         self, gateway: Running, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(connections, "MOST_REFUSED", 0)
+        monkeypatch.setattr(connections, "MAX_REFUSED", 0)
         waiting = [await gateway.connect() for _ in range(40)]
         for client in waiting:
             client.send(ATTACH)

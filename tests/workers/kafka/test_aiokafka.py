@@ -19,6 +19,7 @@ from aiokafka.protocol.api import RequestHeader_v2
 from domain.subscription import ConsumerTask, Subscription, SubscriptionOptions
 from infra.kafka_access import why_unreachable
 from infra.kafka_cluster import KafkaCluster
+from infra.kafka_deadlines import stop_client
 from infra.topic_ids import (
     MetadataRequestV10,
     MetadataResponseV10,
@@ -27,7 +28,7 @@ from infra.topic_ids import (
     read_topic_metadata,
 )
 from tests.brokers.ports import free_address
-from workers.kafka.client import new_client, stop_client
+from workers.kafka.client import new_client
 
 TOPIC_ID = uuid.UUID("c7b8b8f0-5a3e-4f0e-9a52-0d7b1f3f9a11")
 
@@ -109,7 +110,7 @@ class TestTakingAClientApart:
         fetching, coordinating = hanging._fetcher._fetch_task, hanging._coordinator._coordination_task
         assert not fetching.done()
         assert not coordinating.done()
-        await stop_client(hanging, patience_seconds=0.5)
+        await stop_client(hanging, 0.5)
         assert fetching.done()
         assert coordinating.done()
 
@@ -117,5 +118,5 @@ class TestTakingAClientApart:
         hanging.assign([])
         hanging._coordinator.start_commit_offsets_refresh_task(hanging._subscription.subscription.assignment)
         refreshing = hanging._coordinator._commit_refresh_task
-        await stop_client(hanging, patience_seconds=0.5)
+        await stop_client(hanging, 0.5)
         assert refreshing.done()

@@ -11,7 +11,7 @@ from domain.errors import InvalidDelay
 from domain.package_tracker import PackagePlan
 from domain.payment_tracker import ReminderPlan
 from domain.user_feed import ModerationPlan
-from infra.kafka_cluster import KafkaCluster
+from infra.kafka.connection import KafkaCluster
 
 
 def _read_duration(value: object) -> object:

@@ -16,6 +16,8 @@ from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
 from workflows import search_attributes
 
+pytest_plugins = ["tests.brokers.fixtures"]
+
 
 def executable(name: str) -> str:
     """The path of a program that a package put beside this Python, or on the PATH."""

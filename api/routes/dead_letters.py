@@ -16,9 +16,9 @@ from api.routes.subscriptions import read_state
 from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus
-from infra.dead_letters import DeadLetters, Place, UnknownDeadLetter
-from infra.kafka import KafkaClusters
-from infra.kafka_deadlines import KafkaUnreachable
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letters import DeadLetters, Place, UnknownDeadLetter
+from infra.kafka.deadlines import KafkaUnreachable
 
 MAX_SHOWN_CHARACTERS = 10_000
 _MAX_SHOWN_BYTES = 4 * MAX_SHOWN_CHARACTERS

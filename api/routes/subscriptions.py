@@ -29,8 +29,8 @@ from domain.subscription import (
     SubscriptionStatus,
     workflow_id,
 )
-from infra.kafka import KafkaClusters, check_subscription
-from infra.kafka_deadlines import KafkaUnreachable
+from infra.kafka.clusters import KafkaClusters, check_subscription
+from infra.kafka.deadlines import KafkaUnreachable
 from workflows.search_attributes import PATTERN
 from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
 

@@ -16,15 +16,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack.stack import Stack
 from domain.package_tracker import LocationUpdate, PackagePlan
+from domain.records import MAX_VALUE_BYTES
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
-from infra.kafka import KafkaClusters
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letter_writer import DeadLetterTopic
 from tests.eventually import eventually
 from workers.kafka.consumer import TopicConsumer
-from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Route
 from workers.kafka.ingress import EntitySink
-from workers.kafka.lanes import Limits
-from workers.kafka.records import MAX_VALUE_BYTES
 from workflows import package_tracker
 
 RECORDS, KEYS, PARTITIONS = 10_000, 100, 4

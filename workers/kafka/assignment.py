@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from domain.records import Record
 from domain.subscription import PartitionProgress
-from workers.kafka.commits import CommitSchedule
-from workers.kafka.counts import Counts
+from workers.kafka.decisions.commits import CommitSchedule
+from workers.kafka.decisions.counts import Counts
+from workers.kafka.decisions.offsets import OffsetTracker
 from workers.kafka.delivery import Delivery, Route
-from workers.kafka.offsets import OffsetTracker
-from workers.kafka.records import Record
 
 MIB = 1024 * 1024
 

@@ -5,8 +5,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
 
+from domain.records import Record
 from domain.subscription import ConsumerTask
-from workers.kafka.records import Record
 
 
 def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsumer:

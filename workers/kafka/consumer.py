@@ -25,17 +25,17 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from domain.records import Record
 from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
-from infra.kafka import KafkaClusters
-from infra.kafka_deadlines import DEADLINES, answered, stop_client
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.deadlines import DEADLINES, answered, stop_client
 from workers.kafka.assignment import Assignment
 from workers.kafka.client import as_record, new_client
-from workers.kafka.counts import Counts
+from workers.kafka.decisions.counts import Counts
+from workers.kafka.decisions.fetch_monitor import Watchdog
+from workers.kafka.decisions.rate import Rate
 from workers.kafka.delivery import Route
-from workers.kafka.rate import Rate
-from workers.kafka.records import Record
 from workers.kafka.topic_watch import TopicWatch
-from workers.kafka.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from domain.dead_letter import Stage, read_return
 from domain.inbox import Batch, Message, origin
 from domain.payload import Payload
-from workers.kafka.counts import Counts
-from workers.kafka.lanes import Lanes, Limits
-from workers.kafka.records import Poison, Record, read_key, read_message
+from domain.records import Poison, Record, read_key, read_message
+from workers.kafka.decisions.counts import Counts
+from workers.kafka.decisions.lanes import Lanes, Limits
 
 log = logging.getLogger(__name__)
 

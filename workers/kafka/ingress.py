@@ -10,13 +10,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import Refusal
 from domain.inbox import Batch
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken, UnknownSink
-from infra.kafka import KafkaClusters
-from infra.kafka_access import ACCESS_REFUSED
-from infra.kafka_cluster import KafkaCluster
+from infra.kafka.access import ACCESS_REFUSED
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.connection import KafkaCluster
+from infra.kafka.dead_letter_writer import DeadLetterTopic
 from workers.kafka.consumer import TopicConsumer
-from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import BatchRefused, Route
-from workers.kafka.lanes import Limits
 from workflows.entity import Entity
 
 NOT_THE_RECORDS_FAULT = ("signal events", "search attribute", "namespace")

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from domain.subscription import Subscription, SubscriptionBroken
-from infra.kafka import KafkaClusters, Topic
-from infra.kafka_deadlines import KafkaUnreachable
+from infra.kafka.clusters import KafkaClusters, Topic
+from infra.kafka.deadlines import KafkaUnreachable
 
 
 class TopicChanged(Exception):

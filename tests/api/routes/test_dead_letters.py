@@ -14,9 +14,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from devstack.stack import Stack
+from domain.records import MAX_VALUE_BYTES, Poison, Record
+from infra.kafka.dead_letter_writer import letter_headers
 from tests.eventually import eventually
-from workers.kafka.dead_letters import letter_headers
-from workers.kafka.records import MAX_VALUE_BYTES, Poison, Record
 
 TIME_MS = int(time.time() - 3_600) * 1_000
 """An hour ago: retention counts from it."""

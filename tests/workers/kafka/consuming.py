@@ -8,13 +8,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription
 from domain.user_feed import SocialMediaPost
-from infra.kafka import KafkaClusters
-from infra.kafka_cluster import KafkaCluster
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.connection import KafkaCluster
+from infra.kafka.dead_letter_writer import DeadLetterTopic
 from tests.eventually import eventually
 from workers.kafka.consumer import Timing, TopicConsumer
-from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Route, Sink
-from workers.kafka.lanes import Limits
 
 QUICK = Timing(look_at_topic=0.5)
 

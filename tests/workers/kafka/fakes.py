@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from domain.inbox import Batch
-from workers.kafka.counts import Counts
+from domain.records import Poison, Record
+from workers.kafka.decisions.counts import Counts
+from workers.kafka.decisions.rate import Rate
 from workers.kafka.delivery import BatchRefused
-from workers.kafka.rate import Rate
-from workers.kafka.records import Poison, Record
 
 
 class RecordingSink:

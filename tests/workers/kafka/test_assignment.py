@@ -3,14 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+from domain.records import Record
 from domain.user_feed import SocialMediaPost
 from tests.eventually import eventually
 from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
 from workers.kafka.assignment import Assignment, Room
+from workers.kafka.decisions.lanes import Limits
+from workers.kafka.decisions.offsets import OffsetTracker
 from workers.kafka.delivery import Route
-from workers.kafka.lanes import Limits
-from workers.kafka.offsets import OffsetTracker
-from workers.kafka.records import Record
 
 
 def post(key: str, offset: int) -> Record:

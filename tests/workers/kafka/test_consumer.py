@@ -7,10 +7,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from domain.subscription import SubscriptionBroken
-from infra.kafka import KafkaClusters
+from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
+from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, subscription
 from tests.workers.kafka.consuming import Running, commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.consumer import Timing

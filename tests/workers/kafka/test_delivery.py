@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
+from domain.records import Record
 from domain.user_feed import SocialMediaPost
 from tests.eventually import eventually
 from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Delivery, Route
-from workers.kafka.lanes import Limits
-from workers.kafka.records import Record
 
 
 class World:

@@ -12,9 +12,9 @@ from temporalio.testing import WorkflowEnvironment
 from domain.inbox import Batch
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken
 from domain.user_feed import ModerationPlan, SocialMediaPost
-from infra.kafka import KafkaClusters
+from infra.kafka.clusters import KafkaClusters
+from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, subscription
 from workers.kafka.ingress import KafkaIngress, is_refusal
 from workflows.user_feed import entity
 

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from domain.inbox import Batch, Inbox
+from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, subscription
 from tests.workers.kafka.consuming import Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.consumer import Timing

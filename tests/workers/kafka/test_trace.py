@@ -4,12 +4,12 @@ import logging
 
 import pytest
 
+from domain.records import Record, read_message
 from domain.user_feed import SocialMediaPost
 from tests.eventually import eventually
 from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Delivery, Route
-from workers.kafka.lanes import Limits
-from workers.kafka.records import Record, read_message
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 POST = b'{"content": "hello", "metadata": ""}'

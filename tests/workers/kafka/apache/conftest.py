@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.workers.kafka.conftest import Topics, open_topics
+from tests.brokers.fixtures import Topics, open_topics
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, subscription
 from tests.workers.kafka.consuming import commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 

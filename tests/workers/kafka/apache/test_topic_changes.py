@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from domain.subscription import SubscriptionBroken
+from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.conftest import Topics, subscription
 from tests.workers.kafka.consuming import Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.topic_watch import TopicChanged

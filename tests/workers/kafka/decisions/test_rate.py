@@ -1,6 +1,6 @@
 """How fast something counts up."""
 
-from workers.kafka.rate import Rate
+from workers.kafka.decisions.rate import Rate
 
 
 def test_is_zero_before_time_has_passed() -> None:

@@ -1,6 +1,6 @@
 """A consumer that is stuck is noticed."""
 
-from workers.kafka.watchdog import PATIENCE_SECONDS, Watchdog
+from workers.kafka.decisions.fetch_monitor import PATIENCE_SECONDS, Watchdog
 
 LATE = PATIENCE_SECONDS + 1
 

@@ -17,10 +17,10 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.api import RequestHeader_v2
 
 from domain.subscription import ConsumerTask, Subscription, SubscriptionOptions
-from infra.kafka_access import why_unreachable
-from infra.kafka_cluster import KafkaCluster
-from infra.kafka_deadlines import stop_client
-from infra.topic_ids import (
+from infra.kafka.access import why_unreachable
+from infra.kafka.connection import KafkaCluster
+from infra.kafka.deadlines import stop_client
+from infra.kafka.topic_ids import (
     MetadataRequestV10,
     MetadataResponseV10,
     TopicMetadata,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.kafka.lanes import Lanes, Limits
+from workers.kafka.decisions.lanes import Lanes, Limits
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from aiokafka.structs import RecordMetadata
 
 from domain.dead_letter import REDRIVEN, SUBSCRIPTION, VALUE_OMITTED, DeadLetter, record_id
 from domain.subscription import Subscription
-from infra.dead_letter_reader import PartitionReader
-from infra.kafka import KafkaClusters
-from infra.kafka_deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, started
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letter_reader import PartitionReader
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, started
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from domain.subscription import Subscription, UnknownSink, UnknownSource
-from infra.kafka_access import ACCESS_REFUSED, why_unreachable
-from infra.kafka_cluster import KafkaCluster
-from infra.kafka_deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered
-from infra.topic_ids import NO_ID, read_topic_metadata
+from infra.kafka.access import ACCESS_REFUSED, why_unreachable
+from infra.kafka.connection import KafkaCluster
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered
+from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
 ANY_REPLICATION = -1
 """The broker's own default."""

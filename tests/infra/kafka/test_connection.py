@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.kafka_cluster import KafkaCluster
+from infra.kafka.connection import KafkaCluster
 from infra.settings import Settings
 
 SASL = {"saslMechanism": "PLAIN", "username": "ann", "password": "hunter2"}

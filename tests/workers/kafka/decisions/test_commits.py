@@ -1,6 +1,6 @@
 """When to commit."""
 
-from workers.kafka.commits import COMMIT_INTERVAL_SECONDS, CommitSchedule
+from workers.kafka.decisions.commits import COMMIT_INTERVAL_SECONDS, CommitSchedule
 
 
 def test_commits_what_has_risen_once_an_interval() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from workers.kafka.rate import Rate
+from workers.kafka.decisions.rate import Rate
 
 
 @dataclass

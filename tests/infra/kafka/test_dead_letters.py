@@ -14,17 +14,17 @@ from pydantic import field_validator
 from domain.dead_letter import Stage, read_return
 from domain.errors import Refusal
 from domain.payload import Payload
+from domain.records import Poison, Record, read_message
 from domain.subscription import Subscription
 from domain.user_feed import SocialMediaPost
-from infra import dead_letter_reader, dead_letters
-from infra.dead_letters import DeadLetters, Place, UnknownDeadLetter
-from infra.kafka import KafkaClusters
-from tests.workers.kafka.conftest import Topics, subscription
+from infra.kafka import dead_letter_reader, dead_letters
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letter_writer import DeadLetterTopic
+from infra.kafka.dead_letters import DeadLetters, Place, UnknownDeadLetter
+from tests.brokers.fixtures import Topics, subscription
 from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
-from workers.kafka.dead_letters import DeadLetterTopic
+from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Delivery, Route
-from workers.kafka.lanes import Limits
-from workers.kafka.records import Poison, Record, read_message
 
 Keep = Callable[..., Awaitable[Record]]
 TIME_MS = int(time.time() - 3_600) * 1_000

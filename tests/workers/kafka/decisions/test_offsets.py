@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.kafka.offsets import OffsetTracker
+from workers.kafka.decisions.offsets import OffsetTracker
 
 NOW = 1_000.0
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from domain.records import Poison, Record
 from domain.subscription import Subscription
-from infra.dead_letters import DeadLetters, Place
-from infra.kafka import KafkaClusters
-from infra.kafka_deadlines import Deadlines, KafkaUnreachable
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letter_writer import DeadLetterTopic
+from infra.kafka.dead_letters import DeadLetters, Place
+from infra.kafka.deadlines import Deadlines, KafkaUnreachable
+from tests.brokers.fixtures import subscription
 from tests.brokers.silent import Api, SilentBroker, silent_broker
-from tests.workers.kafka.conftest import subscription
-from workers.kafka.dead_letters import DeadLetterTopic
-from workers.kafka.records import Poison, Record
 
 DEADLINES = Deadlines(start=1.0, answer=1.0, send=1.0, stop=0.5, listing=4.0, redrive=4.0)
 """Seconds that a person would not notice in a test."""

@@ -12,10 +12,10 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from domain import dead_letter
 from domain.errors import Refusal
+from domain.records import Poison, Record
 from domain.subscription import Subscription
-from infra.kafka import KafkaClusters
-from infra.kafka_deadlines import DEADLINES, Deadlines, answered, stop_client
-from workers.kafka.records import Poison, Record
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.deadlines import DEADLINES, Deadlines, answered, stop_client
 
 log = logging.getLogger(__name__)
 

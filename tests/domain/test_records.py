@@ -2,8 +2,8 @@
 
 import pytest
 
+from domain.records import MAX_VALUE_BYTES, Poison, Record, read_key, read_message
 from domain.user_feed import SocialMediaPost
-from workers.kafka.records import MAX_VALUE_BYTES, Poison, Record, read_key, read_message
 
 POST = b'{"content": "hello", "metadata": "m"}'
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from domain.dead_letter import DeadLetter, Ledger
-from infra.kafka_deadlines import Deadlines, answered, started
+from infra.kafka.deadlines import Deadlines, answered, started
 
 READ_SECONDS = 10.0
 READ_RECORDS = 50_000

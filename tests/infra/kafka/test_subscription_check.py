@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
-from infra.kafka import KafkaClusters, check_subscription
-from infra.kafka_deadlines import KafkaUnreachable
+from infra.kafka.clusters import KafkaClusters, check_subscription
+from infra.kafka.deadlines import KafkaUnreachable
 from tests.brokers.ports import free_address
 
 SINKS = {"UserFeed": ["processPost"], "PackageTracker": ["registerPackage", "updateLocation"]}

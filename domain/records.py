@@ -1,12 +1,12 @@
-"""What a record says: a message for a key, or poison."""
+"""A Kafka record, and what it is read as: a message for a key, or poison."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from pydantic import ValidationError
 
-from domain.dead_letter import Stage, read_return, record_id
+from domain.dead_letter import Headers, Redriven, Stage, read_redriven, record_id
 from domain.errors import InvalidKey, Refusal
 from domain.inbox import Message
 from domain.patterns import valid_key
@@ -19,7 +19,7 @@ _TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 @dataclass(frozen=True)
 class Record:
-    """A record as it lies in the log. `timestamp_ms` is -1 if it has none."""
+    """A record as it is in the log. `timestamp_ms` is -1 if it has none."""
 
     topic: str
     partition: int
@@ -27,7 +27,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
-    headers: Sequence[tuple[str, bytes]]
+    headers: Headers
 
     @property
     def id(self) -> str:
@@ -39,7 +39,7 @@ class Record:
 
     @property
     def trace(self) -> str | None:
-        """The W3C trace context, as `Message.trace` has it. One that is malformed counts as none."""
+        """The W3C trace context, in the form of `Message.trace`. A malformed one is ignored."""
         if not self.headers:
             return None
         headers = dict(self.headers)
@@ -50,9 +50,9 @@ class Record:
 
 
 class Poison(Exception):
-    """A record that no retry makes good: it has no key, its bytes cannot be read, or it is refused.
+    """Why a record can never be delivered: no key, unreadable bytes, or a refusal.
 
-    `kind` names the reason for a program, the message for a person.
+    `kind` is the reason for programs, the exception's message the reason for people.
     """
 
     def __init__(self, kind: str, message: str, stage: Stage = Stage.VALUE) -> None:
@@ -61,12 +61,52 @@ class Poison(Exception):
         self.stage = stage
 
 
-def read_key(record: Record) -> str:
-    """Raises `Poison`."""
-    if record.key is None:
-        raise Poison("NullKey", "The record has no key, so nobody can receive it.", Stage.KEY)
+@dataclass(frozen=True)
+class Incoming:
+    """A record that was read from the source topic, parsed."""
+
+    record: Record
+    redriven: Redriven | None
+    key: str | None
+    """None if the record's key cannot name an entity; `content` is then poison."""
+    content: Message[Payload] | Poison
+
+    @classmethod
+    def parse(cls, record: Record, body: type[Payload]) -> Self:
+        """Read key, headers and value; the value as JSON for `body`, unknown fields ignored. Never raises.
+
+        A `Refusal` raised by a validator of `body` makes the record poison for a business reason.
+        """
+        redriven = read_redriven(record.topic, record.headers)
+        key: str | None = None
+        try:
+            key = _read_key(record.key)
+            payload = _read_body(record.value, body)
+        except Poison as poison:
+            return cls(record, redriven, key, poison)
+        message: Message[Payload] = Message(
+            id=redriven.origin if redriven else record.id,
+            submission=record.id if redriven else "",
+            body=payload,
+            offset=record.offset,
+            trace=record.trace,
+        )
+        return cls(record, redriven, key, message)
+
+    @property
+    def partition(self) -> int:
+        return self.record.partition
+
+    @property
+    def size_bytes(self) -> int:
+        return self.record.size_bytes
+
+
+def _read_key(key: bytes | None) -> str:
+    if key is None:
+        raise Poison("NullKey", "The record has no key, so there is no entity to deliver it to.", Stage.KEY)
     try:
-        return valid_key(record.key.decode())
+        return valid_key(key.decode())
     except UnicodeDecodeError as error:
         reason = f"The key is not UTF-8: {error.reason} at byte {error.start}."
         raise Poison("KeyNotUtf8", reason, Stage.KEY) from error
@@ -74,33 +114,22 @@ def read_key(record: Record) -> str:
         raise Poison("InvalidKey", str(error), Stage.KEY) from error
 
 
-def read_message(record: Record, body: type[Payload]) -> Message[Payload]:
-    """Read the value as JSON for `body`; unknown fields are ignored. Raises `Poison`.
-
-    A body whose validator raises `Refusal` refuses the record for a business reason.
-    """
-    if record.value is None:
+def _read_body(value: bytes | None, body: type[Payload]) -> Payload:
+    if value is None:
         raise Poison("Tombstone", "The record has no value.")
-    if len(record.value) > MAX_VALUE_BYTES:
-        raise Poison("ValueTooLarge", f"The value has {len(record.value)} bytes; {MAX_VALUE_BYTES} are allowed.")
+    if len(value) > MAX_VALUE_BYTES:
+        raise Poison("ValueTooLarge", f"The value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed.")
     try:
-        read = body.model_validate_json(record.value)
+        read = body.model_validate_json(value)
     except ValidationError as error:
-        raise _unreadable(record.value, error) from error
+        raise _unreadable(value, error) from error
     except Refusal as refusal:
         raise Poison("BusinessRejection", str(refusal), Stage.SINK) from refusal
     try:
-        check_json(record.value)
+        check_json(value)
     except ValueError as error:
-        raise Poison("InvalidJson", f"The value cannot be kept: {error}.") from error
-    returned = read_return(record.topic, record.headers)
-    return Message(
-        id=returned.origin if returned else record.id,
-        submission=record.id if returned else "",
-        body=read,
-        offset=record.offset,
-        trace=record.trace,
-    )
+        raise Poison("InvalidJson", f"The value cannot be stored: {error}.") from error
+    return read
 
 
 def _unreadable(value: bytes, error: ValidationError) -> Poison:
@@ -110,5 +139,5 @@ def _unreadable(value: bytes, error: ValidationError) -> Poison:
         return Poison("ValueNotUtf8", f"The value is not UTF-8: {unicode_error.reason} at byte {unicode_error.start}.")
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     kind = "InvalidJson" if problems[0]["type"] == "json_invalid" else "SchemaMismatch"
-    told = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}".removeprefix(": ") for p in problems[:5])
-    return Poison(kind, told)
+    summary = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}".removeprefix(": ") for p in problems[:5])
+    return Poison(kind, summary)

@@ -10,8 +10,8 @@ from domain.errors import BusinessFailure, Refusal
 from domain.patterns import Pattern
 from domain.payload import Payload
 
-KAFKA_INGRESS = Pattern("kafka_ingress", "Subscription")
-TASK_QUEUE = KAFKA_INGRESS.task_queue
+SUBSCRIPTION = Pattern("kafka_ingress", "Subscription")
+TASK_QUEUE = SUBSCRIPTION.task_queue
 MAX_ID_LENGTH = 200
 _SOURCE = re.compile(r"kafka://([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,249})")
 _SINK = re.compile(r"service://([A-Za-z]\w{0,99})/([A-Za-z]\w{0,99})")
@@ -26,11 +26,11 @@ class UnknownSink(Refusal):
 
 
 class SubscriptionBroken(BusinessFailure):
-    """A subscription cannot go on until somebody mends what the message names."""
+    """A subscription cannot continue until an operator fixes what the message names."""
 
 
 class SubscriptionOptions(Payload):
-    """Restate's and librdkafka's names where they have one, dots included."""
+    """Options have the names that Restate and librdkafka use, dots included, where they have one."""
 
     auto_offset_reset: Annotated[
         Literal["earliest", "latest"],
@@ -42,7 +42,7 @@ class SubscriptionOptions(Payload):
             alias="group.id",
             min_length=1,
             max_length=200,
-            description="The name that offsets are kept under; the subscription's ID by default. Nobody may join it.",
+            description="The group that keeps the offsets; the subscription's ID by default. No consumer may join it.",
         ),
     ] = None
     consumers: Annotated[int, Field(ge=1, le=16, description="Consumers that share the partitions.")] = 1
@@ -92,7 +92,7 @@ class Subscription(Payload):
 
     @property
     def id(self) -> str:
-        """One subscription per topic and handler: subscribing again finds the first."""
+        """One subscription per topic and handler: subscribing again returns the first."""
         return f"{self.cluster}.{self.topic}-{self.service}.{self.handler}"
 
     @property
@@ -101,7 +101,7 @@ class Subscription(Payload):
 
     @property
     def offsets(self) -> tuple[str, str, str]:
-        """Where Kafka keeps them: cluster, topic and group."""
+        """The names under which Kafka keeps the offsets: cluster, topic and group."""
         return self.cluster, self.topic, self.group
 
     @property
@@ -117,7 +117,7 @@ class SubscriptionStatus(StrEnum):
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
     FAILED = "FAILED"
-    """A configuration error stopped it: mend it, then resume."""
+    """A configuration error stopped it: fix it, then resume."""
     DELETED = "DELETED"
 
 
@@ -128,13 +128,13 @@ class SubscriptionChange(Payload):
 
 
 class PartitionProgress(Payload):
-    """How far one partition is: `committed <= acknowledged <= position <= end`, each the offset of the next record."""
+    """One partition's progress: `committed <= acknowledged <= position <= end`, each the offset of the next record."""
 
     partition: int
     committed: int
-    """The group's own, in Kafka."""
+    """The group's offset in Kafka."""
     acknowledged: int
-    """Everything before it is done with: it is what the next commit says."""
+    """Everything before it is finished: the next commit has this offset."""
     position: int
     """Everything before it is read."""
     end: int
@@ -145,15 +145,15 @@ class PartitionProgress(Payload):
     dead_lettered: int
     """Since the consumer began."""
     oldest_in_flight_seconds: float
-    """How long the oldest record that was read has been waiting for its acknowledgement."""
+    """How long the oldest unfinished record has been waiting since it was read."""
     last_error: str | None
-    """Why a record is being tried again, or what expired before it was read."""
+    """Why a record is being retried, or what expired before it was read."""
 
 
 class ConsumerProgress(Payload):
-    """What a consumer reports with each heartbeat: its first 100 partitions, and all of them together.
+    """What a consumer reports with each heartbeat: its first 100 partitions, and totals over all of them.
 
-    Counts are those since it began.
+    Counts begin at 0 with each consumer.
     """
 
     partitions: list[PartitionProgress]
@@ -168,7 +168,7 @@ class ConsumerProgress(Payload):
 
 
 class ConsumerTask(Payload):
-    """Consume every partition of `subscription` whose number, divided by its consumers, leaves `member`."""
+    """Consume each partition of `subscription` whose number modulo the number of consumers is `member`."""
 
     subscription: Subscription
     member: int

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
     from domain.payload import Payload
     from domain.subscription import (
-        KAFKA_INGRESS,
+        SUBSCRIPTION,
         TASK_QUEUE,
         ConsumerProgress,
         ConsumerTask,
@@ -177,7 +177,7 @@ async def start(client: Client, subscription: Subscription) -> WorkflowHandle[Su
         task_queue=TASK_QUEUE,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=attributes(KAFKA_INGRESS, subscription.id),
+        search_attributes=attributes(SUBSCRIPTION, subscription.id),
         static_summary=f"{subscription.cluster}/{subscription.topic} to {subscription.service}/{subscription.handler}",
     )
 

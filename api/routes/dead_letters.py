@@ -13,11 +13,11 @@ from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
 from api.routes.parameters import SubscriptionId
 from api.routes.subscriptions import read_state
-from domain.dead_letter import KIND, REASON, STAGE, TIME, VALUE_OMITTED, DeadLetter
+from domain.dead_letter import DeadLetter
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letters import DeadLetters, Place, UnknownDeadLetter
+from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
 from infra.kafka.deadlines import KafkaUnreachable
 
 MAX_SHOWN_CHARACTERS = 10_000
@@ -112,7 +112,7 @@ def router(gateway: Gateway) -> APIRouter:
     ) -> DeadLetterPage:
         """The records that this subscription could not deliver and that were not redriven since, oldest first."""
         async with _problems():
-            page = await dead_letters.page(known.subscription, Place(partition, after), limit)
+            page = await dead_letters.page(known.subscription, Cursor(partition, after), limit)
         return DeadLetterPage(
             dead_letters=[_as_view(letter, known.subscription) for letter in page.letters],
             next=NextPage(partition=page.next.partition, after=page.next.after) if page.next else None,
@@ -164,16 +164,16 @@ def _as_view(letter: DeadLetter, subscription: Subscription) -> DeadLetterView:
         partition=letter.partition,
         offset=letter.offset,
         source=Coordinates(topic=subscription.topic, partition=letter.source_partition, offset=letter.source_offset),
-        kind=letter.said.get(KIND, ""),
-        reason=letter.said.get(REASON, ""),
-        stage=letter.said.get(STAGE, ""),
-        time=letter.said.get(TIME, ""),
+        kind=letter.kind,
+        reason=letter.reason,
+        stage=letter.stage,
+        time=letter.time,
         attempts=letter.attempts,
         key=key,
         key_is_base64=key_is_base64,
         value=value,
         value_is_base64=value_is_base64,
-        value_is_cut=value_is_cut or VALUE_OMITTED in letter.said,
+        value_is_cut=value_is_cut or letter.value_is_omitted,
         value_bytes=len(letter.value or b""),
     )
 

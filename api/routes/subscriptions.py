@@ -19,7 +19,7 @@ from api.routes.parameters import SubscriptionId
 from api.temporal_errors import is_not_found
 from domain.payload import Payload
 from domain.subscription import (
-    KAFKA_INGRESS,
+    SUBSCRIPTION,
     ConsumerProgress,
     Subscription,
     SubscriptionChange,
@@ -34,7 +34,7 @@ from infra.kafka.deadlines import KafkaUnreachable
 from workflows.search_attributes import PATTERN
 from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
 
-_RUNNING = f"{PATTERN.name} = '{KAFKA_INGRESS.name}' AND ExecutionStatus = 'Running'"
+_RUNNING = f"{PATTERN.name} = '{SUBSCRIPTION.name}' AND ExecutionStatus = 'Running'"
 MAX_LISTED = 200
 
 SUBSCRIPTION_LINKS = ("readSubscription", "changeSubscription", "deleteSubscription", "listDeadLetters", "redrive")

@@ -1,1 +1,1 @@
-"""Kafka clusters: which there are and how to reach them, their topics, and the dead-letter topics of subscriptions."""
+"""Kafka clusters: how to connect to them, their topics, and the dead-letter topics of subscriptions."""

@@ -1,4 +1,4 @@
-"""Whether Kafka lets us in. aiokafka only logs why it cannot connect, so that a wrong password looks like an outage."""
+"""Whether a cluster refuses access. aiokafka only logs why it cannot connect: a wrong password looks like an outage."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ ACCESS_REFUSED = (
 
 
 async def why_unreachable(connection: dict[str, Any], timeout_ms: int) -> Exception | None:
-    """Connect to one server after the other; the last one's error, or None if one lets us in.
+    """Connect to the bootstrap servers in turn. Return the last one's error, or None if one accepts the connection.
 
-    `connection` are the arguments of aiokafka's clients. The servers share `timeout_ms`.
+    `connection` are the arguments of aiokafka's clients. `timeout_ms` is for all servers together.
     """
     security = {name: value for name, value in connection.items() if name != "bootstrap_servers"}
     error: Exception | None = None

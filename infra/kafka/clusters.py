@@ -1,4 +1,4 @@
-"""Kafka clusters by name: which topics there are, and whether a subscription can work."""
+"""Kafka clusters by name: their topics, and whether a subscription can be served."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
@@ -16,34 +17,40 @@ from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_w
 from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
 ANY_REPLICATION = -1
-"""The broker's own default."""
+"""The broker's default."""
+MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""Larger than any record that a broker accepts: the broker decides what is too large."""
 
 
 @dataclass(frozen=True)
 class Topic:
     incarnation: str
-    """Tells it from a topic of the same name before or after it: its ID; the cluster's, for brokers that give topics
-    none."""
+    """Differs from that of a topic of the same name before or after it: the topic's ID, or the cluster's ID if the
+    broker has no topic IDs."""
     partitions: int
 
 
 class KafkaClusters:
-    """The clusters that subscriptions may name, with their bootstrap servers."""
+    """The clusters that subscriptions may name."""
 
     def __init__(self, clusters: Mapping[str, KafkaCluster | str], deadlines: Deadlines = DEADLINES) -> None:
-        """Strings are bootstrap servers without security."""
+        """A string is bootstrap servers without security."""
         self._deadlines = deadlines
         self._clusters = {name: KafkaCluster.model_validate(cluster) for name, cluster in clusters.items()}
 
     def connection(self, cluster: str) -> dict[str, Any]:
-        """What every Kafka client is made with: addresses and credentials. Raises `UnknownSource`."""
+        """Return the arguments of every Kafka client: addresses and credentials. Raises `UnknownSource`."""
         if cluster not in self._clusters:
             known = ", ".join(sorted(self._clusters)) or "none"
-            raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known are: {known}.")
+            raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known clusters: {known}.")
         return self._clusters[cluster].connection()
 
+    def producer(self, cluster: str) -> AIOKafkaProducer:
+        """Return a producer, not started, whose writes are acknowledged by all in-sync replicas."""
+        return AIOKafkaProducer(**self.connection(cluster), acks="all", max_request_size=MAX_REQUEST_BYTES)
+
     async def topic(self, cluster: str, topic: str) -> Topic | None:
-        """What the topic is like now; None if there is none. Raises `UnknownSource`, `KafkaUnreachable`."""
+        """Describe the topic as it is now; None if there is none. Raises `UnknownSource`, `KafkaUnreachable`."""
         async with self._admin(cluster, f"a question about topic {topic!r}", self._deadlines.start) as admin:
             metadata = await read_topic_metadata(admin, topic)
         if metadata is None:
@@ -52,9 +59,9 @@ class KafkaClusters:
         return Topic(incarnation, metadata.partitions)
 
     async def ensure_topic(self, cluster: str, topic: str, settings: Mapping[str, str] | None = None) -> None:
-        """Make the topic, with one partition and Kafka's topic `settings`, if it does not exist.
+        """Create the topic if it does not exist, with one partition and Kafka's topic `settings`.
 
-        Raises `UnknownSource` if it cannot be made, `KafkaUnreachable`.
+        Raises `UnknownSource` if it cannot be created, `KafkaUnreachable`.
         """
         async with self._admin(cluster, f"a request to create topic {topic!r}", self._deadlines.send) as admin:
             if await read_topic_metadata(admin, topic) is not None:
@@ -64,13 +71,13 @@ class KafkaClusters:
         error = for_code(answer.topic_errors[0][1])
         if error not in (NoError, TopicAlreadyExistsError):
             raise UnknownSource(
-                f"Topic {topic!r} is not in cluster {cluster!r} and could not be made ({error.__name__}); "
-                f"there are: {', '.join(topics[:50]) or 'none'}."
+                f"Topic {topic!r} is not in cluster {cluster!r} and could not be created ({error.__name__}); "
+                f"the cluster has: {', '.join(topics[:50]) or 'no topics'}."
             )
 
     @asynccontextmanager
     async def _admin(self, cluster: str, what: str, seconds: float) -> AsyncIterator[AIOKafkaAdminClient]:
-        """A client for `what`, which has to be answered within `seconds`."""
+        """Yield a client for `what`, which must be answered within `seconds`."""
         connection = self.connection(cluster)
         timeout_ms = int(self._deadlines.start * 1000)
         admin = AIOKafkaAdminClient(**connection, request_timeout_ms=timeout_ms)
@@ -90,23 +97,24 @@ class KafkaClusters:
 
 
 def _unusable(cluster: str, reason: Exception) -> UnknownSource | KafkaUnreachable:
-    told = f"{type(reason).__name__}: {reason}"
+    summary = f"{type(reason).__name__}: {reason}"
     if isinstance(reason, ACCESS_REFUSED):
-        return UnknownSource(f"Kafka cluster {cluster!r} refuses access: {told}")
-    return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {told}")
+        return UnknownSource(f"Kafka cluster {cluster!r} refuses access: {summary}")
+    return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {summary}")
 
 
 async def check_subscription(
     subscription: Subscription, clusters: KafkaClusters, sinks: Mapping[str, Collection[str]]
 ) -> None:
-    """Check that a subscription can work, and make its topic if it is missing.
+    """Check that a subscription can be served, and create its topic if it is missing.
 
-    `sinks` are the handlers by service that take records. Raises `UnknownSource`, `UnknownSink`, `KafkaUnreachable`.
+    `sinks` are the handlers that receive records, by service.
+    Raises `UnknownSource`, `UnknownSink`, `KafkaUnreachable`.
     """
     handlers = sinks.get(subscription.service)
     if handlers is None:
         raise UnknownSink(
-            f"Service {subscription.service!r} takes no records; these do: {', '.join(sorted(sinks)) or 'none'}."
+            f"Service {subscription.service!r} receives no records; these do: {', '.join(sorted(sinks)) or 'none'}."
         )
     if subscription.handler not in handlers:
         raise UnknownSink(

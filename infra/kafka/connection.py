@@ -1,4 +1,4 @@
-"""How one Kafka cluster is reached."""
+"""How to connect to one Kafka cluster."""
 
 import ssl
 from pathlib import Path
@@ -9,24 +9,24 @@ from pydantic.alias_generators import to_camel
 
 
 class KafkaCluster(BaseModel):
-    """Bootstrap servers, and what they ask of a client. A plain string is bootstrap servers without security."""
+    """Bootstrap servers and credentials. A plain string is bootstrap servers without security."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
     )
 
     bootstrap_servers: Annotated[str, Field(min_length=1)]
-    """`host:port`, several with commas between them."""
+    """`host:port`; several are separated by commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: Annotated[str, Field(min_length=1)] | None = None
     password: Annotated[SecretStr, Field(min_length=1)] | None = None
     ca_file: FilePath | None = None
-    """PEM certificates of the authorities to trust; by default the system's."""
+    """PEM certificates of the authorities to trust; the system's by default."""
     cert_file: FilePath | None = None
-    """PEM certificate of this client, where brokers ask for one, followed by those between it and the authority."""
+    """PEM certificate of this client, for brokers that require one, followed by the intermediate certificates."""
     key_file: FilePath | None = None
-    """PEM key of `cert_file`, unencrypted; by default it is looked for in `cert_file`."""
+    """PEM key of `cert_file`, unencrypted; read from `cert_file` by default."""
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +63,7 @@ class KafkaCluster(BaseModel):
         return self
 
     def connection(self) -> dict[str, Any]:
-        """The keyword arguments that each of aiokafka's clients takes. Certificates are read anew."""
+        """Return the keyword arguments of any aiokafka client. Certificates are read again with each call."""
         arguments: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers,
             "security_protocol": self.security_protocol,
@@ -77,14 +77,14 @@ class KafkaCluster(BaseModel):
         return arguments
 
     def _ssl_context(self) -> ssl.SSLContext:
-        """Raises `ValueError` naming the field whose file is of no use."""
+        """Raises `ValueError`, which names the field whose file cannot be used."""
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
             raise ValueError(f"caFile cannot be used: {error}") from error
         if self.cert_file is not None:
             try:
-                # Without a password OpenSSL would ask for that of an encrypted key at the terminal.
+                # Without a password OpenSSL would prompt for the one of an encrypted key at the terminal.
                 context.load_cert_chain(self.cert_file, self.key_file, password="")
             except OSError as error:
                 raise ValueError(f"certFile and keyFile cannot be used: {error}") from error

@@ -1,6 +1,6 @@
-"""Dead letters: poison goes to `<topic>.dead-letter`, its bytes unchanged, the reason in its headers.
+"""Writes poison to `<topic>.dead-letter`: the bytes unchanged, the reason in added headers.
 
-A record that is read again after a crash is written again, to the same partition: see `domain.dead_letter`.
+A record that is read again after a crash is written again, to the same partition: see `PendingLetters`.
 """
 
 import asyncio
@@ -10,24 +10,22 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from domain import dead_letter
+from domain.dead_letter import Header, Redriven, without_redrive_headers
 from domain.errors import Refusal
-from domain.records import Poison, Record
+from domain.records import Incoming, Poison, Record
 from domain.subscription import Subscription
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, Deadlines, answered, stop_client
 
 log = logging.getLogger(__name__)
 
-FOR_EVER = {"retention.ms": "-1"}
-"""A letter has its record's time, from which retention counts: an old one would be gone at once."""
-OMITTED = (dead_letter.VALUE_OMITTED, b"too large for this topic")
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""Whatever the source topic took is sent; the broker has the last word."""
+KEEP_INDEFINITELY = {"retention.ms": "-1"}
+"""Retention counts from a letter's timestamp, which is that of its record: the letter of an old record would expire."""
+OMITTED = (Header.VALUE_OMITTED, b"too large for this topic")
 
 
-class DeadLetterTopic:
-    """The dead-letter topic of one subscription. Connects with the first record it keeps."""
+class DeadLetterWriter:
+    """Writes to the dead-letter topic of one subscription. Connects with the first record."""
 
     def __init__(self, clusters: KafkaClusters, subscription: Subscription, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
@@ -38,11 +36,12 @@ class DeadLetterTopic:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
-    async def keep(self, record: Record, reason: Poison) -> None:
-        """Return once all replicas have it. Raises `KafkaError`, `KafkaUnreachable`."""
+    async def write(self, incoming: Incoming, reason: Poison) -> None:
+        """Return once all in-sync replicas have the letter. Raises `KafkaError`, `KafkaUnreachable`."""
+        record = incoming.record
         producer = await self._started_producer()
-        headers = letter_headers(record, reason, self._subscription_id, datetime.now(UTC))
-        # A message needs a key or a value, and a record may lack both.
+        headers = letter_headers(record, incoming.redriven, reason, self._subscription_id, datetime.now(UTC))
+        # Kafka requires a key or a value, and the record may have neither.
         value = b"" if record.key is None and record.value is None else record.value
         async with answered(self._cluster, f"a write to {self._topic}", self._deadlines.send):
             try:
@@ -72,11 +71,7 @@ class DeadLetterTopic:
         async with self._starting:
             if self._producer is None:
                 await self._ensure_topic()
-                producer = AIOKafkaProducer(
-                    **self._clusters.connection(self._cluster),
-                    acks="all",
-                    max_request_size=MAX_REQUEST_BYTES,
-                )
+                producer = self._clusters.producer(self._cluster)
                 try:
                     async with answered(self._cluster, "the start of a client", self._deadlines.start):
                         await producer.start()
@@ -88,27 +83,32 @@ class DeadLetterTopic:
 
     async def _ensure_topic(self) -> None:
         try:
-            await self._clusters.ensure_topic(self._cluster, self._topic, FOR_EVER)
+            await self._clusters.ensure_topic(self._cluster, self._topic, KEEP_INDEFINITELY)
         except Refusal as refusal:
-            # Perhaps the broker makes it with the first record; if not, that record waits and says so.
-            log.warning("%s", refusal)
+            # A broker may create the topic with the first write. If it does not, that write fails and is retried.
+            log.warning(
+                "%s: %s Create it with retention.ms=-1, or poison blocks its partitions.",
+                self._subscription_id,
+                refusal,
+            )
 
 
-def letter_headers(record: Record, reason: Poison, subscription_id: str, now: datetime) -> list[tuple[str, bytes]]:
-    """The record's own headers, and behind them the reason."""
-    returned = dead_letter.read_return(record.topic, record.headers)
-    own = dead_letter.without_return(record.headers) if returned else record.headers
-    block = {
-        dead_letter.TOPIC: record.topic,
-        dead_letter.PARTITION: str(record.partition),
-        dead_letter.OFFSET: str(record.offset),
-        dead_letter.STAGE: reason.stage,
-        dead_letter.KIND: reason.kind,
-        dead_letter.REASON: str(reason),
-        dead_letter.SUBSCRIPTION: subscription_id,
-        dead_letter.TIME: now.isoformat(timespec="milliseconds"),
-        dead_letter.ATTEMPTS: str(returned.attempts + 1 if returned else 1),
+def letter_headers(
+    record: Record, redriven: Redriven | None, reason: Poison, subscription_id: str, now: datetime
+) -> list[tuple[str, bytes]]:
+    """Return the record's own headers, followed by the added ones."""
+    own = without_redrive_headers(record.headers) if redriven else record.headers
+    added = {
+        Header.TOPIC: record.topic,
+        Header.PARTITION: str(record.partition),
+        Header.OFFSET: str(record.offset),
+        Header.STAGE: reason.stage,
+        Header.KIND: reason.kind,
+        Header.REASON: str(reason),
+        Header.SUBSCRIPTION: subscription_id,
+        Header.TIME: now.isoformat(timespec="milliseconds"),
+        Header.ATTEMPTS: str(redriven.attempts + 1 if redriven else 1),
     }
-    if returned:
-        block[dead_letter.REDRIVEN_FROM] = returned.origin
-    return [*own, *((name, text.encode()) for name, text in block.items())]
+    if redriven:
+        added[Header.REDRIVEN_FROM] = redriven.origin
+    return [*own, *((name, text.encode()) for name, text in added.items())]

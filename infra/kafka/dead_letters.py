@@ -1,39 +1,33 @@
-"""The dead letters of subscriptions: which still wait, and how their records go back to where they came from."""
+"""The dead letters of subscriptions: list the pending ones, and redrive their records."""
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import RecordMetadata
 
-from domain.dead_letter import REDRIVEN, SUBSCRIPTION, VALUE_OMITTED, DeadLetter, record_id
+from domain.dead_letter import DeadLetter
 from domain.subscription import Subscription
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_reader import PartitionReader
-from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, started
+from infra.kafka.dead_letter_reader import DeadLetterReader
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered
+from infra.kafka.redrive import Redriver
 
-log = logging.getLogger(__name__)
-
-MOST_REDRIVEN = 500
-"""Records that one call sends back; they are in memory together."""
+MAX_REDRIVEN = 500
+"""Records that one call redrives; they are all in memory."""
 PAGE_SECONDS = 10.0
-"""A page that has taken this long ends with what it has."""
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""After this time a page ends with the letters that it has."""
 
 
 class UnknownDeadLetter(Exception):
-    """No letter of the subscription is at these coordinates."""
+    """The subscription has no dead letter at these coordinates."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Go on in `partition`, behind offset `after`."""
+class Cursor:
+    """Where a page begins: in `partition`, after the offset `after`."""
 
     partition: int = 0
     after: int = -1
@@ -41,141 +35,118 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """Letters that wait, partition by partition, each oldest first. `next` is None at the end of the last."""
+    """Pending letters, partition by partition, in each the oldest first. `next` is None on the last page."""
 
     letters: list[DeadLetter]
-    next: Place | None
+    next: Cursor | None
 
 
 @dataclass
-class Redrive:
-    """What a call did. `remaining` means that there is more to send."""
+class RedriveResult:
+    """What a redrive did. `remaining` means that pending letters are left: redrive again."""
 
     redriven: int = 0
     already_redriven: int = 0
     without_value: int = 0
-    """Letters whose value the dead-letter topic did not take: they cannot be sent."""
+    """Letters whose value the dead-letter topic rejected: they cannot be redriven."""
     remaining: bool = False
 
 
 class DeadLetters:
-    """The dead-letter topics of all subscriptions.
-
-    A record goes back first and is marked then, so a crash in between sends it again with the next call: the entity
-    counts it once by its origin.
-    """
+    """The dead-letter topics of all subscriptions. One redrive runs at a time."""
 
     def __init__(self, clusters: KafkaClusters, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
         self._deadlines = deadlines
+        self._redriver = Redriver(clusters, deadlines)
         self._redriving = asyncio.Lock()
 
-    async def page(self, subscription: Subscription, place: Place, limit: int) -> Page:
-        """The letters from `place` on that were not re-driven: `limit` of them, or fewer if reading takes too long.
+    async def page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
+        """List `limit` pending letters from `cursor` on, or fewer if reading takes too long.
 
-        Raises `UnknownDeadLetter` for a partition that is not there, `KafkaUnreachable`.
+        Raises `UnknownDeadLetter` if the topic has no such partition, `KafkaUnreachable`.
         """
         letters: list[DeadLetter] = []
-        enough_at = time.monotonic() + PAGE_SECONDS
-        going_on: Place | None = place
+        end_at = time.monotonic() + PAGE_SECONDS
+        following: Cursor | None = cursor
         in_time = answered(subscription.cluster, "a listing of dead letters", self._deadlines.listing)
         async with _reachable(subscription.cluster), in_time:
-            while going_on and len(letters) < limit and time.monotonic() < enough_at:
-                part = await self._partition_page(subscription, going_on, limit - len(letters))
+            while following and len(letters) < limit and time.monotonic() < end_at:
+                part = await self._partition_page(subscription, following, limit - len(letters))
                 letters += part.letters
-                going_on = part.next
-        return Page(letters, going_on)
+                following = part.next
+        return Page(letters, following)
 
-    async def _partition_page(self, subscription: Subscription, place: Place, limit: int) -> Page:
-        async with self._reading(subscription, place.partition) as reader:
-            if reader is None:
-                return Page([], None)
-            scan = await reader.scan(subscription.id, place.after)
-            waiting = scan.ledger.waiting()
-            letters = await reader.letters(waiting[:limit])
-        if len(waiting) > limit:
-            return Page(letters, Place(place.partition, waiting[limit - 1]))
-        if not scan.complete:
-            return Page(letters, Place(place.partition, scan.read_to))
-        following = place.partition + 1
-        return Page(letters, Place(following) if following in reader.partitions else None)
-
-    async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> Redrive:
-        """Send one letter's record back, unless it was before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
-        outcome = Redrive()
+    async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> RedriveResult:
+        """Redrive one letter unless it was redriven before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
+        result = RedriveResult()
         async with self._redriving_alone(subscription), self._reading(subscription, partition) as reader:
             scan = await reader.scan(subscription.id, offset - 1) if reader else None
-            if reader is None or scan is None or not scan.ledger.has(offset):
-                raise UnknownDeadLetter(f"Subscription {subscription.id} has no dead letter at {partition}, {offset}.")
-            if scan.ledger.is_redriven(offset):
-                outcome.already_redriven = 1
+            if reader is None or scan is None or not scan.pending.has_letter(offset):
+                raise UnknownDeadLetter(
+                    f"Subscription {subscription.id} has no dead letter at offset {offset} of partition {partition}."
+                )
+            if scan.pending.is_redriven(offset):
+                result.already_redriven = 1
             else:
-                await self._send_back(subscription, await reader.letters([offset]), outcome)
-        return outcome
+                await self._redrive(subscription, await reader.letters([offset]), result)
+        return result
 
-    async def redrive_all(self, subscription: Subscription) -> Redrive:
-        """Send back the records of all letters that wait, at most 500 a call. Raises `KafkaUnreachable`."""
-        outcome = Redrive()
-        going_on: Place | None = Place()
+    async def redrive_all(self, subscription: Subscription) -> RedriveResult:
+        """Redrive the oldest `MAX_REDRIVEN` pending letters. Raises `KafkaUnreachable`."""
+        result = RedriveResult()
+        following: Cursor | None = Cursor()
         async with self._redriving_alone(subscription):
-            while going_on and outcome.redriven < MOST_REDRIVEN:
-                part = await self._partition_page(subscription, going_on, MOST_REDRIVEN - outcome.redriven)
-                await self._send_back(subscription, part.letters, outcome)
-                going_on = part.next
-        outcome.remaining = going_on is not None
-        return outcome
+            while following and result.redriven < MAX_REDRIVEN:
+                part = await self._partition_page(subscription, following, MAX_REDRIVEN - result.redriven)
+                await self._redrive(subscription, part.letters, result)
+                following = part.next
+        result.remaining = following is not None
+        return result
 
-    async def _send_back(self, subscription: Subscription, letters: list[DeadLetter], outcome: Redrive) -> None:
-        """Send the records, in order, and once they are there leave the marks."""
-        whole = [letter for letter in letters if VALUE_OMITTED not in letter.said]
-        outcome.without_value += len(letters) - len(whole)
-        if not whole:
-            return
-        async with self._producing(subscription) as producer:
-            async with self._sent(subscription, subscription.topic):
-                partitions = await producer.partitions_for(subscription.topic)
-                sent = [await _send(producer, subscription.topic, letter, partitions) for letter in whole]
-                places = await asyncio.gather(*sent)
-            async with self._sent(subscription, subscription.dead_letter_topic):
-                marks = [await _mark(producer, subscription, letter) for letter in whole]
-                await asyncio.gather(*marks)
-        for letter, place in zip(whole, places, strict=True):
-            log.info("%s was sent back as %s", letter.origin, record_id(place.topic, place.partition, place.offset))
-        outcome.redriven += len(whole)
+    async def _redrive(self, subscription: Subscription, letters: list[DeadLetter], result: RedriveResult) -> None:
+        with_value = [letter for letter in letters if not letter.value_is_omitted]
+        await self._redriver.redrive(subscription, with_value)
+        result.redriven += len(with_value)
+        result.without_value += len(letters) - len(with_value)
+
+    async def _partition_page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
+        async with self._reading(subscription, cursor.partition) as reader:
+            if reader is None:
+                return Page([], None)
+            scan = await reader.scan(subscription.id, cursor.after)
+            pending = scan.pending.offsets()
+            letters = await reader.letters(pending[:limit])
+        if len(pending) > limit:
+            return Page(letters, Cursor(cursor.partition, pending[limit - 1]))
+        if not scan.complete:
+            return Page(letters, Cursor(cursor.partition, scan.read_to))
+        following = cursor.partition + 1
+        return Page(letters, Cursor(following) if following in reader.partitions else None)
 
     @asynccontextmanager
-    async def _reading(self, subscription: Subscription, partition: int) -> AsyncIterator[PartitionReader | None]:
-        """None if the topic is not there, so there is no letter either; reading would make it."""
+    async def _reading(self, subscription: Subscription, partition: int) -> AsyncIterator[DeadLetterReader | None]:
+        """Yield None if the dead-letter topic does not exist: there are no letters, and reading would create it."""
         topic = subscription.dead_letter_topic
         if await self._clusters.topic(subscription.cluster, topic) is None:
             yield None
             return
         connection = self._clusters.connection(subscription.cluster)
-        reader = PartitionReader(subscription.cluster, connection, topic, partition, self._deadlines)
+        reader = DeadLetterReader(subscription.cluster, connection, topic, partition, self._deadlines)
         async with reader.connected():
             if partition not in reader.partitions:
                 raise UnknownDeadLetter(f"Topic {topic!r} has no partition {partition}.")
             yield reader
 
     @asynccontextmanager
-    async def _producing(self, subscription: Subscription) -> AsyncIterator[AIOKafkaProducer]:
-        producer = AIOKafkaProducer(
-            **self._clusters.connection(subscription.cluster),
-            acks="all",
-            max_request_size=MAX_REQUEST_BYTES,
-        )
-        async with started(producer, subscription.cluster, self._deadlines):
-            yield producer
-
-    @asynccontextmanager
     async def _redriving_alone(self, subscription: Subscription) -> AsyncIterator[None]:
-        """Wait until no other redrive runs, then limit this one."""
+        """Wait until no other redrive runs, then limit the time of this one."""
         try:
             await asyncio.wait_for(self._redriving.acquire(), self._deadlines.redrive)
         except TimeoutError:
             raise KafkaUnreachable(
                 f"Subscription {subscription.id} was not redriven: another redrive has not ended "
-                f"within {self._deadlines.redrive:g} s. Ask again."
+                f"within {self._deadlines.redrive:g} s. Try again later."
             ) from None
         in_time = answered(subscription.cluster, "a redrive", self._deadlines.redrive)
         try:
@@ -183,37 +154,6 @@ class DeadLetters:
                 yield
         finally:
             self._redriving.release()
-
-    def _sent(self, subscription: Subscription, topic: str) -> AbstractAsyncContextManager[None]:
-        return answered(subscription.cluster, f"a write to {topic}", self._deadlines.send)
-
-
-async def _send(
-    producer: AIOKafkaProducer, topic: str, letter: DeadLetter, partitions: Collection[int]
-) -> asyncio.Future[RecordMetadata]:
-    """To the partition that the record came from, if the topic still has it: there the key's other records are."""
-    sent: asyncio.Future[RecordMetadata] = await producer.send(
-        topic,
-        partition=letter.source_partition if letter.source_partition in partitions else None,
-        key=letter.key,
-        value=letter.value,
-        timestamp_ms=letter.timestamp_ms if letter.timestamp_ms >= 0 else None,
-        headers=letter.returned_headers(),
-    )
-    return sent
-
-
-async def _mark(
-    producer: AIOKafkaProducer, subscription: Subscription, letter: DeadLetter
-) -> asyncio.Future[RecordMetadata]:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    sent: asyncio.Future[RecordMetadata] = await producer.send(
-        subscription.dead_letter_topic,
-        partition=letter.partition,
-        key=letter.origin.encode(),
-        headers=[(SUBSCRIPTION, subscription.id.encode()), (REDRIVEN, now.encode())],
-    )
-    return sent
 
 
 @asynccontextmanager

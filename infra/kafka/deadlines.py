@@ -1,7 +1,7 @@
 """Time limits for calls on Kafka clients.
 
-aiokafka limits a request, not a call: a call that repeats its request (a position, a topic's metadata, the end of a
-producer) waits as long as the broker is silent.
+aiokafka limits the time of a request, not of a call: a call that repeats its request (a position, a topic's metadata,
+the end of a producer) waits as long as the broker is silent.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ log = logging.getLogger(__name__)
 
 
 class KafkaUnreachable(ConnectionError):
-    """No broker of the cluster answers, or not with what was asked for."""
+    """No broker of the cluster answered in time."""
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """How long a broker may take. All in seconds."""
+    """How long each kind of call may take, in seconds."""
 
     start: float = 10.0
-    """To let a client in and describe its topics."""
+    """To accept a client's connection and describe its topics."""
     answer: float = 5.0
     """To answer a read, even if there is nothing to read."""
     send: float = 30.0
-    """To take records and replicate them."""
+    """To write and replicate records."""
     stop: float = 5.0
-    """For a client to close its connections; then they are left to the operating system."""
+    """For a client to close its connections; after that they are left to the operating system."""
     listing: float = 30.0
     """For all reads of one page of dead letters."""
     redrive: float = 120.0
-    """For one redrive, and for the wait until another one is over."""
+    """For one redrive, and for the wait until another one has ended."""
 
 
 DEADLINES = Deadlines()
@@ -44,7 +44,7 @@ DEADLINES = Deadlines()
 
 @asynccontextmanager
 async def answered(cluster: str, what: str, seconds: float) -> AsyncIterator[None]:
-    """Raise `KafkaUnreachable` if `what` is not answered within `seconds`. What Kafka answers is left as it is."""
+    """Raise `KafkaUnreachable` if `what` is not answered within `seconds`. Kafka's own errors pass through."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -60,11 +60,11 @@ def not_answered(cluster: str, what: str, seconds: float) -> KafkaUnreachable:
 async def started(
     client: AIOKafkaConsumer | AIOKafkaProducer, cluster: str, deadlines: Deadlines
 ) -> AsyncIterator[None]:
-    """Start the client, and stop it at the end. Raises `KafkaUnreachable` if it does not start."""
+    """Start the client, and stop it on exit. Raises `KafkaUnreachable` if it does not start in time."""
     try:
         async with answered(cluster, "the start of a client", deadlines.start):
             await client.start()
-        # Its tasks begin now: stopped before that, they would cancel whoever stops them.
+        # Lets its tasks begin: a task that is stopped before that cancels its caller.
         await asyncio.sleep(0)
         yield
     finally:
@@ -72,10 +72,10 @@ async def started(
 
 
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:
-    """Close within twice `seconds`. A client that does not stop is taken apart, since its fetches would go on."""
+    """Stop the client within twice `seconds`. If it does not stop, close its parts: its fetches would continue."""
     if await ends_within(client.stop(), seconds):
         return
-    log.warning("the Kafka client did not stop within %g s; its connections are closed", seconds)
+    log.warning("a Kafka client did not stop within %g s: closing its connections", seconds)
     steps = _closing_steps(client)
     for step in steps:
         await ends_within(step, seconds / len(steps))
@@ -94,9 +94,9 @@ def _closing_steps(client: AIOKafkaConsumer | AIOKafkaProducer) -> list[Coroutin
 
 
 async def ends_within(closing: Coroutine[Any, Any, None], seconds: float) -> bool:
-    """Whether it ended in time, perhaps with an error. If not it is cancelled, and abandoned should it not obey.
+    """Return whether `closing` ended in time, perhaps with an error. Otherwise it is cancelled and not waited for.
 
-    In a task of its own, since aiokafka's closing passes on the cancellation of what it closes.
+    It runs in a task of its own, since aiokafka passes the cancellation of what it closes on to its caller.
     """
     task = asyncio.create_task(closing)
     task.add_done_callback(_log_error)
@@ -106,4 +106,4 @@ async def ends_within(closing: Coroutine[Any, Any, None], seconds: float) -> boo
 
 def _log_error(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        log.warning("the Kafka client did not close cleanly: %r", error)
+        log.warning("a Kafka client failed while it was closed, its connections may stay open: %r", error)

@@ -1,7 +1,7 @@
-"""The ID that a broker gives each topic when it is made: another one when it is made anew.
+"""The ID that a broker assigns to each topic when it is created: a recreated topic has another one.
 
-aiokafka speaks the metadata request up to version 5; topic IDs came with version 10 (Kafka 2.8). Unlike the
-older versions in aiokafka, this request never makes the topic that it asks for.
+aiokafka supports the metadata request up to version 5; topic IDs came with version 10 (Kafka 2.8). Unlike aiokafka's
+own requests, this one never creates the topic that it asks about.
 """
 
 import uuid
@@ -101,7 +101,7 @@ class MetadataRequestV10(RequestStruct):  # type: ignore[misc]
 
 
 class TopicMetadataRequest(Request[MetadataRequestV10]):  # type: ignore[misc]
-    """Asks for one topic, and does not make it."""
+    """Asks about one topic without creating it."""
 
     API_KEY = 3
 
@@ -113,7 +113,7 @@ class TopicMetadataRequest(Request[MetadataRequestV10]):  # type: ignore[misc]
 
 
 async def read_topic_metadata(admin: AIOKafkaAdminClient, topic: str) -> TopicMetadata | None:
-    """None if there is no such topic. Raises `KafkaError`."""
+    """Return None if there is no such topic. Raises `KafkaError`."""
     answer = (await admin._send_request(TopicMetadataRequest(topic))).to_object()
     (described,) = answer["topics"]
     error = for_code(described["error_code"])

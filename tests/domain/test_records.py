@@ -1,8 +1,15 @@
-"""What a record says, and when it is poison."""
+"""What a record is read as, and when it is poison."""
+
+from dataclasses import replace
 
 import pytest
+from pydantic import field_validator
 
-from domain.records import MAX_VALUE_BYTES, Poison, Record, read_key, read_message
+from domain.dead_letter import Redriven, Stage
+from domain.errors import Refusal
+from domain.inbox import Message
+from domain.payload import Payload
+from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record
 from domain.user_feed import SocialMediaPost
 
 POST = b'{"content": "hello", "metadata": "m"}'
@@ -12,16 +19,36 @@ def record(key: bytes | None = b"ann", value: bytes | None = POST) -> Record:
     return Record("posts", 2, 41, key, value, timestamp_ms=-1, headers=())
 
 
+def message(record: Record) -> Message[Payload]:
+    incoming = Incoming.parse(record, SocialMediaPost)
+    assert isinstance(incoming.content, Message)
+    return incoming.content
+
+
+def poison(record: Record, body: type[Payload] = SocialMediaPost) -> Poison:
+    incoming = Incoming.parse(record, body)
+    assert isinstance(incoming.content, Poison)
+    return incoming.content
+
+
 def test_a_good_record_becomes_a_message_named_by_its_coordinates() -> None:
-    message = read_message(record(), SocialMediaPost)
-    assert read_key(record()) == "ann"
-    assert (message.id, message.offset) == ("posts-2-41", 41)
-    assert message.body == SocialMediaPost(content="hello", metadata="m")
+    assert Incoming.parse(record(), SocialMediaPost).key == "ann"
+    read = message(record())
+    assert (read.id, read.submission, read.offset) == ("posts-2-41", "", 41)
+    assert read.body == SocialMediaPost(content="hello", metadata="m")
+
+
+def test_a_redriven_record_becomes_a_message_named_by_its_origin() -> None:
+    headers = (("dead-letter.subscription", b"mine"), ("dead-letter.redriven-from", b"posts-0-7@1000"))
+    redriven = replace(record(), headers=headers)
+    read = message(redriven)
+    assert (read.id, read.submission, read.offset) == ("posts-0-7@1000", "posts-2-41", 41)
+    assert Incoming.parse(redriven, SocialMediaPost).redriven == Redriven("mine", "posts-0-7@1000", 1)
 
 
 def test_unknown_fields_are_ignored() -> None:
     value = b'{"content": "hello", "metadata": "m", "new": 1}'
-    assert read_message(record(value=value), SocialMediaPost).body == SocialMediaPost(content="hello", metadata="m")
+    assert message(record(value=value)).body == SocialMediaPost(content="hello", metadata="m")
 
 
 @pytest.mark.parametrize(
@@ -34,26 +61,42 @@ def test_unknown_fields_are_ignored() -> None:
         (b"x" * 201, "InvalidKey"),
     ],
 )
-def test_a_key_that_names_nobody_is_poison(key: bytes | None, kind: str) -> None:
-    with pytest.raises(Poison) as caught:
-        read_key(record(key=key))
-    assert caught.value.kind == kind
+def test_a_key_that_names_no_entity_is_poison(key: bytes | None, kind: str) -> None:
+    reason = poison(record(key=key))
+    assert (reason.kind, reason.stage) == (kind, Stage.KEY)
+    assert Incoming.parse(record(key=key), SocialMediaPost).key is None
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "says"),
+    ("value", "kind", "reason"),
     [
         (None, "Tombstone", "no value"),
         (b"{", "InvalidJson", "Invalid JSON"),
         (b'{"content": "\xff"}', "ValueNotUtf8", "byte 13"),
-        (b'{"content": "a\\u0000", "metadata": "m"}', "InvalidJson", r"U\+0000"),
+        (b'{"content": "a\\u0000", "metadata": "m"}', "InvalidJson", "U+0000"),
         (b'{"content": 5, "metadata": "m"}', "SchemaMismatch", "content: Input should be a valid string"),
         (b'{"metadata": "m"}', "SchemaMismatch", "content: Field required"),
         (b"[]", "SchemaMismatch", "Input should be an object"),
         (b'"' + b"x" * MAX_VALUE_BYTES, "ValueTooLarge", "524289 bytes"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_poison_and_says_why(value: bytes | None, kind: str, says: str) -> None:
-    with pytest.raises(Poison, match=says) as caught:
-        read_message(record(value=value), SocialMediaPost)
-    assert caught.value.kind == kind
+def test_a_value_that_cannot_be_read_is_poison_with_a_reason(value: bytes | None, kind: str, reason: str) -> None:
+    found = poison(record(value=value))
+    assert (found.kind, found.stage) == (kind, Stage.VALUE)
+    assert reason in str(found)
+
+
+class Order(Payload):
+    amount: int
+
+    @field_validator("amount")
+    @classmethod
+    def _is_not_free(cls, amount: int) -> int:
+        if amount == 0:
+            raise Refusal("An order is not free.")
+        return amount
+
+
+def test_what_the_business_refuses_is_poison_with_its_reason() -> None:
+    refused = poison(record(value=b'{"amount": 0}'), Order)
+    assert (refused.kind, refused.stage, str(refused)) == ("BusinessRejection", Stage.SINK, "An order is not free.")

@@ -19,12 +19,12 @@ from domain.package_tracker import LocationUpdate, PackagePlan
 from domain.records import MAX_VALUE_BYTES
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_writer import DeadLetterTopic
+from infra.kafka.dead_letter_writer import DeadLetterWriter
 from tests.eventually import eventually
 from workers.kafka.consumer import TopicConsumer
 from workers.kafka.decisions.lanes import Limits
-from workers.kafka.delivery import Route
-from workers.kafka.ingress import EntitySink
+from workers.kafka.delivery import Destination
+from workers.kafka.entity_sink import EntitySink
 from workflows import package_tracker
 
 RECORDS, KEYS, PARTITIONS = 10_000, 100, 4
@@ -110,13 +110,13 @@ class Flow:
         """Bring every record to its package, or to the dead letters, and commit."""
         client = await Client.connect(self._stack.temporal_address, data_converter=pydantic_data_converter)
         clusters = KafkaClusters({CLUSTER: self._stack.bootstrap})
-        dead_letters = DeadLetterTopic(clusters, self.subscription)
+        dead_letters = DeadLetterWriter(clusters, self.subscription)
         sink = EntitySink(client, package_tracker.entity(PackagePlan()), "updateLocation")
-        route = Route(sink, dead_letters, YesterdaysLocation, Limits(64, 100), self.subscription.id)
+        destination = Destination(sink, dead_letters, YesterdaysLocation, Limits(64, 100), self.subscription.id)
         reports: list[ConsumerProgress] = []
         stop = asyncio.Event()
         task = ConsumerTask(subscription=self.subscription, member=0)
-        consumer = TopicConsumer(task, clusters, None, route, reports.append)
+        consumer = TopicConsumer(task, clusters, None, destination, reports.append)
         running = asyncio.create_task(consumer.run(stop))
         await eventually(
             lambda: running.done() or (reports and sum(p.committed for p in reports[-1].partitions) == RECORDS),

@@ -27,7 +27,7 @@ from tests.histories import assert_clean
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
-from workers.kafka.ingress import is_refusal
+from workers.kafka.entity_sink import is_refusal
 from workflows import backpressure, package_tracker, payment_tracker, user_feed
 from workflows.backpressure import KeyBusy
 from workflows.search_attributes import STATUS

@@ -1,4 +1,4 @@
-"""The Kafka client of one consumer: how it is set up, and what its records become."""
+"""The Kafka client of one consumer: its settings, and its records in our terms."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from domain.subscription import ConsumerTask
 
 
 def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsumer:
-    """`connection` are the arguments that lead to the cluster. The client has no partitions yet."""
+    """`connection` are the arguments of the cluster's clients. No partitions are assigned yet."""
     subscription = task.subscription
     return AIOKafkaConsumer(
         **connection,
         client_id=f"{subscription.id}-{task.member}",
         group_id=subscription.group,
-        # Where to begin is decided by the consumer: a reset by the client's own rule would lose records without a word.
+        # `Positions` decides where to begin: a reset by the client would lose records without an error.
         auto_offset_reset="none",
         enable_auto_commit=False,
         isolation_level="read_committed",

@@ -1,92 +1,68 @@
-"""Delivers records: each key's in order, until Temporal has them or the partitions are gone."""
+"""Delivers records: those of each key in order, retried until Temporal has them."""
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from domain.dead_letter import Stage, read_return
-from domain.inbox import Batch, Message, origin
+from domain.dead_letter import Stage
+from domain.inbox import Batch, origin
 from domain.payload import Payload
-from domain.records import Poison, Record, read_key, read_message
-from workers.kafka.decisions.counts import Counts
+from domain.records import Incoming, Poison, Record
 from workers.kafka.decisions.lanes import Lanes, Limits
+from workers.kafka.decisions.partition import Partition
 
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.1
-LONGEST_BACKOFF_SECONDS = 10.0
-DEAD_LETTERS = "/dead-letters"
-"""The lane of poison. Keys have no slash."""
+MAX_BACKOFF_SECONDS = 10.0
+DEAD_LETTER_LANE = "/dead-letters"
+"""The lane of poison. No key contains a slash."""
 
 
 class BatchRefused(Exception):
-    """The receiver will never take this batch as it is."""
+    """The receiver would refuse the same batch each time."""
 
 
 class Sink(Protocol):
     """Receives the messages of one key."""
 
     async def deliver(self, key: str, batch: Batch[Any]) -> None:
-        """Return once the batch is durable. Raises `BatchRefused`; any other error means: try again."""
+        """Return once the batch is durable. Raises `BatchRefused`; retry after any other error."""
 
 
-class DeadLetters(Protocol):
-    """Keeps what cannot be delivered."""
+class DeadLetterSink(Protocol):
+    """Receives the records that cannot be delivered."""
 
-    async def keep(self, record: Record, reason: Poison) -> None:
-        """Return once the record is kept; any error means: try again."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A record on its way: a message, or poison."""
-
-    record: Record
-    content: Message[Payload] | Poison
-
-    @property
-    def partition(self) -> int:
-        return self.record.partition
-
-    @property
-    def size_bytes(self) -> int:
-        return self.record.size_bytes
+    async def write(self, incoming: Incoming, reason: Poison) -> None:
+        """Return once the dead letter is durable; retry after any error."""
 
 
 @dataclass(frozen=True)
-class Route:
-    """Where records go, what their values mean, and how many go at once."""
+class Destination:
+    """Where a subscription's records go, how their values are read, and how many are sent at once."""
 
     sink: Sink
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterSink
     body: type[Payload]
     limits: Limits
     subscription: str = ""
-    """Its ID: records that were re-driven for another one are passed over."""
+    """The subscription's ID: records that were redriven for another one are skipped."""
 
 
 class Delivery:
-    """Takes the records of one assignment to the sink or to the dead letters."""
+    """Takes the records of a consumer's partitions to the sink or to the dead letters.
 
-    def __init__(
-        self,
-        route: Route,
-        source: Callable[[int], str],
-        finished: Callable[[Record], None],
-        counts: Mapping[int, Counts],
-    ) -> None:
-        """`source` names a partition in batches; `finished` is told of every record that is done with.
+    A record is finished, and its offset may be committed, once either has it.
+    """
 
-        `counts` has each partition's.
-        """
-        self._route = route
-        self._lanes: Lanes[Item] = Lanes(route.limits)
-        self._source = source
-        self._finished = finished
-        self._counts = counts
+    def __init__(self, destination: Destination, partitions: Mapping[int, Partition]) -> None:
+        self._destination = destination
+        self._partitions = partitions
+        self._lanes: Lanes[Incoming] = Lanes(destination.limits)
         self._calls: set[asyncio.Task[None]] = set()
         self._closed = False
         self._fault: BaseException | None = None
@@ -95,31 +71,22 @@ class Delivery:
     def in_flight(self) -> int:
         return len(self._calls)
 
-    def accept(self, records: Iterable[Record]) -> None:
-        """Queue records and return at once. Those of one key travel together, as far as the limits allow."""
+    def accept(self, records: Iterable[Record], now: float) -> None:
+        """Queue records and return without waiting. Those of one key are sent together, within the limits."""
         for record in records:
-            self._queue(record)
+            partition = self._partitions[record.partition]
+            partition.tracker.received(record.offset, record.size_bytes, now)
+            partition.counts.received += 1
+            self._queue(Incoming.parse(record, self._destination.body))
         self._start_calls()
 
-    def _queue(self, record: Record) -> None:
-        self._counts[record.partition].received += 1
-        returned = read_return(record.topic, record.headers)
-        if returned and returned.subscription != self._route.subscription:
-            self._finished(record)
-            return
-        try:
-            lane = read_key(record)
-            self._lanes.add(lane, Item(record, read_message(record, self._route.body)))
-        except Poison as poison:
-            self._lanes.add(DEAD_LETTERS, Item(record, poison))
-
     def check(self) -> None:
-        """Raises what ended a call before its records were done with: a fault of this program."""
+        """Raise the error that ended a call before its records were finished: a bug in this program."""
         if self._fault is not None:
             raise self._fault
 
     async def close(self, patience_seconds: float) -> None:
-        """Drop what waits, give what is in flight its time, cancel the rest."""
+        """Drop what is queued, wait for the calls in flight, and cancel those that are late."""
         self._closed = True
         self._lanes.clear()
         if not self._calls:
@@ -128,6 +95,14 @@ class Delivery:
         for call in late:
             call.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    def _queue(self, incoming: Incoming) -> None:
+        if incoming.redriven and incoming.redriven.subscription != self._destination.subscription:
+            self._finish(incoming)
+        elif incoming.key is None or isinstance(incoming.content, Poison):
+            self._lanes.add(DEAD_LETTER_LANE, incoming)
+        else:
+            self._lanes.add(incoming.key, incoming)
 
     def _start_calls(self) -> None:
         while not self._closed and (taken := self._lanes.take()):
@@ -140,66 +115,68 @@ class Delivery:
         if not call.cancelled():
             self._fault = self._fault or call.exception()
 
-    async def _run(self, lane: str, items: list[Item]) -> None:
+    async def _run(self, lane: str, batch: list[Incoming]) -> None:
         try:
-            if lane == DEAD_LETTERS:
-                poison = [(item.record, item.content) for item in items if isinstance(item.content, Poison)]
-                await asyncio.gather(*(self._bury(record, reason) for record, reason in poison))
+            if lane == DEAD_LETTER_LANE:
+                poison = [(each, each.content) for each in batch if isinstance(each.content, Poison)]
+                await asyncio.gather(*(self._dead_letter(each, reason) for each, reason in poison))
             else:
-                await self._deliver(lane, items)
+                await self._deliver(lane, batch)
         finally:
             self._lanes.finished(lane)
             self._start_calls()
 
-    async def _deliver(self, key: str, items: Sequence[Item]) -> None:
-        """Deliver, halving a batch that is refused until the record to blame stands alone."""
-        batch = Batch[Any](messages=[item.content for item in items], source=self._source(items[0].partition))
+    async def _deliver(self, key: str, incoming: Sequence[Incoming]) -> None:
+        """Send the messages of one key and partition. A batch that is refused is halved until one record remains."""
+        partition = self._partitions[incoming[0].partition]
+        batch = Batch[Any](messages=[each.content for each in incoming], source=partition.source)
         try:
-            await self._persist(items[0].record, key, lambda: self._route.sink.deliver(key, batch))
+            await _retried(key, partition.counts.errors, lambda: self._destination.sink.deliver(key, batch))
         except BatchRefused as refused:
-            await self._deliver_halves(key, items, refused)
+            if len(incoming) == 1:
+                await self._dead_letter(incoming[0], Poison("Refused", str(refused), Stage.SINK))
+                return
+            middle = len(incoming) // 2
+            await self._deliver(key, incoming[:middle])
+            await self._deliver(key, incoming[middle:])
             return
-        self._counts[items[0].partition].delivered += len(items)
-        log.info("%s has %s", key, ", ".join(message.origin for message in batch.messages))
-        for item in items:
-            self._finished(item.record)
+        partition.counts.delivered += len(incoming)
+        log.info("delivered to %s: %s", key, ", ".join(message.origin for message in batch.messages))
+        for each in incoming:
+            self._finish(each)
 
-    async def _deliver_halves(self, key: str, items: Sequence[Item], refused: BatchRefused) -> None:
-        if len(items) == 1:
-            await self._bury(items[0].record, Poison("Refused", str(refused), Stage.SINK))
-            return
-        middle = len(items) // 2
-        await self._deliver(key, items[:middle])
-        await self._deliver(key, items[middle:])
+    async def _dead_letter(self, incoming: Incoming, reason: Poison) -> None:
+        record, counts = incoming.record, self._partitions[incoming.partition].counts
+        await _retried(record.id, counts.errors, lambda: self._destination.dead_letters.write(incoming, reason))
+        name = origin(record.id, record.trace)
+        log.warning("%s is a dead letter (%s: %s); redrive it once the cause is fixed", name, reason.kind, reason)
+        counts.dead_lettered += 1
+        self._finish(incoming)
 
-    async def _bury(self, record: Record, reason: Poison) -> None:
-        await self._persist(record, record.id, lambda: self._route.dead_letters.keep(record, reason))
-        log.warning("%s is a dead letter: %s: %s", origin(record.id, record.trace), reason.kind, reason)
-        self._counts[record.partition].dead_lettered += 1
-        self._finished(record)
+    def _finish(self, incoming: Incoming) -> None:
+        self._partitions[incoming.partition].tracker.finished(incoming.record.offset)
 
-    async def _persist(self, first: Record, what: str, call: Callable[[], Awaitable[None]]) -> None:
-        """Try until it succeeds or is refused: an outage keeps records waiting, it never drops one."""
-        errors = self._counts[first.partition].errors
-        try:
-            await self._until_it_succeeds(errors, what, call)
-        finally:
-            errors.pop(what, None)
 
-    async def _until_it_succeeds(self, errors: dict[str, str], what: str, call: Callable[[], Awaitable[None]]) -> None:
-        attempt = 0
-        while True:
+async def _retried(what: str, errors: dict[str, str], call: Callable[[], Awaitable[None]]) -> None:
+    """Call until it succeeds or raises `BatchRefused`: an outage delays records and never drops one.
+
+    While it fails, `errors` has the last error under `what`.
+    """
+    try:
+        for attempt in itertools.count():
             try:
                 return await call()
             except BatchRefused:
                 raise
             except Exception as error:
                 errors[what] = f"{type(error).__name__}: {error}"
-                log.warning("%s: trying again after %s", what, errors[what])
-            await asyncio.sleep(_backoff_seconds(attempt))
-            attempt += 1
+            pause = _backoff_seconds(attempt)
+            log.warning("%s is not delivered yet, the next attempt is in %.1f s: %s", what, pause, errors[what])
+            await asyncio.sleep(pause)
+    finally:
+        errors.pop(what, None)
 
 
 def _backoff_seconds(attempt: int) -> float:
-    longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 10))
-    return random.uniform(longest / 2, longest)  # noqa: S311
+    upper = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 10))
+    return random.uniform(upper / 2, upper)  # noqa: S311

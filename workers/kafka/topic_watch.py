@@ -1,4 +1,4 @@
-"""Notices that a topic is not the one any more that its consumer began with."""
+"""Detects that a topic is no longer the one that its consumer began with."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ from infra.kafka.deadlines import KafkaUnreachable
 
 
 class TopicChanged(Exception):
-    """The topic was made anew, or has more partitions; a new consumer begins with it."""
+    """The topic was recreated or has other partitions; a new consumer begins with it."""
 
 
 class TopicWatch:
@@ -19,9 +19,9 @@ class TopicWatch:
         self._clusters = clusters
         self._subscription = subscription
         self._interval = interval_seconds
-        self._looks: set[asyncio.Task[Topic | None]] = set()
+        self._lookups: set[asyncio.Task[Topic | None]] = set()
         self.topic: Topic | None = None
-        """As it was at the beginning."""
+        """As it was when the consumer began."""
 
     async def begin(self) -> Topic:
         """Raises `SubscriptionBroken` if there is no such topic."""
@@ -29,7 +29,7 @@ class TopicWatch:
         return self.topic
 
     async def run(self) -> None:
-        """Look again and again. Raises `TopicChanged`, `SubscriptionBroken`."""
+        """Check once per interval. Raises `TopicChanged`, `SubscriptionBroken`."""
         while True:
             await asyncio.sleep(self._interval)
             if self.topic is not None:
@@ -37,22 +37,23 @@ class TopicWatch:
                     await self.check()
 
     async def check(self) -> None:
-        """Look now."""
+        """Check now. Raises `TopicChanged`, `SubscriptionBroken`, `KafkaUnreachable`."""
         if await self._current() != self.topic:
-            raise TopicChanged(f"Topic {self._subscription.topic!r} was made anew or has other partitions.")
+            raise TopicChanged(f"Topic {self._subscription.topic!r} was recreated or has other partitions.")
 
     async def close(self, patience_seconds: float) -> None:
-        """Wait for a look that was cancelled: it goes on to its end, or it would leave its connection open."""
-        if self._looks:
-            await asyncio.wait(self._looks, timeout=patience_seconds)
+        """Wait for a lookup that was cancelled: it runs to its end, since otherwise its connection would stay open."""
+        if self._lookups:
+            await asyncio.wait(self._lookups, timeout=patience_seconds)
 
     async def _current(self) -> Topic:
-        look = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
-        topic = await asyncio.shield(look)
+        lookup = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._lookups.discard)
+        topic = await asyncio.shield(lookup)
         if topic is None:
             raise SubscriptionBroken(
-                f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more."
+                f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more. "
+                "Create it and resume the subscription, or delete the subscription."
             )
         return topic

@@ -65,7 +65,7 @@ class World:
         """A letter as a worker writes it, of a record that later workers can read."""
         record = Record(self.topic, 0, offset, self.user.encode(), value, TIME_MS, ())
         reason = Poison("SchemaMismatch", "mood: Field required")
-        headers = letter_headers(record, reason, self.subscription_id, datetime.now(UTC))
+        headers = letter_headers(record, None, reason, self.subscription_id, datetime.now(UTC))
         await self.producer.send_and_wait(
             f"{self.topic}.dead-letter", value, key=record.key, partition=0, headers=headers, timestamp_ms=TIME_MS
         )

@@ -31,7 +31,7 @@ def test_a_string_is_bootstrap_servers_without_security() -> None:
     }
 
 
-def test_a_password_goes_to_every_client_and_into_no_text() -> None:
+def test_a_password_reaches_every_client_and_no_text() -> None:
     secured = cluster(securityProtocol="SASL_PLAINTEXT", **SASL)
     assert secured.connection() == {
         "bootstrap_servers": "broker:9093",
@@ -49,7 +49,7 @@ def test_tls_trusts_the_systems_authorities_and_checks_the_hosts_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "names", "says"),
+    ("fields", "names", "message"),
     [
         (
             {"securityProtocol": "SASL_SSL", "username": "ann", "password": "x"},
@@ -70,8 +70,10 @@ def test_tls_trusts_the_systems_authorities_and_checks_the_hosts_name() -> None:
         ({"sslCaFile": __file__}, "sslCaFile", "not permitted"),
     ],
 )
-def test_what_does_not_go_together_is_refused_by_its_name(fields: dict[str, object], names: str, says: str) -> None:
-    with pytest.raises(ValidationError, match=says) as refused:
+def test_fields_that_contradict_each_other_are_refused_by_name(
+    fields: dict[str, object], names: str, message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message) as refused:
         cluster(**fields)
     assert [to_camel(str(error["loc"][0])) for error in refused.value.errors()] == [names]
     assert "hunter2" not in str(refused.value)
@@ -92,7 +94,7 @@ def test_the_environment_names_clusters_either_way(monkeypatch: pytest.MonkeyPat
     assert clusters["far"].username == "ann"
 
 
-def test_a_wrong_setting_is_told_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_reported_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {"bootstrapServers": "far:9093", **SASL}
     monkeypatch.setenv("KAFKA_CLUSTERS", json.dumps({"far": wrong}))
     with pytest.raises(ValidationError, match=r"kafka_clusters\.far\.password") as refused:

@@ -1,4 +1,4 @@
-"""Dead letters in a real topic: kept with their reason, listed once, sent back once."""
+"""Dead letters in a real topic: written with their reason, listed once, redriven once."""
 
 import asyncio
 import time
@@ -9,24 +9,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import ConsumerRecord
-from pydantic import field_validator
 
-from domain.dead_letter import Stage, read_return
-from domain.errors import Refusal
-from domain.payload import Payload
-from domain.records import Poison, Record, read_message
+from domain.records import Incoming, Poison, Record
 from domain.subscription import Subscription
 from domain.user_feed import SocialMediaPost
 from infra.kafka import dead_letter_reader, dead_letters
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_writer import DeadLetterTopic
-from infra.kafka.dead_letters import DeadLetters, Place, UnknownDeadLetter
+from infra.kafka.dead_letter_writer import DeadLetterWriter
+from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
 from tests.brokers.fixtures import Topics, subscription
-from tests.workers.kafka.fakes import RecordingDeadLetters, RecordingSink, new_counts
-from workers.kafka.decisions.lanes import Limits
-from workers.kafka.delivery import Delivery, Route
 
-Keep = Callable[..., Awaitable[Record]]
+Write = Callable[..., Awaitable[Record]]
 TIME_MS = int(time.time() - 3_600) * 1_000
 """An hour ago: retention counts from it."""
 
@@ -42,13 +35,13 @@ async def sub(topics: Topics) -> Subscription:
 
 
 @pytest.fixture
-async def keep(broker: str, sub: Subscription) -> AsyncIterator[Keep]:
-    """Keep a record as a dead letter of `sub`, or of another subscription to its topic."""
-    topics = {False: DeadLetterTopic(KafkaClusters({"local": broker}), sub)}
+async def write(broker: str, sub: Subscription) -> AsyncIterator[Write]:
+    """Write a record as a dead letter of `sub`, or of another subscription to its topic."""
+    writers = {False: DeadLetterWriter(KafkaClusters({"local": broker}), sub)}
     another = sub.model_copy(update={"handler": "another"})
-    topics[True] = DeadLetterTopic(KafkaClusters({"local": broker}), another)
+    writers[True] = DeadLetterWriter(KafkaClusters({"local": broker}), another)
 
-    async def keep(
+    async def write(
         offset: int,
         key: bytes | None = b"ann",
         value: bytes | None = b"{",
@@ -58,12 +51,13 @@ async def keep(broker: str, sub: Subscription) -> AsyncIterator[Keep]:
         for_another: bool = False,
     ) -> Record:
         record = Record(sub.topic, partition, offset, key, value, TIME_MS, headers)
-        await topics[for_another].keep(record, Poison("InvalidJson", "not JSON"))
+        incoming = Incoming.parse(record, SocialMediaPost)
+        await writers[for_another].write(incoming, Poison("InvalidJson", "not JSON"))
         return record
 
-    yield keep
-    for topic in topics.values():
-        await topic.close()
+    yield write
+    for writer in writers.values():
+        await writer.close()
 
 
 async def records_of(broker: str, topic: str, partition: int, count: int) -> list[ConsumerRecord]:
@@ -78,19 +72,20 @@ async def records_of(broker: str, topic: str, partition: int, count: int) -> lis
 
 
 async def listed(letters: DeadLetters, sub: Subscription) -> list[int]:
-    """The source offsets of the letters that wait."""
-    return [letter.source_offset for letter in (await letters.page(sub, Place(), 200)).letters]
+    """The source offsets of the pending letters."""
+    return [letter.source_offset for letter in (await letters.page(sub, Cursor(), 200)).letters]
 
 
-async def test_a_letter_says_where_its_record_was_and_why_it_is_here(
-    letters: DeadLetters, sub: Subscription, keep: Keep
+async def test_a_letter_has_its_records_coordinates_and_the_reason(
+    letters: DeadLetters, sub: Subscription, write: Write
 ) -> None:
-    await keep(7, partition=1, headers=(("own", b"1"), ("own", b"2")))
-    (letter,) = (await letters.page(sub, Place(), 50)).letters
+    await write(7, partition=1, headers=(("own", b"1"), ("own", b"2")))
+    (letter,) = (await letters.page(sub, Cursor(), 50)).letters
     assert (letter.key, letter.value, letter.timestamp_ms) == (b"ann", b"{", TIME_MS)
     assert letter.headers[:2] == (("own", b"1"), ("own", b"2"))
-    assert letter.said.pop("dead-letter.time").startswith("20")
-    assert letter.said == {
+    assert letter.time.startswith("20")
+    assert letter.added_headers == {
+        "dead-letter.time": letter.time,
         "__connect.errors.topic": sub.topic,
         "__connect.errors.partition": "1",
         "__connect.errors.offset": "7",
@@ -103,54 +98,54 @@ async def test_a_letter_says_where_its_record_was_and_why_it_is_here(
 
 
 async def test_each_record_is_listed_once_and_only_to_its_subscription(
-    letters: DeadLetters, sub: Subscription, keep: Keep
+    letters: DeadLetters, sub: Subscription, write: Write
 ) -> None:
     for offset in (1, 2, 1, 3):
-        await keep(offset)
-    await keep(4, for_another=True)
+        await write(offset)
+    await write(4, for_another=True)
     assert await listed(letters, sub) == [2, 1, 3]
 
 
-async def test_without_a_dead_letter_topic_there_is_nothing_and_it_is_not_made(
+async def test_without_a_dead_letter_topic_there_is_nothing_and_it_is_not_created(
     letters: DeadLetters, sub: Subscription, broker: str
 ) -> None:
-    page = await letters.page(sub, Place(), 50)
+    page = await letters.page(sub, Cursor(), 50)
     assert (page.letters, page.next) == ([], None)
     assert (await letters.redrive_all(sub)).redriven == 0
     assert await KafkaClusters({"local": broker}).topic("local", sub.dead_letter_topic) is None
 
 
-async def test_pages_go_on_behind_the_last_letter_until_the_end(
-    letters: DeadLetters, sub: Subscription, keep: Keep
+async def test_pages_continue_after_the_last_letter_until_the_end(
+    letters: DeadLetters, sub: Subscription, write: Write
 ) -> None:
     for offset in range(5):
-        await keep(offset)
+        await write(offset)
     pages: list[list[int]] = []
-    place: Place | None = Place()
-    while place and len(pages) < 10:
-        page = await letters.page(sub, place, 2)
+    cursor: Cursor | None = Cursor()
+    while cursor and len(pages) < 10:
+        page = await letters.page(sub, cursor, 2)
         pages.append([letter.source_offset for letter in page.letters])
-        place = page.next
+        cursor = page.next
     assert pages == [[0, 1], [2, 3], [4]]
-    assert (await letters.page(sub, Place(after=1_000), 50)).letters == []
+    assert (await letters.page(sub, Cursor(after=1_000), 50)).letters == []
 
 
-async def test_a_scan_that_takes_too_long_goes_on_with_the_next_page(
-    letters: DeadLetters, sub: Subscription, keep: Keep, monkeypatch: pytest.MonkeyPatch
+async def test_a_scan_that_reads_too_much_continues_with_the_next_page(
+    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letter_reader, "READ_RECORDS", 3)
+    monkeypatch.setattr(dead_letter_reader, "MAX_SCANNED", 3)
     for offset in range(5):
-        await keep(offset)
-    first = await letters.page(sub, Place(), 3)
-    assert ([letter.source_offset for letter in first.letters], first.next) == ([0, 1, 2], Place(0, 2))
-    second = await letters.page(sub, Place(after=2), 50)
+        await write(offset)
+    first = await letters.page(sub, Cursor(), 3)
+    assert ([letter.source_offset for letter in first.letters], first.next) == ([0, 1, 2], Cursor(0, 2))
+    second = await letters.page(sub, Cursor(after=2), 50)
     assert ([letter.source_offset for letter in second.letters], second.next) == ([3, 4], None)
 
 
-async def test_a_record_goes_back_to_its_partition_as_it_was(
-    letters: DeadLetters, sub: Subscription, keep: Keep, broker: str
+async def test_a_record_is_redriven_to_its_partition_unchanged(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str
 ) -> None:
-    await keep(7, partition=1)
+    await write(7, partition=1)
     outcome = await letters.redrive_one(sub, 0, 0)
     assert (outcome.redriven, outcome.already_redriven) == (1, 0)
     (record,) = await records_of(broker, sub.topic, 1, 1)
@@ -164,11 +159,11 @@ async def test_a_record_goes_back_to_its_partition_as_it_was(
     assert await listed(letters, sub) == []
 
 
-async def test_a_record_is_sent_back_once_however_often_and_by_whom_it_is_asked(
-    letters: DeadLetters, sub: Subscription, keep: Keep, broker: str, topics: Topics
+async def test_a_record_is_redriven_once_however_often_it_is_asked_for(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str, topics: Topics
 ) -> None:
     for offset in (1, 1, 2):
-        await keep(offset)
+        await write(offset)
     outcomes = await asyncio.gather(*(letters.redrive_one(sub, 0, offset) for offset in (0, 1, 2, 0)))
     assert sum(outcome.redriven for outcome in outcomes) == 2
     assert sum(outcome.already_redriven for outcome in outcomes) == 2
@@ -177,13 +172,13 @@ async def test_a_record_is_sent_back_once_however_often_and_by_whom_it_is_asked(
     assert [record.key for record in await records_of(broker, sub.topic, 0, 3)] == [b"ann", b"ann", b"end"]
 
 
-async def test_all_are_sent_back_in_order_and_what_is_left_is_told(
-    letters: DeadLetters, sub: Subscription, keep: Keep, broker: str, monkeypatch: pytest.MonkeyPatch
+async def test_all_are_redriven_in_order_and_what_remains_is_reported(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "MOST_REDRIVEN", 3)
+    monkeypatch.setattr(dead_letters, "MAX_REDRIVEN", 3)
     for offset in range(5):
-        await keep(offset, value=b"%d" % offset)
-    await keep(9, for_another=True)
+        await write(offset, value=b"%d" % offset)
+    await write(9, for_another=True)
     first = await letters.redrive_all(sub)
     second = await letters.redrive_all(sub)
     assert (first.redriven, first.remaining, second.redriven, second.remaining) == (3, True, 2, False)
@@ -191,19 +186,19 @@ async def test_all_are_sent_back_in_order_and_what_is_left_is_told(
 
 
 @pytest.mark.parametrize(("partition", "offset"), [(0, 1), (0, 2), (0, 1_000), (5, 0)])
-async def test_where_no_letter_of_the_subscription_is_nothing_is_sent(
-    letters: DeadLetters, sub: Subscription, keep: Keep, partition: int, offset: int
+async def test_coordinates_without_a_letter_of_the_subscription_are_unknown(
+    letters: DeadLetters, sub: Subscription, write: Write, partition: int, offset: int
 ) -> None:
-    await keep(1)
-    await keep(2, for_another=True)
+    await write(1)
+    await write(2, for_another=True)
     with pytest.raises(UnknownDeadLetter):
         await letters.redrive_one(sub, partition, offset)
 
 
-async def test_the_letter_of_an_old_record_is_kept(
-    letters: DeadLetters, sub: Subscription, keep: Keep, broker: str
+async def test_the_topic_keeps_the_letters_of_old_records(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str
 ) -> None:
-    await keep(7)
+    await write(7)
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
@@ -214,11 +209,11 @@ async def test_the_letter_of_an_old_record_is_kept(
     assert {e["config_names"]: e["config_value"] for e in topic["config_entries"]}["retention.ms"] == "-1"
 
 
-async def test_a_letter_without_its_value_cannot_go_back(
-    letters: DeadLetters, sub: Subscription, broker: str, keep: Keep
+async def test_a_letter_without_its_value_cannot_be_redriven(
+    letters: DeadLetters, sub: Subscription, broker: str, write: Write
 ) -> None:
-    await keep(1)
-    (letter,) = (await letters.page(sub, Place(), 50)).letters
+    await write(1)
+    (letter,) = (await letters.page(sub, Cursor(), 50)).letters
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         headers = [*letter.headers, ("dead-letter.value.omitted", b"too large")]
         await producer.send_and_wait(sub.dead_letter_topic, b"", key=b"ann", partition=0, headers=headers)
@@ -226,13 +221,13 @@ async def test_a_letter_without_its_value_cannot_go_back(
     assert (outcome.redriven, outcome.without_value) == (0, 1)
 
 
-async def test_poison_that_comes_back_is_a_letter_again_that_counts_its_attempts(
-    letters: DeadLetters, sub: Subscription, keep: Keep, broker: str
+async def test_redriven_poison_is_a_letter_again_with_one_more_attempt(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str
 ) -> None:
     headers: tuple[tuple[str, bytes], ...] = (("own", b"1"),)
     for attempt in (1, 2, 3):
-        await keep(6 + attempt, headers=headers)
-        (letter,) = (await letters.page(sub, Place(), 50)).letters
+        await write(6 + attempt, headers=headers)
+        (letter,) = (await letters.page(sub, Cursor(), 50)).letters
         assert (letter.attempts, letter.source_offset) == (attempt, 6 + attempt)
         assert letter.origin == f"{sub.topic}-0-7@{TIME_MS}"
         assert [h for h in letter.headers if h[0] == "own"] == [("own", b"1")]
@@ -241,47 +236,14 @@ async def test_poison_that_comes_back_is_a_letter_again_that_counts_its_attempts
 
 
 async def test_a_dead_letter_topic_may_have_several_partitions(
-    letters: DeadLetters, sub: Subscription, keep: Keep, topics: Topics
+    letters: DeadLetters, sub: Subscription, write: Write, topics: Topics
 ) -> None:
     await topics.make(partitions=4, name=sub.dead_letter_topic)
     for _ in range(5):
-        await keep(7, key=None, partition=1)
-    await keep(8, partition=0)
+        await write(7, key=None, partition=1)
+    await write(8, partition=0)
     assert await listed(letters, sub) == [8, 7], "letters of a record are on one partition, so they count once"
-    first = await letters.page(sub, Place(), 1)
-    assert first.next == Place(1)
+    first = await letters.page(sub, Cursor(), 1)
+    assert first.next == Cursor(1)
     assert (await letters.redrive_all(sub)).redriven == 2
     assert await listed(letters, sub) == []
-
-
-async def test_only_its_subscription_receives_what_was_sent_back() -> None:
-    headers = (
-        ("dead-letter.subscription", b"mine"),
-        ("dead-letter.redriven-from", b"posts-0-7@1000"),
-    )
-    record = Record("posts", 0, 57, b"ann", b'{"content": "hello", "metadata": ""}', -1, headers)
-    returned = read_return("posts", headers)
-    assert returned is not None
-    for subscription_id, received in (("mine", ["posts-0-7@1000"]), ("another", [])):
-        sink, finished = RecordingSink(), asyncio.Event()
-        route = Route(sink, RecordingDeadLetters(), SocialMediaPost, Limits(8, 100), subscription_id)
-        Delivery(route, str, lambda _, done=finished: done.set(), new_counts()).accept([record])  # type: ignore[misc]
-        await asyncio.wait_for(finished.wait(), 20)
-        assert [message.id for _, batch in sink.batches for message in batch.messages] == received
-
-
-class Order(Payload):
-    amount: int
-
-    @field_validator("amount")
-    @classmethod
-    def _is_not_free(cls, amount: int) -> int:
-        if amount == 0:
-            raise Refusal("An order is not free.")
-        return amount
-
-
-def test_what_the_business_refuses_is_poison_with_its_reason() -> None:
-    with pytest.raises(Poison, match="An order is not free") as caught:
-        read_message(Record("orders", 0, 0, b"ann", b'{"amount": 0}', -1, ()), Order)
-    assert (caught.value.kind, caught.value.stage) == ("BusinessRejection", Stage.SINK)

@@ -1,4 +1,4 @@
-"""A listing of dead letters and a redrive end, whatever the broker does not answer."""
+"""Listing, redriving and writing dead letters end in time, whatever the broker does not answer."""
 
 import asyncio
 import time
@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
-from domain.records import Poison, Record
+from domain.records import Incoming, Poison, Record
 from domain.subscription import Subscription
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_writer import DeadLetterTopic
-from infra.kafka.dead_letters import DeadLetters, Place
+from infra.kafka.dead_letter_writer import DeadLetterWriter
+from infra.kafka.dead_letters import Cursor, DeadLetters
 from infra.kafka.deadlines import Deadlines, KafkaUnreachable
 from tests.brokers.fixtures import subscription
 from tests.brokers.silent import Api, SilentBroker, silent_broker
 
 DEADLINES = Deadlines(start=1.0, answer=1.0, send=1.0, stop=0.5, listing=4.0, redrive=4.0)
-"""Seconds that a person would not notice in a test."""
+"""In seconds: short enough for a test."""
+NOT_JSON = Poison("InvalidJson", "not JSON")
+
+
+def poison(sub: Subscription, offset: int) -> Incoming:
+    return Incoming(Record(sub.topic, 0, offset, b"ann", b"{", -1, ()), None, "ann", NOT_JSON)
 
 
 @pytest.fixture
@@ -32,9 +37,9 @@ async def sub(silent: SilentBroker) -> Subscription:
     sub = subscription("orders")
     clusters = KafkaClusters({"local": silent.address})
     await clusters.ensure_topic("local", sub.topic)
-    letters = DeadLetterTopic(clusters, sub)
-    await letters.keep(Record(sub.topic, 0, 7, b"ann", b"{", -1, ()), Poison("InvalidJson", "not JSON"))
-    await letters.close()
+    writer = DeadLetterWriter(clusters, sub)
+    await writer.write(poison(sub, 7), NOT_JSON)
+    await writer.close()
     return sub
 
 
@@ -44,7 +49,7 @@ def letters(silent: SilentBroker) -> DeadLetters:
 
 
 async def failure(call: Any) -> str:
-    """What the call says after it gave up, which it does in bounded time."""
+    """The error with which the call gives up, which it does in bounded time."""
     began = time.monotonic()
     with pytest.raises(KafkaUnreachable) as caught:
         async with asyncio.timeout(60):
@@ -62,32 +67,32 @@ async def failure(call: Any) -> str:
     ],
     ids=lambda value: value.name.lower() if isinstance(value, Api) else "",
 )
-async def test_a_listing_ends_and_says_what_was_not_answered(
+async def test_a_listing_ends_and_names_what_was_not_answered(
     silent: SilentBroker, sub: Subscription, letters: DeadLetters, kind: Api, what: str
 ) -> None:
-    assert [letter.source_offset for letter in (await letters.page(sub, Place(), 50)).letters] == [7]
+    assert [letter.source_offset for letter in (await letters.page(sub, Cursor(), 50)).letters] == [7]
     silent.unanswered = {kind}
-    said = await failure(letters.page(sub, Place(), 50))
-    assert "Kafka cluster 'local'" in said
-    assert what in said
+    message = await failure(letters.page(sub, Cursor(), 50))
+    assert "Kafka cluster 'local'" in message
+    assert what in message
 
 
 async def test_a_listing_from_beyond_the_end_ends_when_the_position_is_not_answered(
     silent: SilentBroker, sub: Subscription, letters: DeadLetters
 ) -> None:
     silent.unanswered = {Api.FETCH, Api.LIST_OFFSETS}
-    assert "orders.dead-letter" in await failure(letters.page(sub, Place(after=1_000), 50))
+    assert "orders.dead-letter" in await failure(letters.page(sub, Cursor(after=1_000), 50))
 
 
 async def test_a_listing_ends_when_the_broker_stops_reading(
     silent: SilentBroker, sub: Subscription, letters: DeadLetters
 ) -> None:
     silent.reads = False
-    assert "Kafka cluster 'local'" in await failure(letters.page(sub, Place(), 50))
+    assert "Kafka cluster 'local'" in await failure(letters.page(sub, Cursor(), 50))
     silent.reads = True
 
 
-async def test_a_redrive_ends_when_the_record_is_not_taken_and_can_be_asked_for_again(
+async def test_a_redrive_ends_when_the_record_is_not_accepted_and_can_be_repeated(
     silent: SilentBroker, sub: Subscription, letters: DeadLetters
 ) -> None:
     silent.unanswered = {Api.PRODUCE}
@@ -100,15 +105,14 @@ async def test_a_redrive_that_waits_for_another_ends_too(
     silent: SilentBroker, sub: Subscription, letters: DeadLetters
 ) -> None:
     silent.unanswered = {Api.FETCH}
-    said = await asyncio.gather(*(failure(letters.redrive_all(sub)) for _ in range(8)))
-    assert any("another redrive" in text for text in said)
+    messages = await asyncio.gather(*(failure(letters.redrive_all(sub)) for _ in range(8)))
+    assert any("another redrive" in text for text in messages)
 
 
-async def test_poison_waits_for_a_broker_that_does_not_take_it_and_the_wait_says_so(
+async def test_a_write_of_poison_ends_when_the_broker_does_not_accept_it(
     silent: SilentBroker, sub: Subscription
 ) -> None:
-    topic = DeadLetterTopic(KafkaClusters({"local": silent.address}, DEADLINES), sub, DEADLINES)
+    writer = DeadLetterWriter(KafkaClusters({"local": silent.address}, DEADLINES), sub, DEADLINES)
     silent.unanswered = {Api.PRODUCE}
-    record = Record(sub.topic, 0, 8, b"ann", b"{", -1, ())
-    assert "a write to orders.dead-letter" in await failure(topic.keep(record, Poison("InvalidJson", "not JSON")))
-    await topic.close()
+    assert "a write to orders.dead-letter" in await failure(writer.write(poison(sub, 8), NOT_JSON))
+    await writer.close()

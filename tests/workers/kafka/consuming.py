@@ -10,13 +10,13 @@ from domain.subscription import ConsumerProgress, ConsumerTask, Subscription
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.connection import KafkaCluster
-from infra.kafka.dead_letter_writer import DeadLetterTopic
+from infra.kafka.dead_letter_writer import DeadLetterWriter
 from tests.eventually import eventually
 from workers.kafka.consumer import Timing, TopicConsumer
 from workers.kafka.decisions.lanes import Limits
-from workers.kafka.delivery import Route, Sink
+from workers.kafka.delivery import Destination, Sink
 
-QUICK = Timing(look_at_topic=0.5)
+QUICK = Timing(check_topic=0.5)
 
 
 def post(key: str, content: object) -> tuple[bytes, bytes]:
@@ -24,7 +24,7 @@ def post(key: str, content: object) -> tuple[bytes, bytes]:
 
 
 class Running:
-    """A consumer that runs, and what it says."""
+    """A consumer that runs, and what it reports."""
 
     def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerProgress]) -> None:
         self.task = task
@@ -44,7 +44,7 @@ class Running:
         return [report.last_error for report in self._reports]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for `condition`; if the consumer fails meanwhile, with its error."""
+        """Wait for `condition`; if the consumer fails first, raise its error."""
         await eventually(lambda: self.task.done() or condition())
         if self.task.done():
             self.task.result()
@@ -58,13 +58,13 @@ async def consuming(
     cluster: KafkaCluster | str, sub: Subscription, sink: Sink, member: int = 0, timing: Timing = QUICK
 ) -> AsyncIterator[Running]:
     clusters = KafkaClusters({"local": cluster})
-    dead_letters = DeadLetterTopic(clusters, sub)
+    dead_letters = DeadLetterWriter(clusters, sub)
     limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
-    route = Route(sink, dead_letters, SocialMediaPost, limits)
+    destination = Destination(sink, dead_letters, SocialMediaPost, limits)
     reports: list[ConsumerProgress] = []
     stop = asyncio.Event()
     task = ConsumerTask(subscription=sub, member=member)
-    consumer = TopicConsumer(task, clusters, None, route, reports.append, timing=timing)
+    consumer = TopicConsumer(task, clusters, None, destination, reports.append, timing=timing)
     running = Running(asyncio.create_task(consumer.run(stop)), stop, reports)
     try:
         yield running

@@ -1,18 +1,20 @@
-"""A sink and dead letters that remember, and fail as told."""
+"""A sink and a dead-letter sink that record what they receive, and fail on request."""
 
 import asyncio
 from collections import Counter, defaultdict
 from typing import Any
 
 from domain.inbox import Batch
-from domain.records import Poison, Record
+from domain.records import Incoming, Poison
 from workers.kafka.decisions.counts import Counts
+from workers.kafka.decisions.offsets import OffsetTracker
+from workers.kafka.decisions.partition import Partition
 from workers.kafka.decisions.rate import Rate
 from workers.kafka.delivery import BatchRefused
 
 
 class RecordingSink:
-    """Remembers every batch it took. Keys in `held` wait until their event is set."""
+    """Records every batch that it accepts. Calls for keys in `held` wait until the key's event is set."""
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, Batch[Any]]] = []
@@ -20,8 +22,8 @@ class RecordingSink:
         self.outages = 0
         """Calls that fail before one succeeds."""
         self.refused_contents: set[str] = set()
-        self.away: set[str] = set()
-        """Keys that are away until a test takes them out."""
+        self.unavailable: set[str] = set()
+        """Keys whose calls fail until a test removes them."""
         self.calls = 0
         self.most_at_once: Counter[str] = Counter()
         self._at_once: Counter[str] = Counter()
@@ -41,9 +43,9 @@ class RecordingSink:
             await self.held[key].wait()
         if self.outages > 0:
             self.outages -= 1
-            raise ConnectionError("Temporal is away")
-        if key in self.away:
-            raise ConnectionError(f"{key} is away")
+            raise ConnectionError("Temporal is unavailable")
+        if key in self.unavailable:
+            raise ConnectionError(f"{key} is unavailable")
         if any(message.body.content in self.refused_contents for message in batch.messages):
             raise BatchRefused("blob too large")
         self.batches.append((key, batch))
@@ -61,15 +63,19 @@ class RecordingSink:
 
 class RecordingDeadLetters:
     def __init__(self) -> None:
-        self.kept: list[tuple[int, str]] = []
+        self.written: list[tuple[int, str]] = []
         self.outages = 0
 
-    async def keep(self, record: Record, reason: Poison) -> None:
+    async def write(self, incoming: Incoming, reason: Poison) -> None:
         if self.outages > 0:
             self.outages -= 1
-            raise ConnectionError("Kafka is away")
-        self.kept.append((record.offset, reason.kind))
+            raise ConnectionError("Kafka is unavailable")
+        self.written.append((incoming.record.offset, reason.kind))
 
 
-def new_counts(*partitions: int) -> dict[int, Counts]:
-    return {partition: Counts(Rate(now=100)) for partition in partitions or (0,)}
+def new_partitions(*numbers: int, position: int = 0) -> dict[int, Partition]:
+    """Partitions that begin at `position`; number 0 by default."""
+    return {
+        number: Partition(f"local/posts/e/{number}", OffsetTracker(position), Counts(Rate(now=100)))
+        for number in numbers or (0,)
+    }

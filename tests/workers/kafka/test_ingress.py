@@ -15,7 +15,8 @@ from domain.user_feed import ModerationPlan, SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from workers.kafka.ingress import KafkaIngress, is_refusal
+from workers.kafka.entity_sink import is_refusal
+from workers.kafka.ingress import KafkaIngress
 from workflows.user_feed import entity
 
 ENTITIES = {"UserFeed": entity(ModerationPlan())}
@@ -26,7 +27,7 @@ Received = Callable[[str], Awaitable[Batch[SocialMediaPost]]]
 
 @pytest.fixture
 async def received(time_skipping: WorkflowEnvironment) -> AsyncIterator[Received]:
-    """The batch that came with the start of a user's feed. No worker runs: Temporal keeps it all the same."""
+    """The batch that came with the start of a user's feed. No worker runs; Temporal stores it anyway."""
     handles: list[WorkflowHandle[object, object]] = []
     client = time_skipping.client
 
@@ -63,7 +64,7 @@ async def running(ingress: KafkaIngress, sub: Subscription) -> AsyncIterator[Cal
     await consuming
 
 
-async def test_a_record_reaches_the_entity_of_its_key_with_its_place_in_the_topic(
+async def test_a_record_reaches_the_entity_of_its_key_with_its_coordinates(
     time_skipping: WorkflowEnvironment, broker: str, topics: Topics, received: Received
 ) -> None:
     topic = await topics.make()
@@ -80,7 +81,7 @@ async def test_a_record_reaches_the_entity_of_its_key_with_its_place_in_the_topi
     assert batch.source == f"local/{topic}/{made.incarnation}/0"
 
 
-async def test_a_configured_epoch_stands_in_for_the_topics_own(
+async def test_a_configured_epoch_replaces_the_topics_id(
     time_skipping: WorkflowEnvironment, broker: str, topics: Topics, received: Received
 ) -> None:
     topic = await topics.make()
@@ -93,19 +94,19 @@ async def test_a_configured_epoch_stands_in_for_the_topics_own(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
-        ({"cluster": "elsewhere"}, "Unknown Kafka cluster 'elsewhere'; known are: local"),
+        ({"cluster": "elsewhere"}, "Unknown Kafka cluster 'elsewhere'; known clusters: local"),
         ({"service": "Nobody"}, "This worker has no Nobody/processPost"),
         ({"handler": "like"}, "This worker has no UserFeed/like"),
     ],
 )
 async def test_a_subscription_that_this_worker_cannot_serve_is_broken(
-    time_skipping: WorkflowEnvironment, broker: str, change: dict[str, str], says: str
+    time_skipping: WorkflowEnvironment, broker: str, change: dict[str, str], message: str
 ) -> None:
     ingress = KafkaIngress(time_skipping.client, {"local": broker}, ENTITIES, None)
     sub = subscription("posts").model_copy(update=change)
-    with pytest.raises(SubscriptionBroken, match=says):
+    with pytest.raises(SubscriptionBroken, match=message):
         await ingress.run(ConsumerTask(subscription=sub, member=0), lambda progress: None, asyncio.Event())
 
 
@@ -120,5 +121,7 @@ async def test_a_subscription_that_this_worker_cannot_serve_is_broken(
         (RPCStatusCode.PERMISSION_DENIED, "Request unauthorized.", False),
     ],
 )
-def test_only_what_temporal_will_never_take_is_a_refusal(status: RPCStatusCode, message: str, final: bool) -> None:
+def test_only_what_temporal_would_refuse_each_time_is_a_refusal(
+    status: RPCStatusCode, message: str, final: bool
+) -> None:
     assert is_refusal(RPCError(message, status, b"")) is final

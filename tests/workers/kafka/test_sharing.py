@@ -1,4 +1,4 @@
-"""Consumers that come and go, overlap and are given up for lost, while records flow."""
+"""Consumers that start and stop, overlap and count as lost, while records flow."""
 
 import asyncio
 import random
@@ -91,7 +91,7 @@ def lag(*consumers: Running) -> int:
     return sum(partition.lag for consumer in consumers for partition in consumer.progress.partitions)
 
 
-async def test_a_consumer_that_is_given_up_for_lost_lets_go_at_once_and_commits_nothing(
+async def test_a_consumer_that_counts_as_lost_stops_at_once_and_commits_nothing(
     broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await topics.make()
@@ -119,7 +119,7 @@ async def test_a_consumer_that_is_given_up_for_lost_lets_go_at_once_and_commits_
         await next_one.until(lambda: next_one.reported and next_one.progress.received >= 19)
 
 
-async def test_a_consumer_without_a_partition_says_so_and_waits(broker: str, topics: Topics) -> None:
+async def test_a_consumer_without_a_partition_reports_none_and_waits(broker: str, topics: Topics) -> None:
     sub = subscription(await topics.make(partitions=1), consumers=2)
     async with consuming(broker, sub, RecordingSink(), member=1) as idle:
         await idle.until(lambda: idle.reported)

@@ -1,4 +1,4 @@
-"""When to commit, and what."""
+"""When to commit, and which offsets."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ COMMIT_INTERVAL_SECONDS = 1.0
 
 
 class CommitSchedule:
-    """Decides on commits: only what has risen since the last one, at most once an interval."""
+    """Commits offsets that have risen since the last commit, at most once an interval."""
 
     def __init__(self, committed: Mapping[int, int], now: float) -> None:
-        """`committed` are the group's offsets by partition. Where it has none, its first position is committed too:
-        with `auto.offset.reset=latest` it would otherwise move on with every start."""
+        """`committed` are the group's offsets by partition. Where the group has none, the first position is committed
+        too: with `auto.offset.reset=latest` each start would otherwise begin later than the one before."""
         self._committed = dict(committed)
         self._next_at = now + COMMIT_INTERVAL_SECONDS
 
@@ -19,14 +19,14 @@ class CommitSchedule:
         return self._committed
 
     def due(self, safe: Mapping[int, int], now: float) -> dict[int, int]:
-        """The offsets to commit now, if any. A commit that fails is due again after the interval."""
+        """Return the offsets to commit now, if any. A commit that fails is due again after the interval."""
         if now < self._next_at:
             return {}
         self._next_at = now + COMMIT_INTERVAL_SECONDS
         return self.risen(safe)
 
     def risen(self, safe: Mapping[int, int]) -> dict[int, int]:
-        """The offsets that are beyond the last commit, whenever that was."""
+        """Return the offsets that are beyond the last commit, whenever that was."""
         return {partition: offset for partition, offset in safe.items() if offset > self._committed.get(partition, -1)}
 
     def succeeded(self, offsets: Mapping[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""What was done with the records of one partition since its consumer began, and what hinders it now."""
+"""What has happened to the records of one partition since its consumer began, and what is failing now."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from workers.kafka.decisions.rate import Rate
 
 @dataclass
 class Counts:
-    """`rate` is told how many records are delivered."""
+    """`rate` is that of `delivered`."""
 
     rate: Rate
     received: int = 0
     delivered: int = 0
     dead_lettered: int = 0
     errors: dict[str, str] = field(default_factory=dict)
-    """What is being tried again, by key or record, oldest first; and what expired unread, which stays."""
+    """The error of each call that is being retried, by key or record, oldest first. What expired unread stays here."""
 
     @property
     def last_error(self) -> str | None:

@@ -1,18 +1,18 @@
-"""Notices a consumer that is stuck: aiokafka's can stop fetching without an error."""
+"""Detects partitions that are no longer fetched: aiokafka's consumer can stop fetching without an error."""
 
 from collections.abc import Mapping
 
 PATIENCE_SECONDS = 60.0
 
 
-class Watchdog:
-    """Knows when each partition was last fetched from. Partitions that are not watched may rest."""
+class FetchMonitor:
+    """Remembers when each partition was last fetched. Partitions that are not read are not monitored."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int | None, float]] = {}
 
     def stuck(self, last_fetches: Mapping[int, int | None], now: float) -> list[int]:
-        """The partitions whose last fetch has not changed for `PATIENCE_SECONDS` while they were watched."""
+        """Return the partitions whose last fetch has not changed for `PATIENCE_SECONDS` while they were read."""
         before = self._seen
         self._seen = {
             partition: before[partition] if partition in before and before[partition][0] == fetch else (fetch, now)

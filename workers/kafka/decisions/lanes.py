@@ -1,4 +1,4 @@
-"""In which order records go out: one lane per key, one batch per lane at a time."""
+"""The order in which records are sent: one lane per key, one batch per lane at a time."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Queued(Protocol):
-    """What a lane needs to know of a record."""
+    """What a lane needs to know about a record."""
 
     @property
     def partition(self) -> int: ...
@@ -23,11 +23,11 @@ class Limits:
     lanes_in_flight: int
     batch_records: int
     batch_bytes: int = 256 * 1024
-    """A record larger than this travels alone."""
+    """A larger record is a batch of its own."""
 
 
 class Lanes(Generic[Item]):
-    """Queues by key. Whatever waits for a key while its last batch is in flight becomes its next batch."""
+    """One queue per key. What arrives for a key while its batch is in flight becomes its next batch."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -47,7 +47,7 @@ class Lanes(Generic[Item]):
         self._waiting[lane].append(item)
 
     def take(self) -> tuple[str, list[Item]] | None:
-        """Take the next batch, of one lane and one partition; None if nothing is ready or all calls are busy."""
+        """Take the next batch, from one lane and one partition. None if no lane is ready or too many are in flight."""
         if not self._ready or len(self._in_flight) >= self._limits.lanes_in_flight:
             return None
         lane = self._ready.popleft()
@@ -55,13 +55,13 @@ class Lanes(Generic[Item]):
         return lane, self._batch(lane)
 
     def finished(self, lane: str) -> None:
-        """Free the lane of a batch that was taken."""
+        """Release the lane of a batch that was taken."""
         self._in_flight.remove(lane)
         if lane in self._waiting:
             self._ready.append(lane)
 
     def clear(self) -> None:
-        """Forget what waits; what is in flight stays."""
+        """Drop what is queued; batches in flight are not affected."""
         self._waiting.clear()
         self._ready.clear()
 

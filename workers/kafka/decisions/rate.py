@@ -1,4 +1,4 @@
-"""How fast something counts up."""
+"""How fast a counter rises."""
 
 from collections import deque
 
@@ -12,9 +12,9 @@ class Rate:
         self._samples = deque([(now, 0)])
 
     def sampled(self, count: int, now: float) -> float:
-        """Note what the counter shows now, and return its rate."""
+        """Add a sample of the counter, and return its rate."""
         self._samples.append((now, count))
-        # One sample from before stays, so that the rate is over the whole time.
+        # One older sample stays, so that the rate covers the whole interval.
         while self._samples[1][0] <= now - SECONDS:
             self._samples.popleft()
         then, counted = self._samples[0]

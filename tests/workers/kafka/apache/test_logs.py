@@ -1,4 +1,4 @@
-"""Logs with gaps: what expired, was compacted away, or was aborted."""
+"""Logs with gaps: what expired, was compacted, or was aborted."""
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -8,7 +8,7 @@ from tests.workers.kafka.consuming import commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 
 
-async def test_goes_on_with_the_oldest_there_is_when_records_expired_unread_and_says_so(
+async def test_continues_with_the_oldest_record_when_records_expired_unread_and_reports_it(
     apache_broker: str, apache_topics: Topics
 ) -> None:
     topic = await apache_topics.make()
@@ -64,7 +64,7 @@ async def test_an_open_transaction_is_waited_for(apache_broker: str, apache_topi
     assert sink.contents() == {"ann": ["before", "after"], "bob": ["open"]}
 
 
-async def test_gaps_that_compaction_left_hold_nothing_up(apache_broker: str, apache_topics: Topics) -> None:
+async def test_gaps_left_by_compaction_do_not_hold_the_commit_back(apache_broker: str, apache_topics: Topics) -> None:
     topic = await apache_topics.make(
         cleanup_policy="compact", segment_ms="100", min_cleanable_dirty_ratio="0.001", max_compaction_lag_ms="100"
     )

@@ -65,20 +65,20 @@ async def test_records_and_dead_letters_pass_over_tls_with_a_password(
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-async def test_a_wrong_password_is_told_from_an_outage(apache_kafka: ApacheKafka, mechanism: str) -> None:
-    cluster = over_sasl(apache_kafka, mechanism, password="of somebody else")
+async def test_a_wrong_password_is_distinguished_from_an_outage(apache_kafka: ApacheKafka, mechanism: str) -> None:
+    cluster = over_sasl(apache_kafka, mechanism, password="of another user")
     with pytest.raises(UnknownSource, match="'local' refuses access: SaslAuthenticationFailed") as refused:
         await KafkaClusters({"local": cluster}).topic("local", "posts")
-    assert "somebody else" not in str(refused.value)
+    assert "another user" not in str(refused.value)
 
 
-async def test_a_broker_that_no_known_authority_vouches_for_is_not_talked_to(apache_kafka: ApacheKafka) -> None:
+async def test_a_broker_without_a_certificate_of_a_trusted_authority_is_refused(apache_kafka: ApacheKafka) -> None:
     cluster = over_tls(apache_kafka, ca="stranger")
     with pytest.raises(KafkaUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
         await KafkaClusters({"local": cluster}).topic("local", "posts")
 
 
-async def test_a_certificate_that_the_broker_does_not_know_does_not_let_in(apache_kafka: ApacheKafka) -> None:
+async def test_a_client_certificate_that_the_broker_does_not_trust_is_refused(apache_kafka: ApacheKafka) -> None:
     cluster = over_tls(apache_kafka, own="stranger")
     with pytest.raises(KafkaUnreachable, match="'local'"):
         await KafkaClusters({"local": cluster}).topic("local", "posts")

@@ -14,7 +14,7 @@ from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.topic_watch import TopicChanged
 
 
-async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_start_as_another_source(
+async def test_a_topic_recreated_under_a_consumer_is_read_from_its_start_as_another_source(
     apache_broker: str, apache_topics: Topics
 ) -> None:
     topic = await apache_topics.make()
@@ -77,7 +77,7 @@ async def test_a_topic_that_grows_gets_a_consumer_that_reads_the_new_partitions_
         await running.until(lambda: running.reported and len(running.progress.partitions) == 3)
 
 
-async def test_a_group_that_others_read_with_takes_no_commit_until_they_leave_and_the_progress_says_so(
+async def test_a_group_that_others_read_with_takes_no_commit_until_they_leave_and_the_progress_shows_it(
     apache_broker: str, apache_topics: Topics
 ) -> None:
     topic = await apache_topics.make()

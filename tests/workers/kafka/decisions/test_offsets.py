@@ -9,16 +9,16 @@ from workers.kafka.decisions.offsets import OffsetTracker
 NOW = 1_000.0
 
 
-def test_nothing_is_safe_beyond_the_position_where_delivery_began() -> None:
+def test_nothing_is_safe_beyond_the_position_where_reading_began() -> None:
     tracker = OffsetTracker(7)
-    tracker.delivered(7, 10, NOW)
+    tracker.received(7, 10, NOW)
     assert tracker.safe == 7
 
 
 def test_a_finished_record_waits_for_those_before_it() -> None:
     tracker = OffsetTracker(0)
     for offset in (0, 1, 2):
-        tracker.delivered(offset, 10, NOW)
+        tracker.received(offset, 10, NOW)
     tracker.finished(1)
     tracker.finished(2)
     assert tracker.safe == 0
@@ -29,15 +29,15 @@ def test_a_finished_record_waits_for_those_before_it() -> None:
 def test_gaps_between_offsets_do_not_hold_the_commit_back() -> None:
     tracker = OffsetTracker(0)
     for offset in (3, 8):
-        tracker.delivered(offset, 10, NOW)
+        tracker.received(offset, 10, NOW)
         tracker.finished(offset)
     assert tracker.safe == 9
 
 
 def test_counts_what_is_pending_in_records_and_bytes() -> None:
     tracker = OffsetTracker(0)
-    tracker.delivered(0, 100, NOW)
-    tracker.delivered(1, 20, NOW)
+    tracker.received(0, 100, NOW)
+    tracker.received(1, 20, NOW)
     tracker.finished(0)
     assert (tracker.pending, tracker.pending_bytes) == (1, 20)
 
@@ -45,7 +45,7 @@ def test_counts_what_is_pending_in_records_and_bytes() -> None:
 def test_knows_since_when_the_oldest_unfinished_record_waits() -> None:
     tracker = OffsetTracker(0)
     for offset in (0, 1, 2):
-        tracker.delivered(offset, 10, NOW + offset)
+        tracker.received(offset, 10, NOW + offset)
     tracker.finished(1)
     assert tracker.waiting_since == NOW
     tracker.finished(0)
@@ -54,11 +54,11 @@ def test_knows_since_when_the_oldest_unfinished_record_waits() -> None:
     assert tracker.waiting_since is None
 
 
-def test_refuses_an_offset_that_was_delivered_before() -> None:
+def test_refuses_an_offset_that_was_read_before() -> None:
     tracker = OffsetTracker(0)
-    tracker.delivered(4, 1, NOW)
-    with pytest.raises(ValueError, match="offset 4 was delivered after 4"):
-        tracker.delivered(4, 1, NOW)
+    tracker.received(4, 1, NOW)
+    with pytest.raises(ValueError, match="offset 4 was read after 4"):
+        tracker.received(4, 1, NOW)
 
 
 def test_skips_records_that_are_gone_once_nothing_is_pending() -> None:
@@ -67,9 +67,9 @@ def test_skips_records_that_are_gone_once_nothing_is_pending() -> None:
     assert (tracker.safe, tracker.position) == (90, 90)
 
 
-def test_a_gap_behind_a_pending_record_is_passed_with_it() -> None:
+def test_a_gap_after_a_pending_record_is_skipped_with_it() -> None:
     tracker = OffsetTracker(5)
-    tracker.delivered(5, 10, NOW)
+    tracker.received(5, 10, NOW)
     tracker.skip_to(9)
     assert (tracker.safe, tracker.position) == (5, 9)
     tracker.finished(5)
@@ -77,13 +77,13 @@ def test_a_gap_behind_a_pending_record_is_passed_with_it() -> None:
 
 
 @given(st.sets(st.integers(0, 200), min_size=1, max_size=40), st.data())
-def test_a_commit_never_passes_an_unfinished_record_and_ends_behind_the_last(
+def test_a_commit_never_passes_an_unfinished_record_and_ends_after_the_last(
     offsets: set[int], data: st.DataObject
 ) -> None:
     delivered = sorted(offsets)
     tracker = OffsetTracker(delivered[0])
     for offset in delivered:
-        tracker.delivered(offset, 1, NOW)
+        tracker.received(offset, 1, NOW)
     unfinished = set(delivered)
     for offset in data.draw(st.permutations(delivered)):
         before = tracker.safe

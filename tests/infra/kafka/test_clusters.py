@@ -1,4 +1,4 @@
-"""Whether a subscription can work is known before it is started."""
+"""A subscription is checked before it is started."""
 
 import uuid
 
@@ -17,7 +17,7 @@ def wanted(source: str, sink: str = "service://UserFeed/processPost") -> Subscri
     return SubscriptionRequest(source=source, sink=sink).subscription()
 
 
-async def test_a_missing_topic_is_made(broker: str) -> None:
+async def test_a_missing_topic_is_created(broker: str) -> None:
     clusters = KafkaClusters({"local": broker})
     topic = f"made-{uuid.uuid4().hex[:8]}"
     assert await clusters.topic("local", topic) is None
@@ -29,28 +29,28 @@ async def test_a_missing_topic_is_made(broker: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "sink", "error", "says"),
+    ("source", "sink", "error", "message"),
     [
-        ("kafka://other/posts", "service://UserFeed/processPost", UnknownSource, "'other'; known are: local"),
+        ("kafka://other/posts", "service://UserFeed/processPost", UnknownSource, "'other'; known clusters: local"),
         ("kafka://local/posts", "service://Nobody/run", UnknownSink, "these do: PackageTracker, UserFeed"),
         ("kafka://local/posts", "service://UserFeed/like", UnknownSink, "no handler 'like'; it has: processPost"),
     ],
 )
-async def test_what_is_unknown_is_named_with_what_there_is(
-    source: str, sink: str, error: type[Exception], says: str
+async def test_an_error_names_what_is_unknown_and_what_there_is(
+    source: str, sink: str, error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         await check_subscription(wanted(source, sink), KafkaClusters({"local": free_address()}), SINKS)
 
 
-async def test_a_cluster_that_does_not_answer_is_said_to_be_away() -> None:
+async def test_a_cluster_that_does_not_answer_is_unreachable() -> None:
     clusters = KafkaClusters({"local": free_address()})
     with pytest.raises(KafkaUnreachable, match="'local'"):
         await check_subscription(wanted("kafka://local/posts"), clusters, SINKS)
 
 
 @pytest.mark.parametrize(
-    ("source", "sink", "says"),
+    ("source", "sink", "message"),
     [
         ("posts", "service://UserFeed/processPost", "kafka://CLUSTER/TOPIC"),
         ("kafka://local/posts", "UserFeed/processPost", "service://SERVICE/HANDLER"),
@@ -58,8 +58,6 @@ async def test_a_cluster_that_does_not_answer_is_said_to_be_away() -> None:
         ("kafka://local/" + "x" * 190, "service://UserFeed/processPost", "more than 200 characters"),
     ],
 )
-def test_a_request_that_names_nothing_is_refused_with_the_form_it_should_have(
-    source: str, sink: str, says: str
-) -> None:
-    with pytest.raises(ValidationError, match=says):
+def test_a_malformed_request_is_refused_with_the_right_form(source: str, sink: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         wanted(source, sink)

@@ -1,0 +1,70 @@
+"""Commits the offsets of finished records."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from domain.subscription import Subscription
+from workers.kafka.decisions.commits import CommitSchedule
+from workers.kafka.decisions.partition import Partition
+
+log = logging.getLogger(__name__)
+
+COMMIT_SECONDS = 5.0
+
+
+class Committer:
+    """Commits for one consumer. A commit that fails raises nothing: it is repeated, and after a crash the entities drop
+    the records that are read again."""
+
+    def __init__(
+        self,
+        client: AIOKafkaConsumer,
+        subscription: Subscription,
+        partitions: Mapping[int, Partition],
+        committed: Mapping[int, int],
+        now: float,
+    ) -> None:
+        """`committed` are the group's offsets, where it has any."""
+        self._client = client
+        self._subscription = subscription
+        self._partitions = partitions
+        self._schedule = CommitSchedule(committed, now)
+
+    @property
+    def committed(self) -> Mapping[int, int]:
+        return self._schedule.committed
+
+    async def commit_due(self, now: float) -> None:
+        await self._commit(self._schedule.due(self._safe(), now))
+
+    async def commit_rest(self) -> None:
+        """Commit all that is finished, due or not."""
+        await self._commit(self._schedule.risen(self._safe()))
+
+    async def _commit(self, offsets: dict[int, int]) -> None:
+        if not offsets:
+            return
+        topic = self._subscription.topic
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._client.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
+        except CommitFailedError:
+            self._note_failure(offsets, f"group {self._subscription.group!r} has members that are not ours")
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            self._note_failure(offsets, repr(error))
+        else:
+            self._schedule.succeeded(offsets)
+            for number in offsets:
+                self._partitions[number].counts.errors.pop("commit", None)
+
+    def _note_failure(self, offsets: dict[int, int], reason: str) -> None:
+        log.warning("%s: offsets %s are not committed yet: %s", self._subscription.id, offsets, reason)
+        for number in offsets:
+            self._partitions[number].counts.errors["commit"] = f"not committed: {reason}"
+
+    def _safe(self) -> dict[int, int]:
+        return {number: partition.tracker.safe for number, partition in self._partitions.items()}

@@ -1,0 +1,110 @@
+"""Where a consumer reads in each of its partitions: where it begins, and what it does at offsets that the log lacks."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from domain.subscription import Subscription, SubscriptionBroken
+from infra.kafka.deadlines import DEADLINES, answered
+from workers.kafka.decisions.partition import Partition
+from workers.kafka.topic_watch import TopicWatch
+
+log = logging.getLogger(__name__)
+
+BEGIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where one partition begins, and what the group had committed."""
+
+    position: int
+    committed: int | None
+
+
+class Positions:
+    """The positions of one consumer's client. Its methods raise `KafkaUnreachable`."""
+
+    def __init__(self, client: AIOKafkaConsumer, subscription: Subscription, watch: TopicWatch) -> None:
+        self._client = client
+        self._subscription = subscription
+        self._watch = watch
+
+    async def begin(self, partitions: Iterable[int]) -> dict[int, Beginning]:
+        """Set the positions: at the offset that the group committed, or else where the subscription's options say."""
+        beginnings: dict[int, Beginning] = {}
+        async with self._answered("where to begin", BEGIN_SECONDS):
+            for partition in partitions:
+                tp = self._tp(partition)
+                committed: int | None = await self._client.committed(tp)
+                beginnings[partition] = Beginning(await self._seek(tp, committed), committed)
+        return beginnings
+
+    async def skip_gaps(self, partitions: Mapping[int, Partition]) -> None:
+        """Count as read what the client leaves out: records of aborted transactions, and transaction markers."""
+        async with self._answered("a position", DEADLINES.answer):
+            for number, partition in partitions.items():
+                partition.tracker.skip_to(await self._client.position(self._tp(number)))
+
+    def ends(self) -> dict[int, int]:
+        """Return the ends of the logs, where a fetch has brought them."""
+        marks = {tp.partition: self._client.highwater(tp) for tp in self._client.assignment()}
+        return {partition: end for partition, end in marks.items() if end is not None}
+
+    async def check_ends(self, partitions: Mapping[int, Partition]) -> None:
+        """Raise `SubscriptionBroken` or `TopicChanged` for a position beyond the end of the log.
+
+        Some brokers do not answer a fetch from there, so no `OffsetOutOfRangeError` comes.
+        """
+        ends = self.ends()
+        for number, partition in partitions.items():
+            position = partition.tracker.position
+            if position > ends.get(number, position):
+                await self._beyond_end(number, position, ends[number])
+
+    async def recover(self, error: OffsetOutOfRangeError, partitions: Mapping[int, Partition]) -> None:
+        """Continue with the oldest record if those at the position have expired.
+
+        Raises `SubscriptionBroken` or `TopicChanged` if the position is beyond the end of the log.
+        """
+        (tp, offset), *_ = error.args[0].items()
+        async with self._answered("where its log begins and ends", DEADLINES.start):
+            beginning = (await self._client.beginning_offsets([tp]))[tp]
+            end = (await self._client.end_offsets([tp]))[tp] if offset >= beginning else None
+        if end is not None:
+            await self._beyond_end(tp.partition, offset, end)
+        expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
+        log.error("%s: records %s; check the lag and the topic's retention", self._subscription.id, expired)
+        self._client.seek(tp, beginning)
+        if partition := partitions.get(tp.partition):
+            partition.counts.errors["expired"] = expired
+            partition.tracker.skip_to(beginning)
+
+    async def _seek(self, tp: TopicPartition, committed: int | None) -> int:
+        if committed is not None:
+            self._client.seek(tp, committed)
+            return committed
+        if self._subscription.options.auto_offset_reset == "earliest":
+            await self._client.seek_to_beginning(tp)
+        else:
+            await self._client.seek_to_end(tp)
+        position: int = await self._client.position(tp)
+        return position
+
+    async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
+        await self._watch.check()
+        raise SubscriptionBroken(
+            f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
+            f"{self._subscription.topic!r} ends at {end}: the topic lost records or was recreated. "
+            "Reset the group's offsets and resume, or subscribe with another group.id."
+        )
+
+    def _answered(self, what: str, seconds: float) -> AbstractAsyncContextManager[None]:
+        return answered(self._subscription.cluster, f"{what} ({self._subscription.topic!r})", seconds)
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._subscription.topic, partition)

@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 Act = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
 TripHandle = WorkflowHandle[BookingWorkflow, TripConfirmation]
 RETRY_DELAY = timedelta(seconds=1)
-"""Time to act in the backoff, also on a busy machine."""
+"""Time to act in the backoff. On a busy machine the next attempt waits until that is done."""
 HELD = {"RESERVED", "CONFIRMED", "CHARGED"}
 
 
@@ -70,6 +70,7 @@ class Course:
     acted: set[str] = field(default_factory=set)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+    backoff: asyncio.Task[None] | None = None
 
     async def reach(self, point: str) -> None:
         self.passed.append(point)
@@ -92,6 +93,8 @@ class Course:
         return await asyncio.shield(call)
 
     async def _call(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        if self.backoff:
+            await self.backoff
         fault = self.faults.get(name, "")
         if not fault.endswith("always"):
             self.faults.pop(name, None)
@@ -108,7 +111,7 @@ class Course:
         if fault.startswith(f"refuse {when}"):
             raise ApplicationError("refused", non_retryable=True)
         if fault.startswith(f"fail {when}"):
-            asyncio.create_task(self._in_the_backoff()).add_done_callback(lambda done: done.result())
+            self.backoff = asyncio.create_task(self._in_the_backoff())
             raise ApplicationError("the line is dead", next_retry_delay=RETRY_DELAY)
 
     async def _in_the_backoff(self) -> None:
@@ -127,6 +130,10 @@ class Course:
         await self.ended()
         self.closed.set()
         await eventually(lambda: not self.in_flight)
+
+    async def interrupted(self) -> None:
+        """Wait until it has been acted upon wherever it was to be."""
+        await eventually(lambda: self.acts.keys() <= self.acted)
 
     async def ended(self) -> None:
         """Wait until the trip has closed, however."""

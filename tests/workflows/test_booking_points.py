@@ -88,7 +88,11 @@ class Trips:
         return list(seen.values())
 
     async def reset(self, course: Course, task: int) -> None:
-        """Start the trip anew as a copy that goes up to the end of one of its workflow tasks, counted from 0."""
+        """Start the trip again as a copy that goes up to the end of one of its workflow tasks, counted from 0.
+
+        Nothing interrupts the copy: what the first run was spared would otherwise happen to it.
+        """
+        course.acts = {}
         done = await events(course.handle, "WORKFLOW_TASK_COMPLETED")
         await self.client.workflow_service.reset_workflow_execution(
             ResetWorkflowExecutionRequest(
@@ -114,9 +118,10 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 async def trips(
     dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Trips]:
-    for policy, schedule_to_close in ((policies.BOOKING_STEP, 6), (policies.UNDO, 60)):
+    for policy in (policies.BOOKING_STEP, policies.UNDO):
         monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
-        monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=schedule_to_close))
+        # On a busy machine a step shall not fail for want of time: the trip would not come by its later points.
+        monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=60))
         monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))
     vault = CardVault(database, SecretStr("secret"))
     cards = {story.card: await vault.tokenize(story.card) for story in STORIES}
@@ -164,8 +169,11 @@ async def test_a_trip_cancelled_at_any_point_leaves_nothing_or_is_booked(trips: 
     assert await trips.systems.leaks() == []
 
 
-async def test_an_answer_lost_at_any_point_leaves_nothing_or_is_booked(trips: Trips) -> None:
+async def test_an_answer_lost_at_any_point_leaves_nothing_or_is_booked(
+    trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once, and the next attempt is answered; or always, so that the step fails. What was lost is done late."""
+    monkeypatch.setitem(policies.BOOKING_STEP, "schedule_to_close_timeout", timedelta(seconds=6))
     started = []
     for story, point, _ in await trips.points(*STORIES):
         kind, _, name = point.partition(" ")
@@ -209,7 +217,7 @@ async def test_a_terminated_trip_is_completed_by_a_reset_to_its_last_task(trips:
     async def resume(story: Story, point: str) -> None:
         kind, _, name = point.partition(" ")
         course = await trips.start(story, {point: terminate}, {name: f"lose {kind}"})
-        await eventually(lambda: course.acted)
+        await course.interrupted()
         await trips.reset(course, -1)
         await course.settled()
 
@@ -223,6 +231,7 @@ async def test_a_trip_reset_to_any_task_leaves_nothing_or_is_booked(trips: Trips
     async def go_back(story: Story, acts: dict[str, Act], point: str | None, task: int) -> None:
         course = await trips.start(story, acts | ({point: terminate} if point else {}))
         await course.ended()
+        await course.interrupted()
         await eventually(lambda: not course.in_flight)
         await trips.reset(course, task)
         await course.settled()

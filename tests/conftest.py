@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -17,6 +18,9 @@ from tests.brokers.apache import ApacheKafka, Installation, find_installation, r
 from workflows import search_attributes
 
 pytest_plugins = ["tests.brokers.fixtures"]
+
+STARTUP_TIMEOUT = timedelta(seconds=60)
+"""For a Temporal server to listen; the SDK's own 5 s are too short on a busy machine."""
 
 
 def executable(name: str) -> str:
@@ -36,6 +40,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
         test_server_existing_path=executable("temporal-test-server"),
+        test_server_startup_timeout=STARTUP_TIMEOUT,
     ) as environment:
         await environment.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from tests.conftest import executable
+from tests.conftest import STARTUP_TIMEOUT, executable
 from workflows import search_attributes
 
 FAST = {"history.transferProcessorMaxPollRPS": 2_000, "history.timerProcessorMaxPollRPS": 2_000}
@@ -22,6 +22,7 @@ async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnviron
         data_converter=pydantic_data_converter,
         dev_server_existing_path=executable("temporal"),
         dev_server_log_level="error",
+        dev_server_startup_timeout=STARTUP_TIMEOUT,
         dev_server_extra_args=[
             argument for name, value in options.items() for argument in ("--dynamic-config-value", f"{name}={value}")
         ],

@@ -31,7 +31,7 @@ from tests.chaos import planted
 from tests.chaos.history import history
 from tests.chaos.model import Answer, Booking, Fate, Location, Package, Task, World
 from tests.chaos.observation import read_database
-from tests.conftest import executable
+from tests.conftest import STARTUP_TIMEOUT, executable
 from tests.infra.schema import upgrade
 from tests.workflows.fakes import Gate
 from workers.activity_methods import activity_methods
@@ -46,6 +46,7 @@ async def client() -> AsyncIterator[Client]:
         data_converter=pydantic_data_converter,
         dev_server_existing_path=executable("temporal"),
         dev_server_log_level="error",
+        dev_server_startup_timeout=STARTUP_TIMEOUT,
         search_attributes=search_attributes.ALL,
     ) as environment:
         yield environment.client

@@ -8,11 +8,12 @@ re-driven has a new offset and counts by both.
 Offsets suffice because the ingress keeps at most one batch per key in flight, in offset order.
 """
 
+from collections import deque
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 
 from domain.payload import Payload, encoded_bytes
 
@@ -83,6 +84,12 @@ class Inbox(BaseModel):
 
     watermarks: dict[str, int] = Field(default_factory=dict)
     receipts: dict[str, Receipt] = Field(default_factory=dict)
+    _finished: deque[str] = PrivateAttr(default_factory=deque)
+    """Those of `receipts` that are finished, oldest first: looking for them with every message would take a workflow
+    that received a thousand longer than a workflow task may take."""
+
+    def model_post_init(self, _: Any) -> None:
+        self._finished.extend(i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE)
 
     def admit(self, handler: str, batch: Batch[Body], now: datetime) -> list[Message[Body]]:
         """Return the messages of `batch` that were never seen, and remember them."""
@@ -93,22 +100,26 @@ class Inbox(BaseModel):
         receipt = self.receipts.pop(message_id, None)
         if receipt is None:
             return
+        if receipt.status is ReceiptStatus.DONE:  # a record that was re-driven while the first was in hand
+            self._finished.remove(message_id)
         what = {
             "status": ReceiptStatus.DONE,
             "finished_at": now,
             "outcome": outcome.model_dump(mode="json", by_alias=True),
         }
         self.receipts[message_id] = receipt.model_copy(update=what)
-        self._forget_oldest_finished()
+        self._finished.append(message_id)
+        if len(self._finished) > RECEIPTS_KEPT:
+            del self.receipts[self._finished.popleft()]
 
     def forget_beyond(self, limit_bytes: int = CARRIED_BYTES) -> None:
         """Forget the oldest finished receipts until the others have at most `limit_bytes`."""
-        finished = [i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE]
         kept_bytes = 0
-        for message_id in reversed(finished):
+        for message_id in reversed(self._finished):
             kept_bytes += len(message_id) + encoded_bytes(self.receipts[message_id])
             if kept_bytes > limit_bytes:
                 del self.receipts[message_id]
+        self._finished = deque(i for i in self._finished if i in self.receipts)
 
     def _is_new(self, handler: str, source: str | None, message: Message[Body], now: datetime) -> bool:
         if source is not None and message.offset is not None:
@@ -127,8 +138,3 @@ class Inbox(BaseModel):
             received_at=now,
         )
         return True
-
-    def _forget_oldest_finished(self) -> None:
-        finished = [i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE]
-        for message_id in finished[: max(0, len(finished) - RECEIPTS_KEPT)]:
-            del self.receipts[message_id]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.inbox import RECEIPTS_KEPT, Batch, Inbox, Message, ReceiptStatus
+from domain.payload import encoded_bytes
 from tests.domain.empty import Empty
 
 NOW = datetime(2024, 10, 10, tzinfo=UTC)
@@ -115,3 +116,32 @@ class TestRequests:
         for message_id in ids:
             inbox.done(message_id, Empty(), NOW)
         assert list(inbox.receipts) == ["waiting", *ids[2:]]
+
+    def test_an_inbox_that_travelled_goes_on_forgetting_the_oldest(self) -> None:
+        inbox = Inbox()
+        ids = [str(number) for number in range(RECEIPTS_KEPT + 2)]
+        admitted(inbox, requests(*ids))
+        for message_id in ids[:-2]:
+            inbox.done(message_id, Empty(), NOW)
+        again = Inbox.model_validate_json(inbox.model_dump_json())
+        for message_id in ids[-2:]:
+            again.done(message_id, Empty(), NOW)
+        assert list(again.receipts) == ids[2:]
+
+    def test_what_a_run_carries_is_bounded_by_its_size_and_goes_on_from_there(self) -> None:
+        inbox = Inbox()
+        admitted(inbox, requests("a", "b", "waiting"))
+        for message_id in ("a", "b"):
+            inbox.done(message_id, Empty(), NOW)
+        inbox.forget_beyond(len("b") + encoded_bytes(inbox.receipts["b"]))
+        assert list(inbox.receipts) == ["waiting", "b"]
+        inbox.done("waiting", Empty(), NOW)
+        assert list(inbox.receipts) == ["b", "waiting"]
+
+    def test_a_message_that_is_finished_twice_has_one_receipt_of_the_second(self) -> None:
+        inbox = Inbox()
+        ids = [str(number) for number in range(RECEIPTS_KEPT)]
+        admitted(inbox, requests("twice", *ids))
+        for message_id in ("twice", ids[0], "twice", *ids[1:]):
+            inbox.done(message_id, Empty(), NOW)
+        assert list(inbox.receipts) == ["twice", *ids[1:]]

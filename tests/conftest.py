@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker._workflow import _WorkflowWorker
 
 from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
@@ -29,6 +30,19 @@ def executable(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     assert found, f"{name} is missing: run `make install`"
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_workers() -> Iterator[None]:
+    """Workers of the tests' own processes give a workflow 30 s until they take it for deadlocked.
+
+    The SDK's 2 s are by the clock, and on a busy machine 0.2 s of work can take as long.
+    """
+    limit = "_deadlock_timeout_seconds"
+    assert limit in _WorkflowWorker.__init__.__code__.co_names, "the SDK has another name for it now"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_WorkflowWorker, limit, property(lambda _: 30, lambda *_: None), raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
-"""A workflow runner that tells a test of each activation before a workflow acts upon it."""
+"""Workflow runners that tell a test of each activation: before a workflow acts upon it, or how long it took."""
 
+import time
 from collections.abc import Callable
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -36,3 +37,31 @@ class WatchedInstance(WithoutContexts):
         if not any(job.HasField("remove_from_cache") for job in act.jobs):
             self._before(self.get_info().workflow_id, act)
         return super().activate(act)
+
+
+class Measuring(WorkflowRunner):
+    """Runs workflows as `runner` does."""
+
+    def __init__(self, runner: WorkflowRunner) -> None:
+        self._runner = runner
+        self.cpu_seconds: list[float] = []
+        """Of each activation: what a busy machine does not stretch, unlike the time by the clock."""
+
+    def prepare_workflow(self, defn: _Definition) -> None:
+        self._runner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return MeasuredInstance(self._runner.create_instance(det), self.cpu_seconds)
+
+
+class MeasuredInstance(WithoutContexts):
+    def __init__(self, inner: WorkflowInstance, cpu_seconds: list[float]) -> None:
+        super().__init__(inner)
+        self._cpu_seconds = cpu_seconds
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        began = time.thread_time()
+        try:
+            return super().activate(act)
+        finally:
+            self._cpu_seconds.append(time.thread_time() - began)

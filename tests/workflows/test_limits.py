@@ -10,6 +10,7 @@ import pytest
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
@@ -24,6 +25,7 @@ from tests.dev_server import CONTINUE_AS_NEW, SIGNALS
 from tests.dev_server import dev_server as dev_server_with
 from tests.eventually import eventually
 from tests.histories import assert_clean
+from tests.workers.watching import Measuring
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
@@ -186,10 +188,14 @@ async def test_what_came_while_there_was_no_worker_is_read_in_one_task(dev_serve
     sent = await batches_before_busy(key)
     assert 1_000 < sent <= 5_000
     queue = key.entity.pattern.task_queue
-    async with Worker(dev_server.client, task_queue=queue, workflows=[package_tracker.PackageTracker]):
+    runner = Measuring(SandboxedWorkflowRunner())
+    async with Worker(
+        dev_server.client, task_queue=queue, workflows=[package_tracker.PackageTracker], workflow_runner=runner
+    ):
         assert (await key.handle.query(package_tracker.PackageTracker.state)).locations == sent
         await key.handle.terminate()
     await assert_clean(key.handle)
+    assert max(runner.cpu_seconds) < 1
 
 
 async def batches_before_busy(key: EntityKey) -> int:

@@ -1,10 +1,10 @@
 """One key of an entity service, as gateway and ingress send to it."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
@@ -15,7 +15,10 @@ from domain.payload import Payload
 from tests.eventually import eventually
 from tests.histories import assert_clean, until_idle
 from workers.activity_methods import activity_methods
+from workflows.backpressure import KeyBusy
 from workflows.entity import RECEIPT_QUERY, Entity
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -86,3 +89,18 @@ async def serving(
         with suppress(RPCError):
             await key.handle.terminate()
         await assert_clean(key.handle)
+
+
+async def until_accepted(send: Callable[[], Awaitable[T]]) -> T:
+    """Send as long as the key has enough to do, as a gateway's client and the Kafka ingress do: on a busy machine its
+    workflow reads more slowly than it is sent to.
+    """
+
+    async def sent() -> tuple[T] | None:
+        try:
+            return (await send(),)
+        except KeyBusy:
+            return None
+
+    (result,) = await eventually(sent)
+    return result

@@ -32,7 +32,7 @@ class Gate:
         self._open.set()
 
     async def reached(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self._reached.wait()
 
     async def passage(self) -> None:

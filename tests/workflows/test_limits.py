@@ -2,9 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from temporalio.service import RPCError
@@ -27,7 +28,7 @@ from tests.eventually import eventually
 from tests.histories import assert_clean
 from tests.workers.watching import Measuring
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
-from tests.workflows.entity_key import EntityKey, serving
+from tests.workflows.entity_key import EntityKey, serving, until_accepted
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
 from workers.kafka.entity_sink import is_refusal
 from workflows import backpressure, package_tracker, payment_tracker, user_feed
@@ -97,7 +98,8 @@ async def test_the_longest_posts_are_stored_in_as_many_activities_as_it_takes(de
         await key.send("processPost", SocialMediaPost(content="first", metadata=""))
         await eventually(lambda: moderation.asked)
         for number in range(0, 40, 4):
-            await key.send("processPost", *(long_post(number + each) for each in range(4)))
+            four = [long_post(number + each) for each in range(4)]
+            await until_accepted(partial(key.send, "processPost", *four))
         moderation.verdicts.clear()
         await eventually(lambda: len(posts.finished()) == 41)
         assert posts.finished() == [f"publish {posts.contents[post]}" for post in posts.contents]
@@ -120,14 +122,14 @@ class TestHotKeys:
 
         async def send(body: Payload) -> str:
             async with room:
-                [message_id] = await key.send(handler, body)
+                [message_id] = await until_accepted(partial(key.send, handler, body))
                 return message_id
 
         async def deliver() -> None:
             for offset in range(half, len(bodies), 3):
                 records = dict(list(enumerate(bodies))[offset : offset + 3])
-                await key.deliver(handler, records)
-                await key.deliver(handler, records)
+                for _ in range(2):
+                    await until_accepted(partial(key.deliver, handler, records))
 
         ids, _ = await asyncio.gather(asyncio.gather(*map(send, bodies[:half])), deliver())
         return list(ids)
@@ -293,14 +295,3 @@ async def sent_before_busy(key: EntityKey) -> int:
         except KeyBusy:
             return number
     raise AssertionError("it took a thousand messages")
-
-
-async def until_accepted(send: Callable[[], Awaitable[object]]) -> None:
-    async def accepted() -> bool:
-        try:
-            await send()
-        except KeyBusy:
-            return False
-        return True
-
-    await eventually(accepted)

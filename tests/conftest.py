@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -19,6 +20,10 @@ from tests.brokers.apache import ApacheKafka, Installation, find_installation, r
 from workflows import search_attributes
 
 pytest_plugins = ["tests.brokers.fixtures"]
+
+# How long an example takes, or is in the making, says nothing on a busy machine; `timeout` bounds each test.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 STARTUP_TIMEOUT = timedelta(seconds=60)
 """For a Temporal server to listen; the SDK's own 5 s are too short on a busy machine."""

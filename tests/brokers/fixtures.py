@@ -51,7 +51,8 @@ class Topics:
         """`config` are the topic's own settings, with `_` for each dot."""
         topic = name or f"posts-{uuid.uuid4().hex[:8]}"
         settings = {key.replace("_", "."): value for key, value in config.items()}
-        await self._admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
+        answer = await self._admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
+        assert answer.topic_errors[0][1] == 0, answer
         return topic
 
     async def forget(self, topic: str, before: int) -> None:

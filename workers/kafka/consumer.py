@@ -53,6 +53,8 @@ class Timing:
     """For each step of closing the client."""
     check_topic: float = 10.0
     """Between two checks that the topic is still the same: without them the client may take minutes to notice."""
+    topic_missing: float = 10.0
+    """For a topic that the brokers do not know to appear, until it counts as deleted."""
 
 
 class TopicConsumer:
@@ -75,7 +77,7 @@ class TopicConsumer:
         self._report = report
         self._timing = timing
         self._client = new_client(task, clusters.connection(task.subscription.cluster))
-        self._watch = TopicWatch(clusters, task.subscription, timing.check_topic)
+        self._watch = TopicWatch(clusters, task.subscription, timing.check_topic, timing.topic_missing)
         self._positions = Positions(self._client, task.subscription, self._watch)
         self._partitions: dict[int, Partition] = {}
         self._delivery = Delivery(destination, self._partitions)

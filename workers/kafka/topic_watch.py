@@ -1,11 +1,19 @@
-"""Detects that a topic is no longer the one that its consumer began with."""
+"""Detects that a topic is no longer the one that its consumer began with.
+
+That a broker knows no such topic proves nothing yet: brokers learn of a new topic one after the other, one that has just
+started may know none, and a topic that is deleted and created again is missing in between. So the question is repeated
+for a while.
+"""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from domain.subscription import Subscription, SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters, Topic
 from infra.kafka.deadlines import KafkaUnreachable
+
+ASK_AGAIN_SECONDS = 0.5
 
 
 class TopicChanged(Exception):
@@ -15,16 +23,20 @@ class TopicChanged(Exception):
 class TopicWatch:
     """One consumer's view of its topic."""
 
-    def __init__(self, clusters: KafkaClusters, subscription: Subscription, interval_seconds: float) -> None:
+    def __init__(
+        self, clusters: KafkaClusters, subscription: Subscription, interval_seconds: float, missing_seconds: float
+    ) -> None:
+        """Look every `interval_seconds`. A topic that is missing for `missing_seconds` counts as deleted."""
         self._clusters = clusters
         self._subscription = subscription
         self._interval = interval_seconds
+        self._missing = missing_seconds
         self._lookups: set[asyncio.Task[Topic | None]] = set()
         self.topic: Topic | None = None
         """As it was when the consumer began."""
 
     async def begin(self) -> Topic:
-        """Raises `SubscriptionBroken` if there is no such topic."""
+        """Raises `SubscriptionBroken` if there is no such topic, `KafkaUnreachable`."""
         self.topic = await self._current()
         return self.topic
 
@@ -47,13 +59,20 @@ class TopicWatch:
             await asyncio.wait(self._lookups, timeout=patience_seconds)
 
     async def _current(self) -> Topic:
+        missing_since: float | None = None
+        while (topic := await self._look_up()) is None:
+            now = time.monotonic()
+            missing_since = missing_since or now
+            if now - missing_since >= self._missing:
+                raise SubscriptionBroken(
+                    f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more. "
+                    "Create it and resume the subscription, or delete the subscription."
+                )
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        return topic
+
+    async def _look_up(self) -> Topic | None:
         lookup = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
         self._lookups.add(lookup)
         lookup.add_done_callback(self._lookups.discard)
-        topic = await asyncio.shield(lookup)
-        if topic is None:
-            raise SubscriptionBroken(
-                f"Topic {self._subscription.topic!r} is not in cluster {self._subscription.cluster!r} any more. "
-                "Create it and resume the subscription, or delete the subscription."
-            )
-        return topic
+        return await asyncio.shield(lookup)

@@ -16,7 +16,10 @@ from workers.kafka.consumer import Timing, TopicConsumer
 from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Destination, Sink
 
-QUICK = Timing(check_topic=0.5)
+QUICK = Timing(check_topic=0.5, topic_missing=60)
+"""Checks often; on a busy machine it takes a while until a topic that was made is there."""
+IMPATIENT = Timing(check_topic=0.5, topic_missing=1)
+"""For tests of a topic that is gone."""
 
 
 def post(key: str, content: object) -> tuple[bytes, bytes]:

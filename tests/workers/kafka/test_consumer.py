@@ -11,7 +11,7 @@ from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.consuming import Running, commit, consuming, post
+from tests.workers.kafka.consuming import IMPATIENT, Running, commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.consumer import Timing
 
@@ -168,8 +168,9 @@ async def test_a_commit_beyond_the_logs_end_breaks_the_subscription_and_names_bo
 
 
 async def test_a_topic_that_does_not_exist_breaks_the_subscription_and_is_not_made(broker: str) -> None:
+    sub = subscription("nobody-made-this")
     with pytest.raises(SubscriptionBroken, match="Topic 'nobody-made-this' is not in cluster 'local'"):
-        async with consuming(broker, subscription("nobody-made-this"), RecordingSink()) as running:
+        async with consuming(broker, sub, RecordingSink(), timing=IMPATIENT) as running:
             await running.until(lambda: False)
     assert await KafkaClusters({"local": broker}).topic("local", "nobody-made-this") is None
 
@@ -184,7 +185,7 @@ async def test_a_topic_made_anew_has_another_source(broker: str, topics: Topics)
             await running.committed(1)
         sources.add(sink.batches[0][1].source)
         await topics.remove(topic)
-        await topics.make(name=topic)
+        await eventually(lambda: topics.made_again(topic))
     assert len(sources) == 2
 
 

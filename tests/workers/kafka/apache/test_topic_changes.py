@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from domain.subscription import SubscriptionBroken
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from tests.workers.kafka.consuming import Running, consuming, post
+from tests.workers.kafka.consuming import IMPATIENT, Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.topic_watch import TopicChanged
 
@@ -33,10 +33,9 @@ async def test_a_topic_recreated_under_a_consumer_is_read_from_its_start_as_anot
             await ended(running)
             await running.until(lambda: sink.count() == 6)
 
-    try:
+    with pytest.raises(TopicChanged):
         await consume_until(replace)
-    except (TopicChanged, SubscriptionBroken):
-        await consume_until(lambda running: running.committed(1))
+    await consume_until(lambda running: running.committed(1))
     assert sink.contents() == {"ann": [*(f"old {n}" for n in range(5)), "new"]}
     assert len({batch.source for _, batch in sink.batches}) == 2
 
@@ -47,7 +46,8 @@ async def test_a_topic_that_is_removed_breaks_the_subscription_within_seconds(
     topic = await apache_topics.make()
 
     async def lose_the_topic() -> None:
-        async with consuming(apache_broker, subscription(topic), RecordingSink()) as running:
+        sub = subscription(topic)
+        async with consuming(apache_broker, sub, RecordingSink(), timing=IMPATIENT) as running:
             await running.committed(0)
             await apache_topics.remove(topic)
             await running.until(lambda: False)

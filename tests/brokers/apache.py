@@ -71,13 +71,13 @@ class ApacheKafka:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=120)
 
     def restart_after_a_crash(self) -> None:
         """End the node as a power cut would, then start it."""
         if self._process:
             self._process.kill()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=120)
         self.start()
 
 

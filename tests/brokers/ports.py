@@ -19,7 +19,7 @@ def free_address() -> str:
     return f"{HOST}:{free_ports(1)[0]}"
 
 
-def wait_until_it_listens(address: str, timeout_seconds: float = 60) -> None:
+def wait_until_it_listens(address: str, timeout_seconds: float = 300) -> None:
     """Raises `TimeoutError`."""
     host, _, port = address.partition(":")
     deadline = time.monotonic() + timeout_seconds

@@ -67,7 +67,7 @@ class TestTransaction:
             await asyncio.wait([task])
         other = Database(database_url)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 assert await settle(other, "after")
                 assert await settle(database, "at last")
         finally:

@@ -53,7 +53,7 @@ class Tracked:
         await eventually(reached)
 
     async def has_settled(self) -> None:
-        await eventually(lambda: self.key.name in self.billing.settled, 20)
+        await eventually(lambda: self.key.name in self.billing.settled)
 
     async def has_completed(self) -> None:
         async def completed() -> bool:

@@ -65,7 +65,7 @@ async def records_of(broker: str, topic: str, partition: int, count: int) -> lis
     consumer.assign([TopicPartition(topic, partition)])
     await consumer.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()

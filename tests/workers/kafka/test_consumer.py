@@ -22,7 +22,7 @@ async def read_all(address: str, topic: str, count: int) -> list[ConsumerRecord]
     consumer.assign([TopicPartition(topic, 0)])
     await consumer.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()

@@ -37,7 +37,7 @@ class World:
         self._accept([Record("posts", 0, offset, key, value, -1, ()) for offset, (key, value) in read])
 
     async def all_finished(self) -> None:
-        await eventually(lambda: self.tracker.pending == 0, timeout_seconds=20)
+        await eventually(lambda: self.tracker.pending == 0)
 
     def _accept(self, records: list[Record]) -> None:
         self.delivery.accept(records, now=0)

@@ -44,10 +44,29 @@ def is_free(port: int) -> bool:
 
 
 def free_ports() -> Ports:
-    """Choose ports that nothing listens on."""
-    found: set[int] = set()
-    while len(found) < len(asdict(Ports())):
+    """Choose ports as `claim_ports` does."""
+    return Ports(*claim_ports(len(asdict(Ports()))))
+
+
+def claim_ports(count: int) -> list[int]:
+    """Choose ports that nothing listens on. While this process lives, no other call gives them out, here or in another
+    process: between the choice and the server's start another server could be given the same.
+    """
+    found: list[int] = []
+    while len(found) < count:
         port = _FREE_FROM + secrets.randbelow(_FREE_TO - _FREE_FROM)
-        if is_free(port):
-            found.add(port)
-    return Ports(*found)
+        if is_free(port) and _claim(port):
+            found.append(port)
+    return found
+
+
+def _claim(port: int) -> bool:
+    """Take the UDP port of that number, which no server here uses, until this process ends, however it does."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((HOST, port))
+    except OSError:
+        claim.close()
+        return False
+    claim.detach()  # open, and nothing closes it
+    return True

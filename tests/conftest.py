@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker._workflow import _WorkflowWorker
 
+from devstack.ports import claim_ports
 from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
 from workflows import search_attributes
@@ -59,6 +60,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
         test_server_existing_path=executable("temporal-test-server"),
+        port=claim_ports(1)[0],
         test_server_startup_timeout=STARTUP_TIMEOUT,
     ) as environment:
         await environment.client.operator_service.add_search_attributes(

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from devstack.ports import claim_ports
 from tests.conftest import STARTUP_TIMEOUT, executable
 from workflows import search_attributes
 
@@ -21,6 +22,7 @@ async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnviron
     async with await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         dev_server_existing_path=executable("temporal"),
+        port=claim_ports(1)[0],
         dev_server_log_level="error",
         dev_server_startup_timeout=STARTUP_TIMEOUT,
         dev_server_extra_args=[

@@ -18,8 +18,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from devstack.ports import HOST, claim_ports
 from tests.brokers.certificates import make_certificates
-from tests.brokers.ports import HOST, free_ports, wait_until_it_listens
+from tests.brokers.ports import wait_until_it_listens
 
 VERSION = "4.3.1"
 OLDEST_JAVA = 17
@@ -139,7 +140,7 @@ def in_a_container(folder: Path, ports: Ports) -> list[str]:
 @contextmanager
 def running_apache_kafka(installation: Installation, folder: Path) -> Iterator[ApacheKafka]:
     """A new cluster of one node, with its files in `folder`."""
-    ports = Ports(*free_ports(5))
+    ports = Ports(*claim_ports(5))
     make_certificates(folder)
     properties = folder / "server.properties"
     values = {"folder": folder, "bind": installation.listens_on, "user": USER, "password": PASSWORD, **asdict(ports)}

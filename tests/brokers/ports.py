@@ -2,21 +2,13 @@
 
 import socket
 import time
-from contextlib import ExitStack
 
-HOST = "127.0.0.1"
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as taken:
-        sockets = [taken.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
+from devstack.ports import HOST, claim_ports
 
 
 def free_address() -> str:
-    return f"{HOST}:{free_ports(1)[0]}"
+    [port] = claim_ports(1)
+    return f"{HOST}:{port}"
 
 
 def wait_until_it_listens(address: str, timeout_seconds: float = 300) -> None:

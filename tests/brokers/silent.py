@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import IntEnum
 
+from devstack.ports import HOST
 from tests.brokers.embedded import running_broker
-from tests.brokers.ports import HOST, free_address
+from tests.brokers.ports import free_address
 
 
 class Api(IntEnum):

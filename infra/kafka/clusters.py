@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlre
 from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, why_unreachable
 from infra.kafka.connection import KafkaCluster
-from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered, start_client
 from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
 ANY_REPLICATION = -1
@@ -83,7 +83,7 @@ class KafkaClusters:
         admin = AIOKafkaAdminClient(**connection, request_timeout_ms=timeout_ms)
         try:
             async with asyncio.timeout(seconds):
-                await admin.start()
+                await start_client(admin, self._deadlines.stop)
                 yield admin
         except KafkaError as error:
             reason: Exception | None = error

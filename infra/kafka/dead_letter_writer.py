@@ -15,7 +15,7 @@ from domain.errors import Refusal
 from domain.records import Incoming, Poison, Record
 from domain.subscription import Subscription
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.deadlines import DEADLINES, Deadlines, answered, stop_client
+from infra.kafka.deadlines import DEADLINES, Deadlines, answered, start_client, stop_client
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class DeadLetterWriter:
                 producer = self._clusters.producer(self._cluster)
                 try:
                     async with answered(self._cluster, "the start of a client", self._deadlines.start):
-                        await producer.start()
+                        await start_client(producer, self._deadlines.stop)
                 except BaseException:
                     await stop_client(producer, self._deadlines.stop)
                     raise

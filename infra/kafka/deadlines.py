@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 log = logging.getLogger(__name__)
@@ -63,12 +64,25 @@ async def started(
     """Start the client, and stop it on exit. Raises `KafkaUnreachable` if it does not start in time."""
     try:
         async with answered(cluster, "the start of a client", deadlines.start):
-            await client.start()
+            await start_client(client, deadlines.stop)
         # Lets its tasks begin: a task that is stopped before that cancels its caller.
         await asyncio.sleep(0)
         yield
     finally:
         await stop_client(client, deadlines.stop)
+
+
+async def start_client(client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient, seconds: float) -> None:
+    """Start the client. If the call is cut off, wait up to `seconds` for the start to end.
+
+    aiokafka forgets the connection that it is opening when its start is cancelled: the connection would stay open.
+    """
+    starting = asyncio.create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    finally:
+        await asyncio.wait({starting}, timeout=seconds)
+        starting.cancel()
 
 
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:

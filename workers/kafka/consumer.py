@@ -22,7 +22,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from domain.records import Record
 from domain.subscription import ConsumerProgress, ConsumerTask
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.deadlines import DEADLINES, answered, stop_client
+from infra.kafka.deadlines import DEADLINES, answered, start_client, stop_client
 from workers.kafka.client import as_record, new_client
 from workers.kafka.committer import Committer
 from workers.kafka.decisions.budget import Budget
@@ -104,6 +104,7 @@ class TopicConsumer:
             for task in (stopping, watching, polling):
                 task.cancel()
             await self._release()
+            await asyncio.wait({polling}, timeout=self._timing.stop)
             await stop_client(self._client, self._timing.stop)
             await self._watch.close(self._timing.stop)
             await asyncio.wait({polling}, timeout=self._timing.stop)
@@ -124,7 +125,7 @@ class TopicConsumer:
             return
         self._client.assign([self._tp(number) for number in numbers])
         async with self._answered("the start of a client", DEADLINES.start):
-            await self._client.start()
+            await start_client(self._client, DEADLINES.stop)
         committer = self._committer = await self._begin(numbers, topic.incarnation)
         budget = Budget.shared_by(len(numbers))
         while not stop.is_set():

@@ -1,8 +1,8 @@
 """Detects that a topic is no longer the one that its consumer began with.
 
-That a broker knows no such topic proves nothing yet: brokers learn of a new topic one after the other, one that has just
-started may know none, and a topic that is deleted and created again is missing in between. So the question is repeated
-for a while.
+That a broker knows no such topic proves nothing yet: brokers learn of a new topic one after the other, one that has
+just started may know none, and a topic that is deleted and created again is missing in between. So the question is
+repeated for a while.
 """
 
 import asyncio

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import ConsumerRecord
 
 from domain.subscription import SubscriptionBroken
@@ -138,6 +140,27 @@ async def test_a_client_that_does_not_stop_keeps_no_record_from_the_next(
         await running.committed(40)
     over.set()
     assert second.contents()["slow"] == [str(n) for n in range(0, 40, 2)]
+
+
+async def test_a_consumer_that_is_stopped_while_it_connects_leaves_no_connection_open(
+    broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub = subscription(await topics.make())
+    asking: list[AIOKafkaConnection] = []
+    answer, send = asyncio.Event(), AIOKafkaConnection.send
+
+    async def held_back(connection: AIOKafkaConnection, request: object, **more: object) -> object:
+        if isinstance(request, MetadataRequest) and connection._client_id == f"{sub.id}-0" and not asking:
+            asking.append(connection)
+            await answer.wait()
+        return await send(connection, request, **more)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", held_back)
+    async with consuming(broker, sub, RecordingSink(), timing=Timing(stop=60)) as running:
+        await running.until(lambda: asking)
+        running.stop.set()
+        asyncio.get_running_loop().call_later(1, answer.set)  # the consumer gives a read 0.4 s to end by itself
+    assert [connection.connected() for connection in asking] == [False]
 
 
 async def test_two_consumers_share_the_partitions(broker: str, topics: Topics) -> None:

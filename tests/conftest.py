@@ -51,6 +51,12 @@ def patient_workers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """Instead of pytest-asyncio's, which an outgoing connection may take before the test does."""
+    return claim_ports(1)[0]
+
+
 @pytest.fixture(scope="module")
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's time-skipping test server: a month passes in a second.

@@ -49,7 +49,7 @@ def postbox() -> Postbox:
 
 @pytest.fixture
 def smtp_url(postbox: Postbox, unused_tcp_port: int) -> Iterator[str]:
-    server = Controller(postbox, hostname="127.0.0.1", port=unused_tcp_port)
+    server = Controller(postbox, hostname="127.0.0.1", port=unused_tcp_port, ready_timeout=60)
     server.start()
     yield f"smtp://127.0.0.1:{unused_tcp_port}"
     server.stop()

@@ -19,7 +19,7 @@ async def test_continues_with_the_oldest_record_when_records_expired_unread_and_
     sink = RecordingSink()
     async with consuming(apache_broker, sub, sink) as running:
         await running.until(lambda: sink.count() == 4)
-        assert any("2 to 5 of partition 0 expired" in (error or "") for error in running.errors())
+        await running.until(lambda: any("2 to 5 of partition 0 expired" in (e or "") for e in running.errors()))
         await running.committed(10)
     assert sink.contents() == {"ann": ["6", "7", "8", "9"]}
 

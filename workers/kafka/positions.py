@@ -64,7 +64,7 @@ class Positions:
         for number, partition in partitions.items():
             position = partition.tracker.position
             if position > ends.get(number, position):
-                await self._beyond_end(number, position, ends[number])
+                await self._check_end(self._tp(number), position)
 
     async def recover(self, error: OffsetOutOfRangeError, partitions: Mapping[int, Partition]) -> None:
         """Continue with the oldest record if those at the position have expired.
@@ -72,11 +72,11 @@ class Positions:
         Raises `SubscriptionBroken` or `TopicChanged` if the position is beyond the end of the log.
         """
         (tp, offset), *_ = error.args[0].items()
-        async with self._answered("where its log begins and ends", DEADLINES.start):
+        async with self._answered("where its log begins", DEADLINES.start):
             beginning = (await self._client.beginning_offsets([tp]))[tp]
-            end = (await self._client.end_offsets([tp]))[tp] if offset >= beginning else None
-        if end is not None:
-            await self._beyond_end(tp.partition, offset, end)
+        if offset >= beginning:
+            await self._check_end(tp, offset)
+            return  # the broker that took it for out of range had not caught up; the client fetches again
         expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
         log.error("%s: records %s; check the lag and the topic's retention", self._subscription.id, expired)
         self._client.seek(tp, beginning)
@@ -95,10 +95,19 @@ class Positions:
         position: int = await self._client.position(tp)
         return position
 
-    async def _beyond_end(self, partition: int, offset: int, end: int) -> None:
+    async def _check_end(self, tp: TopicPartition, offset: int) -> None:
+        """Raise `SubscriptionBroken` if the log ends before `offset`: if the broker, asked twice, says so twice.
+
+        The end that comes with a fetch proves nothing: it can be older than the records beside it.
+        """
+        for _ in range(2):
+            async with self._answered("where its log ends", DEADLINES.start):
+                end = (await self._client.end_offsets([tp]))[tp]
+            if end >= offset:
+                return
         await self._watch.check()
         raise SubscriptionBroken(
-            f"Group {self._subscription.group!r} is at offset {offset} of partition {partition}, but "
+            f"Group {self._subscription.group!r} is at offset {offset} of partition {tp.partition}, but "
             f"{self._subscription.topic!r} ends at {end}: the topic lost records or was recreated. "
             "Reset the group's offsets and resume, or subscribe with another group.id."
         )

@@ -1,5 +1,6 @@
 """Logs with gaps: what expired, was compacted, or was aborted."""
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tests.brokers.fixtures import Topics, subscription
@@ -80,6 +81,19 @@ async def test_gaps_left_by_compaction_do_not_hold_the_commit_back(apache_broker
     for key in ("ann", "bob"):
         assert received[key] == sorted(set(received[key]), key=int)
         assert received[key][-1] == "19"
+
+
+async def test_an_end_of_the_log_that_is_older_than_the_records_beside_it_is_no_loss(
+    apache_broker: str, apache_topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker cannot be asked: it takes the last batch for one record."""
+    topic = await apache_topics.make()
+    await apache_topics.write(topic, *(post("ann", n) for n in range(20)))
+    monkeypatch.setattr(AIOKafkaConsumer, "highwater", lambda *_: 1)
+    sink = RecordingSink()
+    async with consuming(apache_broker, subscription(topic), sink) as running:
+        await running.committed(20)
+    assert sink.contents() == {"ann": [str(n) for n in range(20)]}
 
 
 async def compacted(address: str, topics: Topics, topic: str) -> bool:

@@ -11,7 +11,7 @@ _UP = """Run Temporal with its Web UI, a Kafka broker, the database, workers and
 Executions and the database stay in the data folder, so the next start goes on where this one ended.
 The broker's records do not: it keeps them in memory."""
 _DEMO = """Start the stack on free ports with an empty temporary folder, play the six patterns on it over HTTP and
-Kafka, check every answer, and stop it. Takes under two minutes. Exit code 0 if all six did right."""
+Kafka, check every answer, and stop it. Takes under two minutes. Exit code 0 if all six passed."""
 
 
 def main(arguments: list[str]) -> int:

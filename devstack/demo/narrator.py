@@ -1,4 +1,4 @@
-"""Tells the demo as it happens."""
+"""Prints the demo as it happens."""
 
 import json
 from typing import TextIO
@@ -31,7 +31,7 @@ class Narrator:
     def observed(self, what: str) -> None:
         self.say(f"    . {what}", "dim")
 
-    def right(self, what: str, link: str | None = None) -> None:
+    def passed(self, what: str, link: str | None = None) -> None:
         self.say(f"    ✓ {what}", "green")
         if link:
             self.link(link)
@@ -39,14 +39,14 @@ class Narrator:
     def link(self, url: str) -> None:
         self.say(f"      {url}", "dim")
 
-    def wrong(self, what: str) -> None:
+    def failed(self, what: str) -> None:
         self.say(f"    ✗ {what}", "bold red")
 
     def summary(self, results: dict[str, tuple[bool, float]]) -> None:
-        """Print what came of each scene, and how many seconds it took."""
+        """Print whether each scene passed, and how many seconds it took."""
         table = Table("Pattern", "Outcome", "Time")
-        for title, (went_right, seconds) in results.items():
-            outcome = Text("right", "green") if went_right else Text("wrong", "bold red")
+        for title, (passed, seconds) in results.items():
+            outcome = Text("passed", "green") if passed else Text("failed", "bold red")
             table.add_row(title, outcome, f"{seconds:.1f} s")
         self._console.print()
         self._console.print(table)

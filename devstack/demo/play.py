@@ -1,4 +1,4 @@
-"""Plays the scenes one after the other, whatever becomes of each."""
+"""Plays the scenes one after the other, also after one that fails."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,25 +17,25 @@ _ANSWER_WITHIN_SECONDS = 30
 
 
 async def play(scenes: Mapping[str, Scene], stage: Stage, narrator: Narrator) -> bool:
-    """Tell whether every scene went right."""
+    """Return whether every scene passed."""
     results: dict[str, tuple[bool, float]] = {}
     for number, (title, scene) in enumerate(scenes.items(), 1):
         narrator.title(f"{number}. {title}")
         began = time.monotonic()
-        went_right = await _went_right(scene, stage, narrator)
-        results[title] = (went_right, time.monotonic() - began)
+        passed = await _passes(scene, stage, narrator)
+        results[title] = (passed, time.monotonic() - began)
     narrator.summary(results)
-    return all(went_right for went_right, _ in results.values())
+    return all(passed for passed, _ in results.values())
 
 
-async def _went_right(scene: Scene, stage: Stage, narrator: Narrator) -> bool:
+async def _passes(scene: Scene, stage: Stage, narrator: Narrator) -> bool:
     try:
         await scene(stage)
     except (Unexpected, LookupError, TypeError) as error:
-        narrator.wrong(str(error) if isinstance(error, Unexpected) else f"cannot read the answer: {error!r}")
+        narrator.failed(str(error) if isinstance(error, Unexpected) else f"cannot read the answer: {error!r}")
         return False
     except (httpx2.HTTPError, KafkaError) as error:
-        narrator.wrong(f"expected an answer, came {error!r}")
+        narrator.failed(f"expected an answer, came {error!r}")
         return False
     return True
 

@@ -16,13 +16,13 @@ from devstack.stack import Stack
 
 
 class Demo:
-    """Plays the scenes on `stack`, and remembers whether all went right."""
+    """Plays the scenes on `stack`, and remembers whether all passed."""
 
     def __init__(self, stack: Stack, narrator: Narrator, *, keep: bool) -> None:
         self._stack = stack
         self._narrator = narrator
         self._keep = keep
-        self.went_right = False
+        self.passed = False
 
     async def run(self) -> None:
         """Raises `ChildFailed` when a process of the stack fails."""
@@ -30,7 +30,7 @@ class Demo:
             self._narrator.say(f"The stack is up. Gateway: {stack.gateway_url}  Web UI: {stack.web_ui_url}")
             self._narrator.say(self._about_links(), "dim")
             async with open_stage(stack, self._narrator) as stage:
-                self.went_right = await stack.processes.while_alive(play(SCENES, stage, self._narrator))
+                self.passed = await stack.processes.while_alive(play(SCENES, stage, self._narrator))
             if self._keep:
                 self._narrator.say(f"The stack stays up until Ctrl-C. Gateway: {stack.gateway_url}")
                 await stack.processes.while_alive(asyncio.Event().wait())
@@ -42,7 +42,7 @@ class Demo:
 
 
 async def demo(*, keep: bool) -> int:
-    """Return 0 only if every scene went right."""
+    """Return 0 only if every scene passed."""
     narrator = Narrator(sys.stdout)
     with (
         tempfile.TemporaryDirectory(prefix="durable-patterns-") as data,
@@ -57,7 +57,7 @@ async def demo(*, keep: bool) -> int:
             print(error, file=sys.stderr)
             return 1
         narrator.say("The stack is stopped.")
-    return 0 if performance.went_right else 1
+    return 0 if performance.passed else 1
 
 
 def _write(log: IO[str], name: str, line: str) -> None:

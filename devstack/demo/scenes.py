@@ -72,7 +72,7 @@ async def payment_tracker(stage: Stage) -> None:
 
 
 async def fan_out(stage: Stage) -> None:
-    """Four subtasks run side by side, and are gathered in order."""
+    """Four subtasks run concurrently, and are gathered in order."""
     stage.step("Split a job into four subtasks, run them in parallel, gather what they return.")
     await stage.call(
         f"POST /{FAN_OUT.service}/run",
@@ -92,7 +92,7 @@ async def _subscribe(stage: Stage, topic: str, sink: str) -> None:
 
 
 async def user_feed(stage: Stage) -> None:
-    """Posts of two users on one partition: in order for each, neither waits for the other."""
+    """Posts of two users on one partition: in order for each, and neither user waits for the other."""
     topic = "social-media-posts"
     await _subscribe(stage, topic, f"{USER_FEED.service}/processPost")
     stage.step("Publish three posts of two users. Each is moderated before it is in the feed.")
@@ -114,7 +114,7 @@ async def package_tracker(stage: Stage) -> None:
     paris = {"timestamp": "2024-10-10 13:00", "location": "Pinetree Road 5, Paris"}
     brussels = {"timestamp": "2024-10-10 14:00", "location": "Mountain Road 155, Brussels"}
     await _subscribe(stage, topic, f"{PACKAGE_TRACKER.service}/updateLocation")
-    stage.step("A location comes before anybody registered the package: it waits.")
+    stage.step("A location comes before the package is registered: it waits.")
     await stage.produce(topic, ("package1", paris))
     await stage.until(f"{package}/getPackageInfo", {"type": "urn:problem:package-not-registered"}, status=404)
     stage.step("Register the package: the two meet. A second location follows.")

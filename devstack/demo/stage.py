@@ -40,7 +40,7 @@ class Reply:
         return cls(response.status_code, body, header[1] if header else in_body)
 
     def difference(self, status: int, fields: Mapping[str, object]) -> str | None:
-        """Tell the first thing that is not as expected."""
+        """Return the first difference from what was expected, in words."""
         if self.status != status:
             return f"expected HTTP {status}, came {self.status} {shown(self.body)}"
         for name, expected in fields.items():
@@ -51,7 +51,7 @@ class Reply:
 
 
 class Stage:
-    """Plays requests and records, narrates them, and raises `Unexpected` when an answer is wrong."""
+    """Plays requests and records, narrates them, and raises `Unexpected` when an answer is not as expected."""
 
     def __init__(self, http: httpx2.AsyncClient, producer: AIOKafkaProducer, narrator: Narrator) -> None:
         self._http = http
@@ -75,13 +75,13 @@ class Stage:
         reply = await self._send(request, body, headers)
         if difference := reply.difference(status, fields or {}):
             raise Unexpected(difference)
-        self._narrator.right(f"{reply.status} {shown(reply.body)}", reply.link)
+        self._narrator.passed(f"{reply.status} {shown(reply.body)}", reply.link)
         return reply
 
     async def until(
         self, path: str, fields: Mapping[str, object], *, status: int = 200, within_seconds: float = 60
     ) -> Reply:
-        """Read `path` until it answers with `status` and `fields`, telling what changes meanwhile."""
+        """Read `path` until it answers with `status` and `fields`, printing each change until then."""
         self._narrator.action(f"GET {path}, until {shown(fields)}")
         deadline = time.monotonic() + within_seconds
         seen = ""
@@ -89,7 +89,7 @@ class Stage:
             reply = await self._send(f"GET {path}", None, None)
             difference = reply.difference(status, fields)
             if difference is None:
-                self._narrator.right(f"{reply.status} {shown(reply.body)}", reply.link)
+                self._narrator.passed(f"{reply.status} {shown(reply.body)}", reply.link)
                 return reply
             if time.monotonic() > deadline:
                 raise Unexpected(f"{difference}, after {within_seconds:.0f} s")
@@ -104,12 +104,12 @@ class Stage:
             text = json.dumps(value, ensure_ascii=False)
             self._narrator.action(f"Kafka {topic}  {key}:{text}")
             await self._producer.send_and_wait(topic, text.encode(), key.encode())
-        self._narrator.right(f"the broker has {'it' if len(records) == 1 else 'them'}")
+        self._narrator.passed(f"the broker has {'it' if len(records) == 1 else 'them'}")
 
     def expect(self, what: str, actual: object, expected: object) -> None:
         if actual != expected:
             raise Unexpected(f"expected {what} = {shown(expected)}, came {shown(actual)}")
-        self._narrator.right(f"{what} = {shown(actual)}")
+        self._narrator.passed(f"{what} = {shown(actual)}")
 
     async def _send(self, request: str, body: object, headers: Mapping[str, str] | None) -> Reply:
         method, path = request.split(" ", 1)

@@ -2,9 +2,9 @@
 
     job ─► batches ─► at most 50 activities at a time, 40 subtasks in each ─► "a: DONE, b: DONE, ..."
 
-Up to 100 subtasks each have an activity of their own; a larger job shares its subtasks out, 100 to an activity, so that
-the history of a job with 10,000 subtasks stays under 400 events. An activity that is cut off continues where its
-heartbeat says it was.
+Up to 100 subtasks have one activity each; a larger job runs at most 100 activities, of up to 100 subtasks each, so that
+the history of a job with 10,000 subtasks has about 400 events. An activity that is cut off continues from its last
+heartbeat.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ _STOP_WITHIN = timedelta(seconds=30)
 _NOT_INHERITED = frozenset(
     {
         "KAFKA_EPOCH",
-        "PYTHONDONTWRITEBYTECODE",  # each run of a workflow loads its module anew: compiled each time, without bytecode
+        "PYTHONDONTWRITEBYTECODE",  # each run loads its workflow module again: compiled each time, without bytecode
     }
 )
 _CHECKPOINTED = ("transfer", "timer", "visibility")

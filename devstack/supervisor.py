@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Supervisor:
-    """Runs processes between enter and exit. Those of a stage start side by side, when the stage before is ready."""
+    """Runs processes between enter and exit. Those of a stage start concurrently, once the stage before is ready."""
 
     def __init__(self, stages: Sequence[Sequence[Spec]], log: Log) -> None:
         self._stages = stages
@@ -63,7 +63,7 @@ class Supervisor:
         return await child.exited()
 
     def pause(self, name: str) -> None:
-        """Have one process do nothing until `resume`, as if its machine hung; it can be stopped meanwhile."""
+        """Have one process do nothing until `resume`, as if its machine hung; it can be stopped while paused."""
         self._children[name].pause()
 
     def resume(self, name: str) -> None:

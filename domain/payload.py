@@ -28,7 +28,7 @@ class Payload(BaseModel):
 
 
 def check_json(raw: bytes) -> None:
-    """Refuse what a JSON parser lets pass and nobody can keep: numbers that JSON has not, and U+0000.
+    """Refuse JSON that parses but cannot be stored: numbers that JSON does not have, and U+0000.
 
     Python's JSON knows `NaN` and `Infinity` and reads `1e999` as the latter; pydantic writes each as null.
     PostgreSQL takes no text with U+0000. Raises `ValueError`.

@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 POSTGRES_POOL_SIZE = 10
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
-"""How it reads when the database does not answer, is held by another, or has no connection left: it may pass."""
+"""Errors worth retrying: the database is unreachable or locked, or its connection pool is exhausted."""
 
 
 def now() -> datetime:
@@ -210,7 +210,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:
-        # A transaction that begins as a reader and then writes fails at once when another has written meanwhile.
+        # A transaction that begins as a reader and then writes fails at once if another has written in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

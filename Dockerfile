@@ -10,6 +10,7 @@ COPY domain domain
 COPY workflows workflows
 COPY activities activities
 COPY infra infra
+COPY clients clients
 COPY workers workers
 COPY api api
 # Compiled here, because nothing is written at run time.

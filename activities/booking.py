@@ -1,4 +1,4 @@
-"""The steps of a trip, and their undos. Every call is idempotent by the key it is given."""
+"""The steps of a trip, and their compensations. Every call is idempotent by the key it is given."""
 
 from typing import Protocol
 

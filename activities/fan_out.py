@@ -5,8 +5,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from domain.errors import SubtaskFailed
-from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
+from domain.fan_out import OnFailure, SubtaskBatch, SubtaskFailed, SubtaskOutcome
 
 REASON_LENGTH = 200
 HEARTBEAT_SECONDS = 1.0

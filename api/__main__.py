@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.app import create_app, open_gateway
 from api.http.connections import BoundedConnection, allow_open_files
-from infra import garbage, logs
+from infra import gc_tuning, logs
 from infra.settings import Settings, load_settings
 
 
@@ -39,7 +39,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             # uvicorn raises the signal again once it has shut down; that must not end the process here.
             asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)
         serving = server(create_app(gateway), settings, host, port)
-        garbage.settle()
+        gc_tuning.apply()
         await serving.serve()
 
 

@@ -24,12 +24,17 @@ from api.routes import (
     user_feed,
     webhooks,
 )
-from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
+from clients.entities import EntityClient
+from domain.booking import BOOKING
+from domain.fan_out import FAN_OUT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.package_tracker import PACKAGE_TRACKER
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.user_feed import USER_FEED
 from infra import temporal
 from infra.card_network import CardVault
 from infra.database import Database
 from infra.settings import Settings
-from workflows.entities import entities
 
 ROUTES = {
     MESSAGE_QUEUE: message_queue.routes,
@@ -47,12 +52,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Open what the gateway needs. Temporal need not be reachable yet."""
     database = Database(settings.database_url)
     try:
+        client = await temporal.connect_gateway()
         yield Gateway(
             settings=settings,
-            client=await temporal.connect_gateway(),
+            client=client,
             database=database,
             vault=CardVault(database, settings.card_token_key),
-            entities=entities(settings.reminder_plan, settings.moderation_plan, settings.package_plan),
+            entities=EntityClient(client, settings.plans),
             metrics=process_metrics(),
         )
     finally:

@@ -8,11 +8,11 @@ from temporalio.client import Client
 
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
-from domain.patterns import Pattern
+from clients.entities import EntityClient
+from domain.pattern import Entity
 from infra.card_network import CardVault
 from infra.database import Database
 from infra.settings import Settings
-from workflows.entity import Entity
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class Gateway:
     client: Client
     database: Database
     vault: CardVault
-    entities: dict[str, Entity]
+    entities: EntityClient
     metrics: CollectorRegistry
 
     @property
     def web_ui(self) -> WebUi:
         return WebUi(self.settings.web_ui_url.rstrip("/"), self.client.namespace)
 
-    def entity_invoker(self, pattern: Pattern) -> EntityInvoker:
+    def entity_invoker(self, entity: Entity) -> EntityInvoker:
         """The invoker of an entity service."""
-        return EntityInvoker(self.client, self.web_ui, self.entities[pattern.service])
+        return EntityInvoker(self.client, self.web_ui, self.entities, entity)
 
 
 @dataclass(frozen=True)

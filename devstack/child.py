@@ -22,7 +22,7 @@ Command = Callable[[], Sequence[str]]
 Probe = Callable[[], Awaitable[bool]]
 
 _LINES_KEPT = 15
-_LONGEST_LINE_BYTES = 1024 * 1024
+_MAX_LINE_BYTES = 1024 * 1024
 _PROBE_EVERY_SECONDS = 0.1
 _LAST_LINES_WITHIN_SECONDS = 2
 
@@ -178,7 +178,7 @@ async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
     for as long as a process that it started itself holds the pipe."""
     read_end, write_end = os.pipe()
     try:
-        output = asyncio.StreamReader(limit=_LONGEST_LINE_BYTES)
+        output = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(output), os.fdopen(read_end, "rb")
         )

@@ -6,8 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from domain.compensation import Compensation
+from domain.errors import BusinessFailure, Refusal
+from domain.pattern import Pattern
 from domain.payload import Payload
 
+BOOKING = Pattern("booking", "BookingWorkflow")
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -80,14 +84,14 @@ class Trip(Payload):
 
 
 class FlightReservation(Payload):
-    """Ask for a seat under `key`, which makes the call idempotent and names it for its undo."""
+    """Ask for a seat under `key`, which makes the call idempotent and names it for its compensation."""
 
     key: str
     flight: FlightRequest
 
 
 class CarReservation(Payload):
-    """Ask for a car under `key`, which makes the call idempotent and names it for its undo."""
+    """Ask for a car under `key`, which makes the call idempotent and names it for its compensation."""
 
     key: str
     car: CarRequest
@@ -104,27 +108,10 @@ class TripStatus(StrEnum):
     BOOKING = "BOOKING"
     COMPENSATING = "COMPENSATING"
     COMPENSATION_STUCK = "COMPENSATION_STUCK"
-    """An undo keeps failing and waits for an operator."""
+    """A compensation keeps failing and waits for an operator."""
     BOOKED = "BOOKED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
-
-
-class UndoStatus(StrEnum):
-    REGISTERED = "REGISTERED"
-    RUNNING = "RUNNING"
-    STUCK = "STUCK"
-    DONE = "DONE"
-    RESOLVED = "RESOLVED"
-    """Done by hand, as an operator reported."""
-
-
-class Undo(Payload):
-    """One compensation and how far it is."""
-
-    name: str
-    status: UndoStatus
-    note: str = ""
 
 
 class TripState(Payload):
@@ -132,12 +119,40 @@ class TripState(Payload):
 
     status: TripStatus
     done: list[str]
-    compensations: list[Undo]
+    compensations: list[Compensation]
 
 
-class Resolution(Payload):
-    """An operator's answer to a stuck compensation: retry it, or say what was done by hand."""
+class InvalidCard(Refusal):
+    """No card has this number."""
 
-    compensation: Name
-    retry: bool = False
-    note: Annotated[str, Field(max_length=1000)] = ""
+
+class FlightSoldOut(BusinessFailure):
+    """The airline has no seat left."""
+
+
+class CarUnavailable(BusinessFailure):
+    """The rental station has no car."""
+
+
+class ReservationCancelled(BusinessFailure):
+    """The reservation was cancelled before this call arrived; its key is spent."""
+
+
+class CancellationRefused(BusinessFailure):
+    """A company does not take back what it reserved; a person has to ask."""
+
+
+class KeyReused(BusinessFailure):
+    """The key names another reservation or payment, which stays as it is: an ID was used for two trips."""
+
+
+class CardDeclined(BusinessFailure):
+    """The card network refused the charge."""
+
+
+class PaymentCancelled(BusinessFailure):
+    """The payment was refunded before this call arrived; its key is spent."""
+
+
+class TripFailed(BusinessFailure):
+    """The trip could not be booked; everything that had been done for it is undone."""

@@ -5,7 +5,12 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain.errors import InvalidDelay
+from domain.errors import Refusal
+
+
+class InvalidDelay(Refusal):
+    """The delay cannot be read, or is out of bounds."""
+
 
 MAX_DELAY = timedelta(days=366)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

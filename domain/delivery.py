@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from domain.errors import BusinessFailure
 from domain.inbox import Batch
 from domain.payload import Payload
 
@@ -16,3 +17,7 @@ class DelayedMessage(Payload):
     key: str
     handler: str
     batch: Batch[Any]
+
+
+class UndeliverableMessage(BusinessFailure):
+    """A delayed message whose service or handler does not exist any more."""

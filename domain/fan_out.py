@@ -6,8 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from domain.errors import BusinessFailure
+from domain.pattern import Pattern
 from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 
+FAN_OUT = Pattern("fan_out", "FanOutWorker")
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
 """Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
@@ -16,6 +19,10 @@ SMALLEST_SHARE = 100
 
 MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024
 """A result with more than this comes without the reasons of its failures."""
+
+
+class SubtaskFailed(BusinessFailure):
+    """A subtask failed in a job that stops at its first failure."""
 
 
 class OnFailure(StrEnum):

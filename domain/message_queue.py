@@ -4,11 +4,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, JsonValue, TypeAdapter
 
-from domain.errors import UnknownTaskKind
+from domain.errors import BusinessFailure, Refusal
+from domain.pattern import Pattern
 from domain.payload import Payload
 
+MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
 DEFAULT_MAX_ATTEMPTS = 10
 MAX_ATTEMPTS_LIMIT = 100
+
+
+class UnknownTaskKind(Refusal):
+    """No task kind has this name."""
+
+
+class TaskRejected(BusinessFailure):
+    """A task that no further attempt can complete."""
 
 
 class Task(Payload):

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from domain.inbox import Inbox
+from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
 
 LOCATIONS_KEPT = 1_000
@@ -117,3 +118,16 @@ class PackageInput(Payload):
     package_id: str
     plan: PackagePlan
     memory: PackageMemory | None = None
+
+
+REGISTER_PACKAGE = "registerPackage"
+UPDATE_LOCATION = "updateLocation"
+PACKAGE_TRACKER = Entity(
+    "package_tracker",
+    "PackageTracker",
+    handlers={
+        REGISTER_PACKAGE: Handler("package_registered", PackageRegistration, LocationReceipt),
+        UPDATE_LOCATION: Handler("locations_received", LocationUpdate, LocationReceipt),
+    },
+    start_input=lambda package, plans: PackageInput(package_id=package, plan=plans.packages),
+)

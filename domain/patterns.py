@@ -1,64 +1,20 @@
-"""The six patterns by name: what each is called in URLs, in IDs and on its task queue."""
+"""The table of patterns: the six services that the gateway offers."""
 
-import json
-from dataclasses import dataclass
+from domain.booking import BOOKING
+from domain.errors import BUSINESS_FAILURES
+from domain.fan_out import FAN_OUT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.package_tracker import PACKAGE_TRACKER
+from domain.pattern import Entity, Pattern
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.user_feed import USER_FEED
 
-from domain.errors import InvalidKey
+PATTERNS: tuple[Pattern, ...] = (MESSAGE_QUEUE, BOOKING, PAYMENT_TRACKER, FAN_OUT, USER_FEED, PACKAGE_TRACKER)
 
-MAX_KEY_LENGTH = 200
-MAX_ENCODED_KEY_BYTES = 2_000
-"""As a search attribute, where a character beyond U+FFFF takes twelve bytes; Temporal allows 2,048."""
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """One pattern. `name` is its word in every folder, `service` its name in URLs."""
-
-    name: str
-    service: str
-
-    @property
-    def task_queue(self) -> str:
-        return self.name.replace("_", "-")
-
-    def execution_id(self, key: str) -> str:
-        """The workflow or activity ID of `key`, such as `booking:trip12`."""
-        return f"{self.task_queue}:{valid_key(key)}"
-
-    def key_of(self, execution_id: str) -> str:
-        """The key inside an ID made by `execution_id`."""
-        return execution_id.removeprefix(f"{self.task_queue}:")
+ENTITIES = {pattern.service: pattern for pattern in PATTERNS if isinstance(pattern, Entity)}
+"""Those that messages can be sent to, over HTTP, with a delay, and from Kafka; by service."""
 
 
-def valid_key(key: str) -> str:
-    """Return `key` if it can name an execution.
-
-    Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
-    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and not U+FFFD: what was not
-    UTF-8 in a path arrives as that, and different bytes must not name one execution.
-
-    Raises `InvalidKey`.
-    """
-    if not key.strip():
-        raise InvalidKey("The key is empty.")
-    if len(key) > MAX_KEY_LENGTH:
-        raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
-    if len(json.dumps(key)) > MAX_ENCODED_KEY_BYTES:
-        raise InvalidKey(f"The key is too long: in ASCII it has more than {MAX_ENCODED_KEY_BYTES} bytes.")
-    if "/" in key:
-        raise InvalidKey("The key contains a slash, which separates path segments.")
-    if "\ufffd" in key:
-        raise InvalidKey("The key is not UTF-8, or contains U+FFFD, which stands for what is not.")
-    if not key.isprintable() or key != key.strip():
-        raise InvalidKey("The key contains control characters, or spaces at its ends.")
-    return key
-
-
-MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
-BOOKING = Pattern("booking", "BookingWorkflow")
-PAYMENT_TRACKER = Pattern("payment_tracker", "PaymentTracker")
-FAN_OUT = Pattern("fan_out", "FanOutWorker")
-USER_FEED = Pattern("user_feed", "UserFeed")
-PACKAGE_TRACKER = Pattern("package_tracker", "PackageTracker")
-
-PATTERNS = (MESSAGE_QUEUE, BOOKING, PAYMENT_TRACKER, FAN_OUT, USER_FEED, PACKAGE_TRACKER)
+def is_business_failure(error_type: str | None) -> bool:
+    """Whether an `ApplicationError` of this type is a business failure. Asked here, where all patterns are imported."""
+    return error_type in BUSINESS_FAILURES

@@ -15,14 +15,20 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from domain.errors import BusinessFailure
 from domain.inbox import Inbox
+from domain.pattern import Entity, Handler
 from domain.payload import Payload
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255)]
 EVENTS_KEPT = 2_000
 """Event IDs that a tracker remembers, newest first to be kept."""
-LONGEST_ID_KEPT = 64
+MAX_ID_LENGTH_KEPT = 64
 """Of a longer ID the tracker remembers a digest, so that its memory fits into one payload."""
+
+
+class MailRejected(BusinessFailure):
+    """The mail server refused the message or its receiver, and will refuse it again."""
 
 
 class PaymentEventData(Payload):
@@ -116,8 +122,8 @@ class Invoice(BaseModel):
     def is_due(self, now: datetime) -> bool:
         return self.due_at is not None and self.due_at <= now
 
-    def take_due(self) -> PaymentEvent:
-        """Begin the due action and return the failure it is about; another failure meanwhile sets a new time."""
+    def begin_due_action(self) -> PaymentEvent:
+        """Return the failure that the due action is about; another failure during the action sets a new time."""
         assert self.last_failure is not None, "an action is due only after a failure"
         self.due_at = None
         return self.last_failure
@@ -135,7 +141,7 @@ class Invoice(BaseModel):
         return self.reminders_sent + self.reminders_failed + 1
 
     def postponed(self, plan: ReminderPlan, now: datetime) -> None:
-        """Wait for the interval, unless a failure or a success decided otherwise meanwhile."""
+        """Wait for the interval, unless a failure or a success has decided otherwise."""
         if self.status is InvoiceStatus.REMINDING and self.due_at is None:
             self.due_at = now + plan.interval
 
@@ -185,8 +191,22 @@ class TrackerInput(Payload):
     memory: TrackerMemory | None = None
 
 
+ON_PAYMENT_FAILURE = "onPaymentFailure"
+ON_PAYMENT_SUCCESS = "onPaymentSuccess"
+PAYMENT_TRACKER = Entity(
+    "payment_tracker",
+    "PaymentTracker",
+    handlers={
+        ON_PAYMENT_FAILURE: Handler("payment_failed", PaymentEvent, InvoiceState),
+        ON_PAYMENT_SUCCESS: Handler("payment_succeeded", PaymentEvent, InvoiceState),
+    },
+    start_input=lambda invoice, plans: TrackerInput(invoice_id=invoice, plan=plans.reminders),
+    state=InvoiceState,
+)
+
+
 def _short(event_id: str) -> str:
     """An ID as it is, if it is short and plain."""
-    if len(event_id) <= LONGEST_ID_KEPT and event_id.isascii() and event_id.isprintable():
+    if len(event_id) <= MAX_ID_LENGTH_KEPT and event_id.isascii() and event_id.isprintable():
         return event_id
     return hashlib.sha256(event_id.encode(errors="surrogatepass")).hexdigest()

@@ -7,9 +7,9 @@ from typing import Self
 from pydantic import ValidationError
 
 from domain.dead_letter import Headers, Redriven, Stage, read_redriven, record_id
-from domain.errors import InvalidKey, Refusal
+from domain.errors import Refusal
 from domain.inbox import Message
-from domain.patterns import valid_key
+from domain.pattern import InvalidKey, valid_key
 from domain.payload import Payload, check_json
 
 MAX_VALUE_BYTES = 512 * 1024

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from domain.errors import BusinessFailure, Refusal
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 from domain.payload import Payload
 
 SUBSCRIPTION = Pattern("kafka_ingress", "Subscription")
-TASK_QUEUE = SUBSCRIPTION.task_queue
 MAX_ID_LENGTH = 200
 _SOURCE = re.compile(r"kafka://([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,249})")
 _SINK = re.compile(r"service://([A-Za-z]\w{0,99})/([A-Za-z]\w{0,99})")
@@ -178,3 +177,11 @@ class SubscriptionState(Payload):
     status: SubscriptionStatus
     subscription: Subscription
     last_error: str | None
+
+
+class SubscriptionInput(Payload):
+    """What a subscription's run begins with; status and error are what a run hands to the next."""
+
+    subscription: Subscription
+    status: SubscriptionStatus = SubscriptionStatus.RUNNING
+    last_error: str | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from domain.inbox import Inbox, OmitEmpty, origin
+from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
 
 Origin = Annotated[str, OmitEmpty]
@@ -231,3 +232,13 @@ class FeedInput(Payload):
     user: str
     plan: ModerationPlan
     memory: FeedMemory | None = None
+
+
+PROCESS_POST = "processPost"
+USER_FEED = Entity(
+    "user_feed",
+    "UserFeed",
+    handlers={PROCESS_POST: Handler("posts_received", SocialMediaPost, PostOutcome)},
+    start_input=lambda user, plans: FeedInput(user=user, plan=plans.moderation),
+    state=FeedState,
+)

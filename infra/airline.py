@@ -1,7 +1,6 @@
 """A simulated airline, over our own database."""
 
-from domain.booking import FlightReservation
-from domain.errors import FlightSoldOut
+from domain.booking import FlightReservation, FlightSoldOut
 from infra.database import FlightReservations
 from infra.reservations import Reservations
 

@@ -8,8 +8,7 @@ import re
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from domain.booking import CardToken, Charge
-from domain.errors import CardDeclined, InvalidCard, KeyReused, PaymentCancelled
+from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, PaymentCancelled
 from infra.database import CardTokens, Database, Payments
 
 log = logging.getLogger("Payment")

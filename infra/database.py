@@ -1,6 +1,6 @@
 """One database for all downstream systems: SQLite by default, PostgreSQL by URL.
 
-Every write is idempotent by its key, and a cancellation leaves a tombstone: a row that says "this key is spent".
+Every write is idempotent by its key. Cancelling what does not exist spends the key: a row says so.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -34,7 +34,7 @@ class Table(DeclarativeBase):
 
 
 class Reservation:
-    """A hold on a seat or a car. A tombstone has no reservation ID."""
+    """A hold on a seat or a car. The row of a spent key has no reservation ID."""
 
     key: Mapped[str] = mapped_column(primary_key=True)
     reservation_id: Mapped[str | None]

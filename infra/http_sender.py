@@ -7,8 +7,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import HttpUrl
 
-from domain.errors import TaskRejected
-from domain.message_queue import HttpRequest, HttpResponse
+from domain.message_queue import HttpRequest, HttpResponse, TaskRejected
 
 TIMEOUT_SECONDS = 30
 MAX_BODY_CHARACTERS = 10_000

@@ -15,8 +15,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from sqlalchemy import select, update
 
-from domain.errors import MailRejected
-from domain.payment_tracker import Reminder
+from domain.payment_tracker import MailRejected, Reminder
 from infra.database import Database, Reminders, now
 
 log = logging.getLogger("mail")

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from domain.user_feed import Verdict
 from infra.database import Database, ModerationCases, ModerationHolds, Posts
 
-MOST_PENDING_ANSWERS = 2
+MAX_PENDING_ANSWERS = 2
 
 
 class SimulatedModeration:
@@ -46,7 +46,7 @@ class SimulatedModeration:
 
 
 def _pending_answers(post_id: str) -> int:
-    return zlib.crc32(post_id.encode()) % (MOST_PENDING_ANSWERS + 1)
+    return zlib.crc32(post_id.encode()) % (MAX_PENDING_ANSWERS + 1)
 
 
 def _verdict(content: str) -> Verdict:

@@ -2,8 +2,7 @@
 
 from sqlalchemy import select
 
-from domain.booking import CarReservation
-from domain.errors import CancellationRefused, CarUnavailable
+from domain.booking import CancellationRefused, CarReservation, CarUnavailable
 from infra.database import CarReservations
 from infra.reservations import Reservations
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sqlalchemy import select, update
 
-from domain.errors import KeyReused, ReservationCancelled
+from domain.booking import KeyReused, ReservationCancelled
 from infra.database import CarReservations, Database, FlightReservations, without_nul
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from domain.delay import parse_delay
-from domain.errors import InvalidDelay
+from domain.delay import InvalidDelay, parse_delay
 from domain.package_tracker import PackagePlan
 from domain.payment_tracker import ReminderPlan
+from domain.plans import Plans
 from domain.user_feed import ModerationPlan
 from infra.kafka.connection import KafkaCluster
 
@@ -88,16 +88,14 @@ class Settings(BaseSettings):
     """`text` for people, `json` for log collectors: one object per line."""
 
     @property
-    def reminder_plan(self) -> ReminderPlan:
-        return ReminderPlan(interval=self.reminder_interval, reminders=self.reminders)
-
-    @property
-    def moderation_plan(self) -> ModerationPlan:
-        return ModerationPlan(poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after)
-
-    @property
-    def package_plan(self) -> PackagePlan:
-        return PackagePlan(registration_ttl=self.registration_ttl)
+    def plans(self) -> Plans:
+        return Plans(
+            reminders=ReminderPlan(interval=self.reminder_interval, reminders=self.reminders),
+            moderation=ModerationPlan(
+                poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after
+            ),
+            packages=PackagePlan(registration_ttl=self.registration_ttl),
+        )
 
 
 def load_settings() -> Settings:

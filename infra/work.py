@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from domain.errors import SubtaskFailed
+from domain.fan_out import SubtaskFailed
 from domain.payload import fingerprint
 from infra.database import CompletedWork, Database
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import uvloop
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from infra import garbage, logs, temporal
+from infra import gc_tuning, logs, temporal
 from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
-from workers.systems import open_systems
+from workers.resources import Resources
 
 log = logging.getLogger("workers")
 
@@ -40,9 +40,9 @@ async def run(settings: Settings, pools: Sequence[Pool]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await temporal.connect_worker(_runtime(settings))
-    async with open_systems(settings, client) as systems:
-        workers = [pool.worker(client, systems, settings.graceful_shutdown) for pool in pools]
-        garbage.settle()
+    async with Resources.open(settings, client) as resources:
+        workers = [pool.worker(client, resources, settings.graceful_shutdown) for pool in pools]
+        gc_tuning.apply()
         running = [asyncio.create_task(worker.run()) for worker in workers]
         log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
         await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)

@@ -14,12 +14,28 @@ from activities.message_queue import MessageQueueActivities
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.subscription import SubscriptionActivities
 from activities.user_feed import UserFeedActivities
+from domain.booking import BOOKING
 from domain.delivery import DELIVERY_QUEUE
-from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
-from domain.subscription import TASK_QUEUE as INGRESS_QUEUE
+from domain.fan_out import FAN_OUT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.package_tracker import PACKAGE_TRACKER
+from domain.pattern import Pattern
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.subscription import SUBSCRIPTION
+from domain.user_feed import USER_FEED
+from infra.airline import SimulatedAirline
+from infra.billing import BillingRecords
+from infra.card_network import SimulatedCardNetwork
+from infra.mail import open_mail
+from infra.moderation import SimulatedModeration
+from infra.posts import PostStore
+from infra.rental_cars import SimulatedRentalCompany
+from infra.work import SimulatedSubtasks, SimulatedWork
 from workers.activity_methods import activity_methods
-from workers.sandbox import QuickSandbox
-from workers.systems import Systems
+from workers.kafka.ingress import KafkaIngress
+from workers.mailbox import EntityMailbox
+from workers.resources import Resources
+from workers.sandbox import GuardedSandboxRunner
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
 from workflows.package_tracker import PackageTracker
@@ -41,36 +57,66 @@ HEARTBEAT_THROTTLE = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Pool:
-    """Workers of one task queue. `activities` makes the object whose methods are the pool's activities."""
+    """Workers of one task queue. `activities` builds the object whose methods are the pool's activities."""
 
-    task_queue: str
+    serves: Pattern | str
+    """The pattern, or the name of a task queue that several patterns share."""
     workflow: type | None
-    activities: Callable[[Systems], object] | None
+    activities: Callable[[Resources], object] | None
     concurrent_activities: int = 100
 
-    def worker(self, client: Client, systems: Systems, graceful_shutdown: timedelta) -> Worker:
+    @property
+    def task_queue(self) -> str:
+        return self.serves.task_queue if isinstance(self.serves, Pattern) else self.serves
+
+    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> Worker:
         return Worker(
             client,
             task_queue=self.task_queue,
             workflows=[self.workflow] if self.workflow else [],
-            activities=activity_methods(self.activities(systems)) if self.activities else [],
+            activities=activity_methods(self.activities(resources)) if self.activities else [],
             max_concurrent_activities=self.concurrent_activities,
             max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
             workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-            workflow_runner=QuickSandbox(),
+            workflow_runner=GuardedSandboxRunner(),
             graceful_shutdown_timeout=graceful_shutdown,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )
 
 
 POOLS = (
-    Pool(MESSAGE_QUEUE.task_queue, None, lambda s: MessageQueueActivities(s.work, s.http)),
-    Pool(BOOKING.task_queue, BookingWorkflow, lambda s: BookingActivities(s.flights, s.cars, s.payments)),
-    Pool(PAYMENT_TRACKER.task_queue, PaymentTracker, lambda s: PaymentTrackerActivities(s.billing, s.mail)),
-    Pool(FAN_OUT.task_queue, FanOutWorker, lambda s: FanOutActivities(s.subtasks), concurrent_activities=50),
-    Pool(USER_FEED.task_queue, UserFeed, lambda s: UserFeedActivities(s.posts, s.moderation)),
-    Pool(PACKAGE_TRACKER.task_queue, PackageTracker, None),
-    Pool(DELIVERY_QUEUE, None, lambda s: DeliveryActivities(s.mailbox)),
-    Pool(INGRESS_QUEUE, SubscriptionWorkflow, lambda s: SubscriptionActivities(s.ingress)),
+    Pool(
+        MESSAGE_QUEUE,
+        None,
+        lambda r: MessageQueueActivities(SimulatedWork(r.settings.simulated_work, r.database), r.http),
+    ),
+    Pool(
+        BOOKING,
+        BookingWorkflow,
+        lambda r: BookingActivities(
+            SimulatedAirline(r.database), SimulatedRentalCompany(r.database), SimulatedCardNetwork(r.database)
+        ),
+    ),
+    Pool(
+        PAYMENT_TRACKER,
+        PaymentTracker,
+        lambda r: PaymentTrackerActivities(
+            BillingRecords(r.database), open_mail(r.database, r.settings.smtp_url, r.settings.mail_from)
+        ),
+    ),
+    Pool(
+        FAN_OUT,
+        FanOutWorker,
+        lambda r: FanOutActivities(SimulatedSubtasks(r.settings.simulated_work)),
+        concurrent_activities=50,
+    ),
+    Pool(USER_FEED, UserFeed, lambda r: UserFeedActivities(PostStore(r.database), SimulatedModeration(r.database))),
+    Pool(PACKAGE_TRACKER, PackageTracker, None),
+    Pool(DELIVERY_QUEUE, None, lambda r: DeliveryActivities(EntityMailbox(r.entities))),
+    Pool(
+        SUBSCRIPTION,
+        SubscriptionWorkflow,
+        lambda r: SubscriptionActivities(KafkaIngress(r.entities, r.settings.kafka_clusters, r.settings.kafka_epoch)),
+    ),
 )

@@ -17,21 +17,21 @@ RAN_AHEAD = "The query came before the workflow task that it depends on; ask aga
 
 
 class StartedTask:
-    """The last workflow task that a workflow acted upon, by what it told when it started."""
+    """The last workflow task that a workflow acted upon, by what was reported when it started."""
 
     def __init__(self) -> None:
         self._events = 0
-        self._told: tuple[int, int, int] | None = None
+        self._reported: tuple[int, int, int] | None = None
 
     def is_behind(self, act: WorkflowActivation) -> bool:
         """Whether `act` has events of a task that was not started: they come without a time and a size of their own.
 
         Time alone would not do, as a server's clock can be set back; nor the size, which does not count a task that is
-        done again. Never so with a server that tells no size, such as the time-skipping one.
+        done again. Never so with a server that reports no size, such as the time-skipping one.
         """
         if all(job.HasField("query_workflow") for job in act.jobs):
             return False
-        told = (act.timestamp.seconds, act.timestamp.nanos, act.history_size_bytes)
-        behind = act.history_size_bytes > 0 and told == self._told and act.history_length > self._events
-        self._events, self._told = act.history_length, told
+        reported = (act.timestamp.seconds, act.timestamp.nanos, act.history_size_bytes)
+        behind = act.history_size_bytes > 0 and reported == self._reported and act.history_length > self._events
+        self._events, self._reported = act.history_length, reported
         return behind

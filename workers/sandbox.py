@@ -18,15 +18,18 @@ from workers.query_tasks import RAN_AHEAD, StartedTask
 _NOWHERE = StorageDriverStoreContext(target=None)
 
 
-class QuickSandbox(SandboxedWorkflowRunner):
-    """For clients whose data converter is the same in every context, and stores nothing elsewhere."""
+class GuardedSandboxRunner(SandboxedWorkflowRunner):
+    """Runs workflows in the sandbox, guarded against early queries.
+
+    For clients whose data converter is the same in every context, and stores nothing elsewhere.
+    """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return TaskByTask(super().create_instance(det))
+        return EarlyQueryGuard(super().create_instance(det))
 
 
-class WithoutContexts(WorkflowInstance):
-    """A workflow as it is but for contexts, of which it has none."""
+class ContextFreeInstance(WorkflowInstance):
+    """A workflow that answers questions for contexts without entering the sandbox: it has none."""
 
     def __init__(self, inner: WorkflowInstance) -> None:
         self._inner = inner
@@ -47,8 +50,8 @@ class WithoutContexts(WorkflowInstance):
         return self._inner.get_thread_id()
 
 
-class TaskByTask(WithoutContexts):
-    """A workflow that acts upon nothing before its task (`workers.query_tasks`)."""
+class EarlyQueryGuard(ContextFreeInstance):
+    """A workflow that refuses a query whose events belong to a task that has not started (`workers.query_tasks`)."""
 
     def __init__(self, inner: WorkflowInstance) -> None:
         super().__init__(inner)

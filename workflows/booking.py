@@ -18,37 +18,40 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities.booking import BookingActivities
     from domain.booking import (
+        BOOKING,
         CarReservation,
         Charge,
         FlightReservation,
+        KeyReused,
         Payment,
-        Resolution,
+        PaymentCancelled,
+        ReservationCancelled,
         Trip,
         TripConfirmation,
+        TripFailed,
         TripState,
         TripStatus,
     )
-    from domain.errors import KeyReused, PaymentCancelled, ReservationCancelled, TripFailed
-    from domain.patterns import BOOKING
+    from domain.compensation import Resolution
     from workflows import policies, steps
     from workflows.compensation import Compensations
     from workflows.status import StatusDisplay
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
-UNDOS: dict[str, tuple[Callable[[BookingActivities, str], Awaitable[None]], str]] = {
+COMPENSATIONS: dict[str, tuple[Callable[[BookingActivities, str], Awaitable[None]], str]] = {
     "cancel flight": (BookingActivities.cancel_flight, "flight"),
     "cancel car": (BookingActivities.cancel_car, "car"),
     "refund payment": (BookingActivities.refund, "payment"),
 }
-"""Each undo by its name, and what it undoes, in the order of the steps."""
+"""Each compensation by its name, and what it undoes, in the order of the steps."""
 
 
-@workflow.defn(name="BookingWorkflow")
+@workflow.defn(name=BOOKING.service)
 class BookingWorkflow:
     """One trip, from its reservations to booked, or to everything undone.
 
-    Query: state. Update: resolve_compensation, by an operator, when an undo is stuck.
+    Query: state. Update: resolve_compensation, by an operator, when a compensation is stuck.
     """
 
     def __init__(self) -> None:
@@ -80,15 +83,15 @@ class BookingWorkflow:
             f"reserve flight {trip.flight.flight_id}",
             BookingActivities.reserve_flight,
             FlightReservation(key=_key("flight"), flight=trip.flight),
-            undo="cancel flight",
+            compensation="cancel flight",
         )
         car_id = await self._reserve(
             f"reserve car at {trip.car.pickup_location}",
             BookingActivities.reserve_car,
             CarReservation(key=_key("car"), car=trip.car),
-            undo="cancel car",
+            compensation="cancel car",
         )
-        self._undo_with("refund payment")
+        self._compensate_with("refund payment")
         await self._pay_and_confirm(trip.payment)
         if _was_reset():
             await self._pay_and_confirm(trip.payment)  # what this run counts as done may be undone: ask again
@@ -102,14 +105,14 @@ class BookingWorkflow:
         what: str,
         reserve: Callable[[BookingActivities, Request], Awaitable[Result]],
         request: Request,
-        undo: str,
+        compensation: str,
     ) -> Result:
-        self._undo_with(undo)
+        self._compensate_with(compensation)
         try:
             return await self._step(what, reserve, request)
         except ActivityError as failure:
             if steps.was_refused(failure):
-                self._compensations.withdraw(undo)
+                self._compensations.withdraw(compensation)
             raise
 
     async def _pay_and_confirm(self, payment: Payment) -> None:
@@ -125,8 +128,8 @@ class BookingWorkflow:
         self._done.append(what)
         return result
 
-    def _undo_with(self, name: str) -> None:
-        activity, what = UNDOS[name]
+    def _compensate_with(self, name: str) -> None:
+        activity, what = COMPENSATIONS[name]
         key = _key(what)
         self._compensations.register(
             name, lambda policy: workflow.execute_activity_method(activity, key, **policy, summary=name)
@@ -137,19 +140,19 @@ class BookingWorkflow:
             self._compensations.withdraw_all()  # what these keys hold belongs to an earlier trip of this ID
         await self._compensations.run()
         if _was_reset() or _key_is_spent(failure):
-            for name in UNDOS:  # another run of this trip may have come further than this one
-                self._undo_with(name)
+            for name in COMPENSATIONS:  # another run of this trip may have come further than this one
+                self._compensate_with(name)
             await self._compensations.run()
 
     def _failed(self, failure: BaseException) -> TripFailed:
-        undone = self._compensations.report()
+        compensations = self._compensations.report()
         error = steps.error_of(failure)
         reason = error.message if error else f"a step got no answer: {failure.__cause__}"
         return TripFailed(
-            f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(undone)} compensations.",
+            f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(compensations)} compensations.",
             {
                 "cause": steps.error_type(failure) or type(failure.__cause__).__name__,
-                "compensations": [undo.model_dump(mode="json", by_alias=True) for undo in undone],
+                "compensations": [each.model_dump(mode="json", by_alias=True) for each in compensations],
             },
         )
 

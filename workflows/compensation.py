@@ -1,8 +1,8 @@
 """Undo what was done, in reverse, until nothing is left to undo.
 
-An undo is registered before the step it belongs to: a step that was cut off may have done its work. An undo that
-keeps failing is stuck: it does not stop the ones before it, is shown, and is tried on until it succeeds, or until an
-operator reports what was done by hand.
+A compensation is registered before the step it belongs to: a step that was cut off may have done its work. A
+compensation that keeps failing is stuck: it does not stop the others, is shown, and is retried until it succeeds, or
+until an operator reports what was done by hand.
 """
 
 import asyncio
@@ -13,37 +13,37 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.booking import Resolution, Undo, UndoStatus
+    from domain.compensation import Compensation, CompensationStatus, Resolution
     from workflows import policies
 
 Action = Callable[[policies.Policy], Awaitable[None]]
-"""Undo one thing, timed and retried as it is told."""
+"""Undo one thing, timed and retried as the policy says."""
 
 
 class Compensations:
-    """The undo stack of one saga. `on_change` is told whenever an undo's status changes."""
+    """The compensations of one saga. `on_change` is called whenever the status of one changes."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._actions: dict[str, Action] = {}
-        self._undos: dict[str, Undo] = {}
+        self._compensations: dict[str, Compensation] = {}
         self._on_change = on_change
 
     def register(self, name: str, action: Action) -> None:
-        """Add an undo; one that is there already stays as it is."""
+        """Add a compensation; one that is there already stays as it is."""
         self._actions.setdefault(name, action)
-        self._undos.setdefault(name, Undo(name=name, status=UndoStatus.REGISTERED))
+        self._compensations.setdefault(name, Compensation(name=name, status=CompensationStatus.REGISTERED))
 
     def withdraw(self, name: str) -> None:
-        """Take an undo back, because its step is known to have done nothing."""
-        del self._actions[name], self._undos[name]
+        """Withdraw a compensation, because its step is known to have done nothing."""
+        del self._actions[name], self._compensations[name]
 
     def withdraw_all(self) -> None:
-        """Take every undo back."""
+        """Withdraw every compensation."""
         self._actions.clear()
-        self._undos.clear()
+        self._compensations.clear()
 
     async def run(self) -> None:
-        """Run every undo that has not run, the last registered first; return when each is done or resolved.
+        """Run each compensation that has not run, the last registered first; return when all are done or resolved.
 
         A cancellation that comes during it changes nothing: what it asks for is what happens already.
         """
@@ -53,33 +53,33 @@ class Compensations:
                 await asyncio.shield(running)
 
     async def _run(self) -> None:
-        for name in self._with_status(UndoStatus.REGISTERED):
+        for name in self._with_status(CompensationStatus.REGISTERED):
             await self._attempt(name)
         await asyncio.gather(*(self._settle(name) for name in self.stuck()))
 
     def resolve(self, resolution: Resolution) -> None:
-        """Carry out an operator's decision on a stuck undo."""
-        status = UndoStatus.REGISTERED if resolution.retry else UndoStatus.RESOLVED
+        """Carry out an operator's decision on a stuck compensation."""
+        status = CompensationStatus.REGISTERED if resolution.retry else CompensationStatus.RESOLVED
         self._set(resolution.compensation, status, resolution.note)
 
     def stuck(self) -> list[str]:
-        return self._with_status(UndoStatus.STUCK)
+        return self._with_status(CompensationStatus.STUCK)
 
-    def report(self) -> list[Undo]:
-        """Every undo, in the order in which they run."""
-        return list(reversed(self._undos.values()))
+    def report(self) -> list[Compensation]:
+        """Every compensation, in the order in which they run."""
+        return list(reversed(self._compensations.values()))
 
     async def _attempt(self, name: str) -> None:
-        self._set(name, UndoStatus.RUNNING)
-        await self._try(name, policies.UNDO)
+        self._set(name, CompensationStatus.RUNNING)
+        await self._try(name, policies.COMPENSATION)
 
     async def _settle(self, name: str) -> None:
-        """Go on with a stuck undo until it is done, or an operator says that it is."""
-        while self._undos[name].status is UndoStatus.STUCK:
-            trying = asyncio.create_task(self._try(name, policies.STUCK_UNDO))
-            await workflow.wait_condition(lambda: self._undos[name].status is not UndoStatus.STUCK)
+        """Retry a stuck compensation until it is done, or an operator says that it is."""
+        while self._compensations[name].status is CompensationStatus.STUCK:
+            trying = asyncio.create_task(self._try(name, policies.STUCK_COMPENSATION))
+            await workflow.wait_condition(lambda: self._compensations[name].status is not CompensationStatus.STUCK)
             trying.cancel()
-            if self._undos[name].status is UndoStatus.REGISTERED:
+            if self._compensations[name].status is CompensationStatus.REGISTERED:
                 await self._attempt(name)
 
     async def _try(self, name: str, policy: policies.Policy) -> None:
@@ -88,14 +88,14 @@ class Compensations:
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 return  # the operator has decided
-            self._set(name, UndoStatus.STUCK, str(failure.cause or failure))
+            self._set(name, CompensationStatus.STUCK, str(failure.cause or failure))
             workflow.logger.error("Compensation is stuck: %s: %s", name, failure.cause)
         else:
-            self._set(name, UndoStatus.DONE)
+            self._set(name, CompensationStatus.DONE)
 
-    def _with_status(self, status: UndoStatus) -> list[str]:
-        return [undo.name for undo in self.report() if undo.status is status]
+    def _with_status(self, status: CompensationStatus) -> list[str]:
+        return [each.name for each in self.report() if each.status is status]
 
-    def _set(self, name: str, status: UndoStatus, note: str = "") -> None:
-        self._undos[name] = Undo(name=name, status=status, note=note)
+    def _set(self, name: str, status: CompensationStatus, note: str = "") -> None:
+        self._compensations[name] = Compensation(name=name, status=status, note=note)
         self._on_change()

@@ -14,13 +14,14 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.fan_out import FanOutActivities
-    from domain.errors import SubtaskFailed
     from domain.fan_out import (
+        FAN_OUT,
         Job,
         JobResult,
         OnFailure,
         Progress,
         SubtaskBatch,
+        SubtaskFailed,
         SubtaskOutcome,
         aggregate,
         batches,
@@ -32,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
 BATCHES_AT_A_TIME = 50
 
 
-@workflow.defn(name="FanOutWorker")
+@workflow.defn(name=FAN_OUT.service)
 class FanOutWorker:
     """One job, from its description to its aggregated result. Query: progress."""
 

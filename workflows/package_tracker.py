@@ -12,20 +12,20 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.inbox import Batch, Receipt
     from domain.package_tracker import (
+        PACKAGE_TRACKER,
+        REGISTER_PACKAGE,
+        UPDATE_LOCATION,
         LocationReceipt,
         LocationUpdate,
         PackageInfo,
         PackageInput,
         PackageMemory,
-        PackagePlan,
         PackageRegistration,
     )
-    from domain.patterns import PACKAGE_TRACKER
-    from workflows.entity import Entity, Handler
     from workflows.status import StatusDisplay
 
 
-@workflow.defn(name="PackageTracker")
+@workflow.defn(name=PACKAGE_TRACKER.service)
 class PackageTracker:
     """One package, known from its first message on.
 
@@ -74,14 +74,14 @@ class PackageTracker:
 
     @workflow.signal
     def package_registered(self, batch: Batch[PackageRegistration]) -> None:
-        for message in self._inbox.admit("registerPackage", batch, workflow.now()):
+        for message in self._inbox.admit(REGISTER_PACKAGE, batch, workflow.now()):
             self._package.register(message.body)
             self._inbox.done(message.id, self._package.receipt(), workflow.now())
 
     @workflow.signal
     def locations_received(self, batch: Batch[LocationUpdate]) -> None:
         now = workflow.now()
-        messages = self._inbox.admit("updateLocation", batch, now)
+        messages = self._inbox.admit(UPDATE_LOCATION, batch, now)
         for message in messages:
             self._package.locate(message.body)
             self._inbox.done(message.id, self._package.receipt(), now)
@@ -98,16 +98,3 @@ class PackageTracker:
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:
         return self._inbox.receipts.get(message_id)
-
-
-def entity(plan: PackagePlan) -> Entity:
-    """The service as gateway and ingress send to it."""
-    return Entity(
-        pattern=PACKAGE_TRACKER,
-        workflow="PackageTracker",
-        handlers={
-            "registerPackage": Handler("package_registered", PackageRegistration, LocationReceipt),
-            "updateLocation": Handler("locations_received", LocationUpdate, LocationReceipt),
-        },
-        start_input=lambda key: PackageInput(package_id=key, plan=plan),
-    )

@@ -16,23 +16,23 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.payment_tracker import PaymentTrackerActivities
     from domain.inbox import Batch, Message, Receipt
-    from domain.patterns import PAYMENT_TRACKER
     from domain.payment_tracker import (
+        ON_PAYMENT_FAILURE,
+        ON_PAYMENT_SUCCESS,
+        PAYMENT_TRACKER,
         InvoiceState,
         InvoiceStatus,
         PaymentEvent,
         Reminder,
-        ReminderPlan,
         Ticket,
         TrackerInput,
         TrackerMemory,
     )
     from workflows import policies
-    from workflows.entity import Entity, Handler
     from workflows.status import StatusDisplay
 
 
-@workflow.defn(name="PaymentTracker")
+@workflow.defn(name=PAYMENT_TRACKER.service)
 class PaymentTracker:
     """One invoice from its first failed payment to paid, or to a person.
 
@@ -82,7 +82,7 @@ class PaymentTracker:
             await (self._escalate() if self._invoice.reminders_are_used_up(self._plan) else self._remind())
 
     async def _remind(self) -> None:
-        failure = self._invoice.take_due()
+        failure = self._invoice.begin_due_action()
         number = self._invoice.next_reminder()
         try:
             still_open = await workflow.execute_activity_method(
@@ -102,7 +102,7 @@ class PaymentTracker:
             await self._settle()
 
     async def _escalate(self) -> None:
-        failure = self._invoice.take_due()
+        failure = self._invoice.begin_due_action()
         await workflow.execute_activity_method(
             PaymentTrackerActivities.escalate,
             Ticket(invoice=self._id, customer=failure.data.customer, event_id=failure.data.id),
@@ -160,12 +160,12 @@ class PaymentTracker:
 
     @workflow.signal
     def payment_failed(self, batch: Batch[PaymentEvent]) -> None:
-        for message in self._admit("onPaymentFailure", batch):
+        for message in self._admit(ON_PAYMENT_FAILURE, batch):
             self._invoice.payment_failed(message.body, workflow.now())
 
     @workflow.signal
     def payment_succeeded(self, batch: Batch[PaymentEvent]) -> None:
-        for message in self._admit("onPaymentSuccess", batch):
+        for message in self._admit(ON_PAYMENT_SUCCESS, batch):
             self._invoice.payment_succeeded(message.body)
 
     def _admit(self, handler: str, batch: Batch[PaymentEvent]) -> list[Message[PaymentEvent]]:
@@ -181,17 +181,3 @@ class PaymentTracker:
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:
         return self._inbox.receipts.get(message_id)
-
-
-def entity(plan: ReminderPlan) -> Entity:
-    """The service as gateway and ingress send to it."""
-    return Entity(
-        pattern=PAYMENT_TRACKER,
-        workflow="PaymentTracker",
-        handlers={
-            "onPaymentFailure": Handler("payment_failed", PaymentEvent, InvoiceState),
-            "onPaymentSuccess": Handler("payment_succeeded", PaymentEvent, InvoiceState),
-        },
-        state=InvoiceState,
-        start_input=lambda key: TrackerInput(invoice_id=key, plan=plan),
-    )

@@ -15,20 +15,20 @@ class Policy(TypedDict):
 
 
 BOOKING_STEP = Policy(
-    # A forward step is bounded: after five minutes without an answer the traveller is better served by an undo.
+    # A forward step is bounded: after five minutes without an answer the traveller is better served by a compensation.
     start_to_close_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(minutes=5),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)),
 )
 
-UNDO = Policy(
-    # An undo is tried for a minute, the length of a restart. If it fails for longer, the others shall not wait for it.
+COMPENSATION = Policy(
+    # It is tried for a minute, the length of a restart. If it fails for longer, the others do not wait for it.
     start_to_close_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(minutes=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
 )
 
-STUCK_UNDO = Policy(
+STUCK_COMPENSATION = Policy(
     # Without limit: what is held stays held until it is undone. It is shown as stuck, and a person may resolve it.
     start_to_close_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=1)),

@@ -2,7 +2,7 @@
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 
 PATTERN = SearchAttributeKey.for_keyword("Pattern")
 KEY = SearchAttributeKey.for_keyword("PatternKey")

@@ -21,7 +21,7 @@ async def run_to_its_end(
     policy: policies.Policy,
     summary: str,
 ) -> Result:
-    """Run an activity. A cancellation is raised once the activity has ended: its undo must come after it.
+    """Run an activity. A cancellation is raised once the activity has ended: its compensation must come after it.
 
     Raises `ActivityError`, `asyncio.CancelledError`.
     """

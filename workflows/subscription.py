@@ -9,39 +9,24 @@ RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating
 import asyncio
 
 from temporalio import workflow
-from temporalio.client import Client, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
-    from domain.payload import Payload
     from domain.subscription import (
         SUBSCRIPTION,
-        TASK_QUEUE,
-        ConsumerProgress,
         ConsumerTask,
-        Subscription,
+        SubscriptionInput,
         SubscriptionState,
         SubscriptionStatus,
-        workflow_id,
     )
     from workflows import policies
-    from workflows.search_attributes import attributes
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
 
 
-class SubscriptionStart(Payload):
-    """The status and error are what a run hands to the next."""
-
-    subscription: Subscription
-    status: SubscriptionStatus = SubscriptionStatus.RUNNING
-    last_error: str | None = None
-
-
-@workflow.defn(name="Subscription")
+@workflow.defn(name=SUBSCRIPTION.service)
 class SubscriptionWorkflow:
     """One subscription until it is deleted.
 
@@ -49,14 +34,14 @@ class SubscriptionWorkflow:
     """
 
     @workflow.init
-    def __init__(self, start: SubscriptionStart) -> None:
+    def __init__(self, start: SubscriptionInput) -> None:
         self._subscription = start.subscription
         self._status = start.status
         self._last_error = start.last_error
         self._display = StatusDisplay()
 
     @workflow.run
-    async def run(self, start: SubscriptionStart) -> SubscriptionState:
+    async def run(self, start: SubscriptionInput) -> SubscriptionState:
         while self._status is not SubscriptionStatus.DELETED:
             self._show()
             if self._status is SubscriptionStatus.RUNNING:
@@ -109,7 +94,7 @@ class SubscriptionWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._status is not SubscriptionStatus.DELETED:
             workflow.continue_as_new(
-                SubscriptionStart(subscription=self._subscription, status=self._status, last_error=self._last_error)
+                SubscriptionInput(subscription=self._subscription, status=self._status, last_error=self._last_error)
             )
 
     def _show(self) -> None:
@@ -162,32 +147,3 @@ class SubscriptionWorkflow:
     @workflow.query
     def state(self) -> SubscriptionState:
         return SubscriptionState(status=self._status, subscription=self._subscription, last_error=self._last_error)
-
-
-async def start(client: Client, subscription: Subscription) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
-    """Start the subscription's workflow, or find the one that runs already (with the options it has).
-
-    One that failed is tried again: its topic was looked for, or made, just before.
-    """
-    return await client.start_workflow(
-        SubscriptionWorkflow.run,
-        SubscriptionStart(subscription=subscription),
-        id=workflow_id(subscription.id),
-        start_signal="subscribed",
-        task_queue=TASK_QUEUE,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=attributes(SUBSCRIPTION, subscription.id),
-        static_summary=f"{subscription.cluster}/{subscription.topic} to {subscription.service}/{subscription.handler}",
-    )
-
-
-async def consumers_progress(client: Client, subscription_id: str) -> list[ConsumerProgress]:
-    """What the running consumers reported last. Raises `RPCError` (NOT_FOUND) if there is no such subscription."""
-    handle = client.get_workflow_handle(workflow_id(subscription_id))
-    description = await handle.describe()
-    reports: list[ConsumerProgress] = []
-    for consumer in description.raw_description.pending_activities:
-        if consumer.heartbeat_details.payloads:
-            reports += await client.data_converter.decode(consumer.heartbeat_details.payloads, [ConsumerProgress])
-    return reports

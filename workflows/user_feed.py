@@ -17,8 +17,9 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
     from domain.inbox import Batch, Receipt
-    from domain.patterns import USER_FEED
     from domain.user_feed import (
+        PROCESS_POST,
+        USER_FEED,
         Decision,
         Decisions,
         Draft,
@@ -26,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         FeedInput,
         FeedMemory,
         FeedState,
-        ModerationPlan,
         PendingPost,
         PostOutcome,
         PostStatus,
@@ -36,11 +36,10 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows import policies
-    from workflows.entity import Entity, Handler
     from workflows.status import FULL, StatusDisplay
 
 
-@workflow.defn(name="UserFeed")
+@workflow.defn(name=USER_FEED.service)
 class UserFeed:
     """One user's posts, each finished before the next one's turn.
 
@@ -142,7 +141,7 @@ class UserFeed:
 
     @workflow.signal
     def posts_received(self, batch: Batch[SocialMediaPost]) -> None:
-        for message in self._memory.inbox.admit("processPost", batch, workflow.now()):
+        for message in self._memory.inbox.admit(PROCESS_POST, batch, workflow.now()):
             pending = PendingPost(
                 message_id=message.id, post_id=str(workflow.uuid4()), draft=message.body, trace=message.trace
             )
@@ -174,14 +173,3 @@ class UserFeed:
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:
         return self._memory.inbox.receipts.get(message_id)
-
-
-def entity(plan: ModerationPlan) -> Entity:
-    """The service as gateway and ingress send to it."""
-    return Entity(
-        pattern=USER_FEED,
-        workflow="UserFeed",
-        handlers={"processPost": Handler("posts_received", SocialMediaPost, PostOutcome)},
-        state=FeedState,
-        start_input=lambda key: FeedInput(user=key, plan=plan),
-    )

@@ -8,7 +8,8 @@ from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedErr
 from temporalio.service import RPCError
 
 from api.http.problems import RETRY, Problem
-from api.temporal_errors import (
+from clients.backpressure import KeyBusy
+from clients.temporal_errors import (
     has_too_many_signals,
     is_never_connected,
     is_not_found,
@@ -16,7 +17,6 @@ from api.temporal_errors import (
     is_unavailable,
 )
 from infra.database import DATABASE_AWAY
-from workflows.backpressure import KeyBusy
 
 log = logging.getLogger("api")
 

@@ -16,7 +16,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from domain.errors import InvalidKey, Refusal
+from domain.errors import Refusal
+from domain.pattern import InvalidKey
 
 log = logging.getLogger("api")
 

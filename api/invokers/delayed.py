@@ -20,10 +20,10 @@ from api.invokers.invocation import (
     now_plus,
     other_body,
 )
-from api.temporal_errors import is_not_found
+from clients.temporal_errors import is_not_found
 from domain.delivery import DELIVERY_ACTIVITY, DELIVERY_QUEUE, DelayedMessage
 from domain.inbox import Batch, Message
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 from workflows.search_attributes import attributes
 
 

@@ -23,10 +23,11 @@ from api.invokers.invocation import (
     other_body,
 )
 from api.invokers.policies import FIRST_POLL, MAX_POLL, QUERY_TIMEOUT
-from api.temporal_errors import is_not_found
+from clients.entities import RECEIPT_QUERY, EntityClient
+from clients.temporal_errors import is_not_found
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
+from domain.pattern import Entity
 from domain.payload import fingerprint
-from workflows.entity import RECEIPT_QUERY, Entity
 
 SEPARATOR = "~"
 """Between the workflow's ID and the message's in the ID of an invocation."""
@@ -38,12 +39,13 @@ class EntityInvoker:
 
     client: Client
     web_ui: WebUi
+    entities: EntityClient
     entity: Entity
 
     async def submit(self, call: Call) -> Submission:
         assert call.key is not None, "every handler of an entity has a key"
-        message_id = identity(self.entity.pattern, call.handler, call.idempotency_key)
-        invocation_id = f"{self.entity.pattern.execution_id(call.key)}{SEPARATOR}{message_id}"
+        message_id = identity(self.entity, call.handler, call.idempotency_key)
+        invocation_id = f"{self.entity.execution_id(call.key)}{SEPARATOR}{message_id}"
         message = Message[Any](
             id=message_id,
             body=call.body,
@@ -54,7 +56,7 @@ class EntityInvoker:
             return Submission(invocation_id, repeated=True)
         if call.delay:
             return await self._delayed.submit(invocation_id, call.key, call, message)
-        await self.entity.send(self.client, call.key, call.handler, Batch[Any](messages=[message]))
+        await self.entities.send(self.entity, call.key, call.handler, Batch[Any](messages=[message]))
         repeated = bool(call.idempotency_key) and await self._was_accepted(invocation_id, message)
         return Submission(invocation_id, repeated)
 
@@ -79,12 +81,12 @@ class EntityInvoker:
     async def describe(self, invocation_id: str) -> Invocation:
         receipt = await self._receipt(invocation_id)
         workflow_id = _workflow_id(invocation_id)
-        key = self.entity.pattern.key_of(workflow_id)
+        key = self.entity.key_of(workflow_id)
         if receipt is None:
             return await self._delayed.describe(invocation_id, key)
         return Invocation(
             invocation_id=invocation_id,
-            service=self.entity.pattern.service,
+            service=self.entity.service,
             key=key,
             workflow_id=workflow_id,
             web_ui=self.link(invocation_id),
@@ -106,7 +108,7 @@ class EntityInvoker:
 
     @property
     def _delayed(self) -> DelayedMessages:
-        return DelayedMessages(self.client, self.web_ui, self.entity.pattern)
+        return DelayedMessages(self.client, self.web_ui, self.entity)
 
     async def _was_accepted(self, invocation_id: str, message: Message[Any]) -> bool:
         """Whether an earlier call brought this message. Raises `Problem` 409 if that had another body.

@@ -18,9 +18,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
 from api.invokers.policies import RPC_TIMEOUT
-from api.temporal_errors import is_cancelled_already
-from domain import errors
-from domain.patterns import Pattern
+from clients.temporal_errors import is_cancelled_already
+from domain.pattern import Pattern
+from domain.patterns import is_business_failure
 from domain.payload import Payload
 
 MAX_ID_BYTES = 1000
@@ -156,7 +156,7 @@ def other_body(invocation_id: str, link: str) -> Problem:
 def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
     """What a failed execution means to a client: a business failure in its own words, any other without details."""
     about: dict[str, Any] = {"invocationId": invocation_id, "webUi": link}
-    if isinstance(cause, ApplicationError) and _is_business_failure(cause.type):
+    if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
         return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)
     if isinstance(cause, CancelledError):
@@ -165,8 +165,3 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
         return Problem(409, "execution-terminated", f"{invocation_id} was terminated by an operator.", **about)
     detail = f"{invocation_id} failed and is not retried; its history in the Web UI has the reason."
     return Problem(409, "execution-failed", detail, **about)
-
-
-def _is_business_failure(name: str | None) -> bool:
-    kind = getattr(errors, name or "", None)
-    return isinstance(kind, type) and issubclass(kind, errors.BusinessFailure)

@@ -32,8 +32,7 @@ from api.invokers.invocation import (
     other_body,
 )
 from api.invokers.policies import RPC_TIMEOUT
-from domain.message_queue import Task, check_task
-from domain.patterns import MESSAGE_QUEUE
+from domain.message_queue import MESSAGE_QUEUE, Task, check_task
 from domain.payload import fingerprint
 from workflows.search_attributes import attributes
 

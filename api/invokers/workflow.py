@@ -30,7 +30,7 @@ from api.invokers.invocation import (
     other_body,
 )
 from api.invokers.policies import QUERY_TIMEOUT, RPC_TIMEOUT
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 from domain.payload import Payload, fingerprint
 from workflows.search_attributes import attributes
 

@@ -7,8 +7,8 @@ from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.states import add_state_route
 from api.routes.updates import add_update_route
-from domain.booking import Payment, Resolution, Trip, TripConfirmation, TripRequest, TripState
-from domain.patterns import BOOKING
+from domain.booking import BOOKING, Payment, Trip, TripConfirmation, TripRequest, TripState
+from domain.compensation import Resolution
 from workflows.booking import BookingWorkflow
 
 

@@ -13,6 +13,6 @@ def add_entity_routes(router: APIRouter, gateway: Gateway, invoker: EntityInvoke
     entity = invoker.entity
     for name, handler in entity.handlers.items():
         route = HandlerRoute(name, handler.body, handler.outcome, invoker)
-        add_handler_routes(router, entity.pattern, route, keyed=True)
+        add_handler_routes(router, entity, route, keyed=True)
     if entity.state is not None:
-        add_state_route(router, gateway, entity.pattern, entity.state)
+        add_state_route(router, gateway, entity, entity.state)

@@ -5,8 +5,7 @@ from fastapi import APIRouter
 from api.gateway import Gateway, PatternRoutes
 from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import HandlerRoute, add_handler_routes
-from domain.fan_out import Job, JobResult
-from domain.patterns import FAN_OUT
+from domain.fan_out import FAN_OUT, Job, JobResult
 
 
 def routes(gateway: Gateway) -> PatternRoutes:

@@ -17,7 +17,7 @@ from api.invokers.invocation import Call, Invoker
 from api.routes.answers import ACCEPTED, OUTCOME, Accepted, accepted_response, wait_for_outcome
 from api.routes.parameters import Delay, IdempotencyKey, path_key
 from domain.delay import parse_delay
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 from domain.payload import Payload
 
 

@@ -12,7 +12,7 @@ from api.http.problems import not_found, responses
 from api.invokers.invocation import Invocation, Invoker, names_an_execution
 from api.routes.answers import OUTCOME, StillRunning, outcome_response, still_running_response, wait_for_outcome
 from api.routes.parameters import InvocationId
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 
 
 def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:

@@ -17,8 +17,7 @@ from api.invokers.task import TaskInvoker, task_of
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId
-from domain.message_queue import FailedTask, Task
-from domain.patterns import MESSAGE_QUEUE
+from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task
 from workflows.search_attributes import PATTERN
 
 _FAILED = f"{PATTERN.name} = '{MESSAGE_QUEUE.name}' AND ExecutionStatus IN ('Failed', 'TimedOut')"

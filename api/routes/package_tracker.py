@@ -10,8 +10,7 @@ from api.http.problems import STATE_PROBLEMS, Problem
 from api.routes.entities import add_entity_routes
 from api.routes.parameters import Key
 from api.routes.states import query
-from domain.package_tracker import PackageInfo, PackageState
-from domain.patterns import PACKAGE_TRACKER
+from domain.package_tracker import PACKAGE_TRACKER, PackageInfo, PackageState
 
 INFO: TypeAdapter[PackageInfo | None] = TypeAdapter(PackageInfo | None)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query
 
 from api.invokers.invocation import MAX_ID_BYTES
-from domain.patterns import valid_key
+from domain.pattern import valid_key
 
 
 # A coroutine: FastAPI would run a plain function in a thread, which costs more than what it does.

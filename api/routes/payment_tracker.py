@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.gateway import Gateway, PatternRoutes
 from api.routes.entities import add_entity_routes
-from domain.patterns import PAYMENT_TRACKER
+from domain.payment_tracker import PAYMENT_TRACKER
 
 
 def routes(gateway: Gateway) -> PatternRoutes:

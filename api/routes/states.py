@@ -11,8 +11,8 @@ from api.http.problems import STATE_PROBLEMS, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
-from api.temporal_errors import is_not_found
-from domain.patterns import Pattern
+from clients.temporal_errors import is_not_found
+from domain.pattern import Pattern
 from domain.payload import Payload
 
 Answer = TypeVar("Answer")

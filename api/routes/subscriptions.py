@@ -16,7 +16,9 @@ from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import SubscriptionId
-from api.temporal_errors import is_not_found
+from clients.subscriptions import consumers_progress, start
+from clients.temporal_errors import is_not_found
+from domain.patterns import ENTITIES
 from domain.payload import Payload
 from domain.subscription import (
     SUBSCRIPTION,
@@ -32,7 +34,7 @@ from domain.subscription import (
 from infra.kafka.clusters import KafkaClusters, check_subscription
 from infra.kafka.deadlines import KafkaUnreachable
 from workflows.search_attributes import PATTERN
-from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
+from workflows.subscription import SubscriptionWorkflow
 
 _RUNNING = f"{PATTERN.name} = '{SUBSCRIPTION.name}' AND ExecutionStatus = 'Running'"
 MAX_LISTED = 200
@@ -62,7 +64,7 @@ class SubscriptionView(Payload):
 def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/subscriptions", tags=["Subscriptions"])
     clusters = KafkaClusters(gateway.settings.kafka_clusters)
-    sinks = {service: list(entity.handlers) for service, entity in gateway.entities.items()}
+    sinks = {service: list(entity.handlers) for service, entity in ENTITIES.items()}
 
     @routes.post(
         "",

@@ -13,8 +13,8 @@ from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
-from api.temporal_errors import is_not_found
-from domain.patterns import Pattern
+from clients.temporal_errors import is_not_found
+from domain.pattern import Pattern
 from domain.payload import Payload
 
 

@@ -5,8 +5,7 @@ from fastapi import APIRouter
 from api.gateway import Gateway, PatternRoutes
 from api.routes.entities import add_entity_routes
 from api.routes.updates import add_update_route
-from domain.patterns import USER_FEED
-from domain.user_feed import PostOutcome, Review
+from domain.user_feed import USER_FEED, PostOutcome, Review
 from workflows.user_feed import UserFeed
 
 

@@ -11,15 +11,20 @@ from api.gateway import Gateway
 from api.http.body import read_limited
 from api.http.problems import Problem, invalid_fields, responses
 from api.invokers.invocation import Call, execution_headers
-from domain.patterns import PAYMENT_TRACKER
 from domain.payload import Payload
-from domain.payment_tracker import PaymentEvent, PaymentEventData
+from domain.payment_tracker import (
+    ON_PAYMENT_FAILURE,
+    ON_PAYMENT_SUCCESS,
+    PAYMENT_TRACKER,
+    PaymentEvent,
+    PaymentEventData,
+)
 from infra.stripe_signature import is_signed
 
 HANDLERS = {
-    "invoice.payment_failed": "onPaymentFailure",
-    "invoice.paid": "onPaymentSuccess",
-    "invoice.payment_succeeded": "onPaymentSuccess",
+    "invoice.payment_failed": ON_PAYMENT_FAILURE,
+    "invoice.paid": ON_PAYMENT_SUCCESS,
+    "invoice.payment_succeeded": ON_PAYMENT_SUCCESS,
 }
 
 

@@ -22,7 +22,7 @@ from benchmarks.harness.results import figures_table, open_console
 from benchmarks.harness.stack import BenchmarkStack, benchmark_stack
 from benchmarks.harness.topics import Record, make_topic, write_records
 from benchmarks.harness.waiting import wait_until
-from domain.patterns import USER_FEED
+from domain.user_feed import USER_FEED
 from infra.database import Database
 from infra.moderation import SimulatedModeration
 

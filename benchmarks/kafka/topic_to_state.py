@@ -15,8 +15,7 @@ from benchmarks.harness.histories import count_events
 from benchmarks.harness.stack import BenchmarkStack
 from benchmarks.harness.topics import keys_in_turn, make_topic, write_records
 from benchmarks.harness.waiting import wait_until
-from domain.package_tracker import LOCATIONS_KEPT
-from domain.patterns import PACKAGE_TRACKER
+from domain.package_tracker import LOCATIONS_KEPT, PACKAGE_TRACKER
 
 SINK = f"{PACKAGE_TRACKER.service}/updateLocation"
 

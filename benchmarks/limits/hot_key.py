@@ -19,7 +19,10 @@ from benchmarks.harness.stack import BenchmarkStack
 from benchmarks.harness.topics import Record, make_topic, write_records
 from benchmarks.harness.waiting import comes_true, wait_until
 from benchmarks.limits.trial import Outcome, Trial, run_trials, works
-from domain.patterns import PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED, Pattern
+from domain.package_tracker import PACKAGE_TRACKER
+from domain.pattern import Pattern
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.user_feed import USER_FEED
 
 MAX_IN_FLIGHT = 50
 """Calls over HTTP."""

@@ -3,8 +3,9 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from temporalio.client import Client
@@ -13,36 +14,34 @@ from temporalio.service import RPCError
 from benchmarks.harness.bodies import payment_failure
 from benchmarks.harness.stack import BenchmarkStack
 from benchmarks.harness.waiting import comes_true
+from clients.backpressure import KeyBusy
+from clients.entities import EntityClient
 from domain.inbox import Batch, Message
-from domain.package_tracker import PackagePlan
-from domain.patterns import PAYMENT_TRACKER, Pattern
+from domain.pattern import Entity
 from domain.payload import Payload
-from domain.payment_tracker import PaymentEvent, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent
+from domain.plans import Plans
 from domain.user_feed import ModerationPlan
-from workflows.backpressure import KeyBusy
-from workflows.entities import entities
-from workflows.entity import Entity
 
 State = dict[str, Any]
-
-
-def _entities() -> dict[str, Entity]:
-    return dict(entities(ReminderPlan(), ModerationPlan(poll_interval=timedelta(seconds=0.1)), PackagePlan()))
+PLANS = Plans(moderation=ModerationPlan(poll_interval=timedelta(seconds=0.1)))
 
 
 @dataclass(frozen=True)
 class MessageSender:
     bench: BenchmarkStack
     client: Client
-    _entities: dict[str, Entity] = field(default_factory=_entities)
-    """By service."""
 
-    async def send(self, pattern: Pattern, key: str, handler: str, bodies: Iterable[Payload]) -> None:
+    @cached_property
+    def _entities(self) -> EntityClient:
+        return EntityClient(self.client, PLANS)
+
+    async def send(self, entity: Entity, key: str, handler: str, bodies: Iterable[Payload]) -> None:
         """Send the bodies in one signal, each as a new message. Repeats until the entity takes it."""
         batch = Batch[Any](messages=[Message[Payload](id=uuid.uuid4().hex, body=body) for body in bodies])
         while True:
             try:
-                return await self._entities[pattern.service].send(self.client, key, handler, batch)
+                return await self._entities.send(entity, key, handler, batch)
             except (KeyBusy, RPCError):
                 await asyncio.sleep(0.5)
 

@@ -11,7 +11,7 @@ from benchmarks.harness.histories import history_sizes
 from benchmarks.harness.waiting import comes_true
 from benchmarks.limits.messages import MessageSender
 from benchmarks.limits.trial import Outcome, Trial, works
-from domain.patterns import PAYMENT_TRACKER
+from domain.payment_tracker import PAYMENT_TRACKER
 
 OPENED_TOGETHER = 1_000
 """Before the next ones are opened, each of these has its timer."""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_LONGEST_JSON = 400
+_MAX_JSON_LENGTH = 400
 
 
 class Narrator:
@@ -55,4 +55,4 @@ class Narrator:
 def shown(value: object) -> str:
     """`value` as JSON, cut off where it gets long."""
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_JSON else f"{text[:_LONGEST_JSON]}..."
+    return text if len(text) <= _MAX_JSON_LENGTH else f"{text[:_MAX_JSON_LENGTH]}..."

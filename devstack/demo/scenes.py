@@ -4,7 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from devstack.demo.stage import Stage
 from devstack.servers import CLUSTER
-from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED
+from domain.booking import BOOKING
+from domain.fan_out import FAN_OUT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.package_tracker import PACKAGE_TRACKER
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.user_feed import USER_FEED
 
 Scene = Callable[[Stage], Awaitable[None]]
 

@@ -10,8 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import fan_out
 from activities.fan_out import SIDE_BY_SIDE, FanOutActivities
-from domain.errors import SubtaskFailed
-from domain.fan_out import OnFailure, SubtaskBatch, SubtaskOutcome
+from domain.fan_out import OnFailure, SubtaskBatch, SubtaskFailed, SubtaskOutcome
 from tests.eventually import eventually
 from tests.workflows.fakes import FakeSubtasks, Gate
 

@@ -10,8 +10,7 @@ from pydantic import HttpUrl, JsonValue
 from temporalio.testing import ActivityEnvironment
 
 from activities.message_queue import MessageQueueActivities
-from domain.errors import TaskRejected
-from domain.message_queue import HttpRequest, HttpResponse
+from domain.message_queue import HttpRequest, HttpResponse, TaskRejected
 from tests.eventually import eventually
 from tests.workflows.fakes import Gate
 

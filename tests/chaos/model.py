@@ -13,9 +13,14 @@ from typing import Any, ClassVar
 from pydantic import JsonValue
 
 from api.invokers.invocation import identity
-from domain.package_tracker import event_time
-from domain.patterns import BOOKING, FAN_OUT, MESSAGE_QUEUE, PACKAGE_TRACKER, PAYMENT_TRACKER, USER_FEED, Pattern
+from domain.booking import BOOKING
+from domain.fan_out import FAN_OUT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.package_tracker import PACKAGE_TRACKER, event_time
+from domain.pattern import Pattern
 from domain.payload import fingerprint
+from domain.payment_tracker import PAYMENT_TRACKER
+from domain.user_feed import USER_FEED
 
 REMINDERS = 3
 

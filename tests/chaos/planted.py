@@ -9,15 +9,15 @@ from temporalio import activity, workflow
 with workflow.unsafe.imports_passed_through():
     from activities.booking import BookingActivities
     from activities.message_queue import MessageQueueActivities
-    from domain.booking import Trip, TripConfirmation
+    from domain.booking import BOOKING, Trip, TripConfirmation
     from domain.inbox import Batch
     from domain.message_queue import WorkDone
-    from domain.package_tracker import LocationUpdate, PackageInput
+    from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageInput
     from workflows.booking import BookingWorkflow
     from workflows.package_tracker import PackageTracker
 
 
-@workflow.defn(name="PackageTracker")
+@workflow.defn(name=PACKAGE_TRACKER.service)
 class PackageThatForgetsItsWatermark(PackageTracker):
     @workflow.init
     def __init__(self, start: PackageInput) -> None:
@@ -33,7 +33,7 @@ class PackageThatForgetsItsWatermark(PackageTracker):
         super().locations_received(batch)
 
 
-@workflow.defn(name="BookingWorkflow")
+@workflow.defn(name=BOOKING.service)
 class SagaThatRegistersItsCompensationsTooLate(BookingWorkflow):
     def __init__(self) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ class SagaThatRegistersItsCompensationsTooLate(BookingWorkflow):
     async def run(self, trip: Trip) -> TripConfirmation:
         return await super().run(trip)
 
-    def _undo_with(self, name: str) -> None:
+    def _compensate_with(self, name: str) -> None:
         self._late.append(name)
 
     async def _step(self, what: str, activity: Callable[[BookingActivities, Any], Awaitable[Any]], request: Any) -> Any:
         result = await super()._step(what, activity, request)
-        for undo in self._late:
-            super()._undo_with(undo)
+        for name in self._late:
+            super()._compensate_with(name)
         self._late.clear()
         return result
 

@@ -13,11 +13,13 @@ from activities.booking import BookingActivities
 from activities.message_queue import MessageQueueActivities
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
-from domain.booking import CarRequest, FlightRequest, FlightReservation, Payment, Trip
+from clients.entities import EntityClient
+from domain.booking import BOOKING, CarRequest, FlightRequest, FlightReservation, Payment, Trip
 from domain.inbox import Batch, Message
+from domain.message_queue import MESSAGE_QUEUE
 from domain.message_queue import Task as QueuedTask
-from domain.package_tracker import LocationUpdate, PackagePlan, PackageRegistration
-from domain.patterns import BOOKING, MESSAGE_QUEUE, PACKAGE_TRACKER
+from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
+from domain.plans import Plans
 from infra.airline import SimulatedAirline
 from infra.card_network import CardVault, SimulatedCardNetwork
 from infra.database import Database
@@ -33,7 +35,6 @@ from tests.dev_server import dev_server
 from tests.infra.schema import upgrade
 from tests.workflows.fakes import Gate
 from workers.activity_methods import activity_methods
-from workflows import package_tracker
 from workflows.booking import BookingWorkflow
 from workflows.package_tracker import PackageTracker
 
@@ -65,14 +66,14 @@ class TestAPackageThatForgetsItsWatermark:
         registration = Message[PackageRegistration](
             id="registration", body=PackageRegistration(final_destination="Amsterdam")
         )
-        entity = package_tracker.entity(PackagePlan())
+        entities = EntityClient(client, Plans())
         async with Worker(client, task_queue=PACKAGE_TRACKER.task_queue, workflows=[kind]):
-            await entity.send(
-                client, package.name, "registerPackage", Batch[PackageRegistration](messages=[registration])
+            await entities.send(
+                PACKAGE_TRACKER, package.name, "registerPackage", Batch[PackageRegistration](messages=[registration])
             )
             for _ in range(2):
                 records = Batch[LocationUpdate](messages=updates, source="cluster/topic/epoch/0")
-                await entity.send(client, package.name, "updateLocation", records)
+                await entities.send(PACKAGE_TRACKER, package.name, "updateLocation", records)
             info = await client.get_workflow_handle_for(kind.run, package.execution_id).query(PackageTracker.info)
         assert info is not None
         shown = info.model_dump(mode="json", by_alias=True)["locations"]

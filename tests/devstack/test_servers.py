@@ -16,7 +16,7 @@ from devstack.ports import HOST, Ports, free_ports
 from devstack.probes import RETENTION
 from devstack.servers import TOPICS, stages
 from devstack.supervisor import Supervisor
-from domain.patterns import BOOKING
+from domain.booking import BOOKING
 from workflows.search_attributes import attributes
 
 

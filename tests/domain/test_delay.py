@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delay import parse_delay
-from domain.errors import InvalidDelay
+from domain.delay import InvalidDelay, parse_delay
 
 
 @pytest.mark.parametrize(

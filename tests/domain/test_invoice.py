@@ -50,7 +50,7 @@ class AnInvoice(RuleBasedStateMachine):
     @precondition(lambda self: not self.acting and self.invoice.is_due(self.now))
     @rule()
     def begins_what_is_due(self) -> None:
-        self.invoice.take_due()
+        self.invoice.begin_due_action()
         self.acting = True
 
     @precondition(lambda self: self.acting)
@@ -101,7 +101,7 @@ def test_the_first_failure_is_due_at_once() -> None:
 def test_an_event_counts_once_as_a_failure_and_once_as_a_success() -> None:
     invoice = Invoice()
     invoice.payment_failed(event("evt_1"), NOW)
-    invoice.take_due()
+    invoice.begin_due_action()
     invoice.payment_failed(event("evt_1"), NOW)
     assert invoice.due_at is None
     invoice.payment_succeeded(event("evt_1"))

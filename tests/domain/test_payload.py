@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.booking import FlightRequest
-from domain.errors import UnknownTaskKind
-from domain.message_queue import Task, check_task
+from domain.message_queue import Task, UnknownTaskKind, check_task
 from domain.payload import check_json, fingerprint
 
 json_values = st.recursive(

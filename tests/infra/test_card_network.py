@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from domain.booking import CardToken, Charge, Payment
-from domain.errors import CardDeclined, InvalidCard, KeyReused, PaymentCancelled
+from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, Payment, PaymentCancelled
 from infra.card_network import CardVault, SimulatedCardNetwork
 from infra.database import CardTokens, Database, Payments
 from tests.infra.rows import rows

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from domain.errors import TaskRejected
-from domain.message_queue import HttpRequest
+from domain.message_queue import HttpRequest, TaskRejected
 from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender, TryAgainLater
 
 HOST = "127.0.0.1"

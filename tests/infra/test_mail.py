@@ -10,8 +10,7 @@ import aiosmtplib
 import pytest
 from aiosmtpd.controller import Controller
 
-from domain.errors import MailRejected
-from domain.payment_tracker import Reminder
+from domain.payment_tracker import MailRejected, Reminder
 from infra.database import Database, Reminders
 from infra.mail import ReminderMail, open_mail, smtp_transport
 from tests.infra.rows import rows

@@ -2,10 +2,10 @@ import pytest
 
 from domain.user_feed import Draft, SocialMediaPost, Verdict
 from infra.database import Database
-from infra.moderation import MOST_PENDING_ANSWERS, SimulatedModeration
+from infra.moderation import MAX_PENDING_ANSWERS, SimulatedModeration
 from infra.posts import PostStore
 
-ENOUGH = MOST_PENDING_ANSWERS + 1
+ENOUGH = MAX_PENDING_ANSWERS + 1
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_posts_that_are_asked_about_together_are_decided_each_by_itself(
 
 
 async def test_a_verdict_does_not_change(moderation: SimulatedModeration, posted: list[str]) -> None:
-    assert set((await answers(moderation, posted[0], 10))[MOST_PENDING_ANSWERS:]) == {Verdict.APPROVED}
+    assert set((await answers(moderation, posted[0], 10))[MAX_PENDING_ANSWERS:]) == {Verdict.APPROVED}
 
 
 async def test_spam_is_rejected_in_capitals_too(moderation: SimulatedModeration, database: Database) -> None:

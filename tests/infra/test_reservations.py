@@ -3,8 +3,17 @@ from datetime import date
 
 import pytest
 
-from domain.booking import CarRequest, CarReservation, FlightRequest, FlightReservation
-from domain.errors import CancellationRefused, CarUnavailable, FlightSoldOut, KeyReused, ReservationCancelled
+from domain.booking import (
+    CancellationRefused,
+    CarRequest,
+    CarReservation,
+    CarUnavailable,
+    FlightRequest,
+    FlightReservation,
+    FlightSoldOut,
+    KeyReused,
+    ReservationCancelled,
+)
 from infra.airline import SimulatedAirline
 from infra.database import CarReservations, Database, FlightReservations
 from infra.rental_cars import SimulatedRentalCompany
@@ -140,8 +149,8 @@ class TestCancel:
         await airline.cancel("a")
         with pytest.raises(ReservationCancelled):
             await airline.reserve(seat("a"))
-        (tombstone,) = await rows(database, FlightReservations)
-        assert (tombstone.status, tombstone.reservation_id) == ("CANCELLED", None)
+        (spent,) = await rows(database, FlightReservations)
+        assert (spent.status, spent.reservation_id) == ("CANCELLED", None)
 
     async def test_racing_with_the_reservation_leaves_nothing_reserved(
         self, airline: SimulatedAirline, database: Database

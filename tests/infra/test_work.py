@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from pydantic import JsonValue
 
-from domain.errors import SubtaskFailed
+from domain.fan_out import SubtaskFailed
 from domain.payload import fingerprint
 from infra.database import CompletedWork, Database
 from infra.work import SimulatedSubtasks, SimulatedWork, WorkFailed

@@ -14,8 +14,10 @@ from pydantic import Field
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from clients.entities import EntityClient
 from devstack.stack import Stack
-from domain.package_tracker import LocationUpdate, PackagePlan
+from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate
+from domain.plans import Plans
 from domain.records import MAX_VALUE_BYTES
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
 from infra.kafka.clusters import KafkaClusters
@@ -25,7 +27,6 @@ from workers.kafka.consumer import TopicConsumer
 from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Destination
 from workers.kafka.entity_sink import EntitySink
-from workflows import package_tracker
 
 RECORDS, KEYS, PARTITIONS = 10_000, 100, 4
 CLUSTER = "my-cluster"
@@ -111,7 +112,7 @@ class Flow:
         client = await Client.connect(self._stack.temporal_address, data_converter=pydantic_data_converter)
         clusters = KafkaClusters({CLUSTER: self._stack.bootstrap})
         dead_letters = DeadLetterWriter(clusters, self.subscription)
-        sink = EntitySink(client, package_tracker.entity(PackagePlan()), "updateLocation")
+        sink = EntitySink(EntityClient(client, Plans()), PACKAGE_TRACKER, "updateLocation")
         destination = Destination(sink, dead_letters, YesterdaysLocation, Limits(64, 100), self.subscription.id)
         reports: list[ConsumerProgress] = []
         stop = asyncio.Event()

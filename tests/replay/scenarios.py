@@ -15,12 +15,13 @@ from activities.booking import BookingActivities
 from activities.fan_out import FanOutActivities
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
-from domain.booking import Resolution, TripStatus
-from domain.errors import CardDeclined, SubtaskFailed
-from domain.fan_out import Job, OnFailure
-from domain.package_tracker import LocationUpdate, PackagePlan, PackageRegistration
-from domain.payment_tracker import PaymentEvent, PaymentEventData, ReminderPlan
-from domain.user_feed import ModerationPlan, SocialMediaPost, Verdict
+from domain.booking import CardDeclined, TripStatus
+from domain.compensation import Resolution
+from domain.fan_out import Job, OnFailure, SubtaskFailed
+from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan, PackageRegistration
+from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.plans import Plans
+from domain.user_feed import USER_FEED, ModerationPlan, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.histories import until_idle
 from tests.workflows.entity_key import EntityKey
@@ -107,7 +108,7 @@ async def tracked(environment: WorkflowEnvironment) -> Handles:
     """Three reminders, the escalation, and the payment after it."""
     plan = ReminderPlan(interval=timedelta(milliseconds=300))
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    key = EntityKey(environment.client, payment_tracker.entity(plan), "invoice123")
+    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice123", plans=Plans(reminders=plan))
     event = PaymentEvent(type="invoice", created=1, data=PaymentEventData(id="evt_1", customer="cus_1"))
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         await key.send("onPaymentFailure", event)
@@ -151,7 +152,7 @@ async def fed(environment: WorkflowEnvironment) -> Handles:
     posts = FakePosts()
     moderation = FakeModeration(posts, {"1": Verdict.PENDING, "spam": Verdict.REJECTED})
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-    key = EntityKey(environment.client, user_feed.entity(plan), "userid1")
+    key = EntityKey(environment.client, USER_FEED, "userid1", plans=Plans(moderation=plan))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(posts, moderation), key):
         contents = dict(enumerate(("1", "2", "spam")))
         await key.deliver("processPost", {n: SocialMediaPost(content=c, metadata="") for n, c in contents.items()})
@@ -163,7 +164,7 @@ async def fed(environment: WorkflowEnvironment) -> Handles:
 
 async def joined(environment: WorkflowEnvironment) -> Handles:
     """A location before the registration, and one after it."""
-    key = EntityKey(environment.client, package_tracker.entity(PackagePlan()), "package1")
+    key = EntityKey(environment.client, PACKAGE_TRACKER, "package1")
     async with worker(environment, package_tracker.PackageTracker, None, key):
         await key.deliver("updateLocation", {0: LocationUpdate(timestamp="2024-10-10 13:00", location="Paris")})
         await key.send("registerPackage", PackageRegistration(final_destination="Bridge 6, Amsterdam"))
@@ -174,7 +175,7 @@ async def joined(environment: WorkflowEnvironment) -> Handles:
 async def given_up(environment: WorkflowEnvironment) -> Handles:
     """A package that nobody registers."""
     plan = PackagePlan(registration_ttl=timedelta(milliseconds=500))
-    key = EntityKey(environment.client, package_tracker.entity(plan))
+    key = EntityKey(environment.client, PACKAGE_TRACKER, plans=Plans(packages=plan))
     async with worker(environment, package_tracker.PackageTracker, None, key):
         await key.deliver("updateLocation", {0: LocationUpdate(timestamp="2024-10-10 13:00", location="Paris")})
         await key.handle.result()
@@ -197,7 +198,7 @@ async def quiet(key: EntityKey) -> WorkflowHandle[Any, Any]:
 async def worker(
     environment: WorkflowEnvironment, workflow: type, activities: object | None, key: EntityKey | None = None
 ) -> AsyncIterator[str]:
-    queue = key.entity.pattern.task_queue if key else f"recording-{uuid.uuid4()}"
+    queue = key.entity.task_queue if key else f"recording-{uuid.uuid4()}"
     methods: list[Callable[..., Awaitable[Any]]] = activity_methods(activities) if activities else []
     async with Worker(environment.client, task_queue=queue, workflows=[workflow], activities=methods):
         yield queue

@@ -10,18 +10,20 @@ from temporalio.worker import Worker
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.subscription import SubscriptionActivities
 from activities.user_feed import UserFeedActivities
-from domain.package_tracker import LocationUpdate, PackagePlan, PackageRegistration
+from clients.subscriptions import start
+from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
 from domain.payload import Payload
-from domain.payment_tracker import PaymentEvent, PaymentEventData, ReminderPlan
-from domain.subscription import TASK_QUEUE, SubscriptionBroken, SubscriptionStatus
-from domain.user_feed import ModerationPlan, Review, SocialMediaPost, Verdict
+from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.plans import Plans
+from domain.subscription import SUBSCRIPTION, SubscriptionBroken, SubscriptionStatus
+from domain.user_feed import USER_FEED, ModerationPlan, Review, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.replay.scenarios import Handles, quiet, worker
 from tests.workflows.entity_key import EntityKey
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
 from tests.workflows.test_subscription import FakeIngress, Handle, has_status, posts
 from workflows import package_tracker, payment_tracker, user_feed
-from workflows.subscription import SubscriptionWorkflow, start
+from workflows.subscription import SubscriptionWorkflow
 
 BEGINNING = datetime(2024, 10, 10)  # noqa: DTZ001
 
@@ -29,7 +31,7 @@ BEGINNING = datetime(2024, 10, 10)  # noqa: DTZ001
 @asynccontextmanager
 async def tracking(environment: WorkflowEnvironment, plan: ReminderPlan) -> AsyncIterator[tuple[EntityKey, FakeMail]]:
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    key = EntityKey(environment.client, payment_tracker.entity(plan))
+    key = EntityKey(environment.client, PAYMENT_TRACKER, plans=Plans(reminders=plan))
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         yield key, mail
 
@@ -56,7 +58,7 @@ async def feeding(environment: WorkflowEnvironment) -> AsyncIterator[tuple[Entit
     stored = FakePosts()
     moderation = FakeModeration(stored)
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-    key = EntityKey(environment.client, user_feed.entity(plan))
+    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(stored, moderation), key):
         yield key, stored, moderation
 
@@ -91,7 +93,7 @@ async def fed_reviewed(environment: WorkflowEnvironment) -> Handles:
     stored = FakePosts()
     moderation = FakeModeration(stored, {"post 0": Verdict.PENDING})
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100), give_up_after=timedelta(seconds=1))
-    key = EntityKey(environment.client, user_feed.entity(plan))
+    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(stored, moderation), key):
         await key.send("processPost", post(0))
         await eventually(lambda: "in_review post 0" in stored.calls)
@@ -103,7 +105,7 @@ async def fed_reviewed(environment: WorkflowEnvironment) -> Handles:
 
 @asynccontextmanager
 async def joining(environment: WorkflowEnvironment) -> AsyncIterator[EntityKey]:
-    key = EntityKey(environment.client, package_tracker.entity(PackagePlan()))
+    key = EntityKey(environment.client, PACKAGE_TRACKER)
     async with worker(environment, package_tracker.PackageTracker, None, key):
         yield key
 
@@ -133,7 +135,7 @@ async def subscribing(environment: WorkflowEnvironment) -> AsyncIterator[tuple[H
     ingress = FakeIngress()
     async with Worker(
         environment.client,
-        task_queue=TASK_QUEUE,
+        task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
         activities=[SubscriptionActivities(ingress).consume],
         max_heartbeat_throttle_interval=timedelta(milliseconds=100),

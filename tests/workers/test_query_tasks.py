@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from tests.histories import events
     from tests.workers.watching import Watching
     from workers.query_tasks import RAN_AHEAD
-    from workers.sandbox import QuickSandbox
+    from workers.sandbox import GuardedSandboxRunner
 
 TRIES = [0.5 + 0.25 * number for number in range(30)]
 """Query and task wait for the worker together; which is first is up to Temporal. A timer's seconds for each try: more
@@ -115,7 +115,7 @@ async def test_a_query_that_brings_a_timer_along_is_refused_and_the_task_finds_t
     server: WorkflowEnvironment,
 ) -> None:
     for seconds in TRIES:
-        history, answer = await asked_between_timer_and_signal(server, QuickSandbox(), seconds)
+        history, answer = await asked_between_timer_and_signal(server, GuardedSandboxRunner(), seconds)
         assert await replays(history)
         if isinstance(answer, WorkflowQueryFailedError) and str(answer) == RAN_AHEAD:
             return
@@ -145,7 +145,7 @@ async def test_a_task_that_comes_with_the_end_of_a_repeated_one_is_acted_upon(se
             begun.set()
             go_on.wait()
 
-    runner = Watching(QuickSandbox(), lose_then_hold)
+    runner = Watching(GuardedSandboxRunner(), lose_then_hold)
     async with Worker(client, task_queue=name, workflows=[Chooser], workflow_runner=runner):
         handle = await client.start_workflow(Chooser.run, 0.5, id=name, task_queue=name)
         try:

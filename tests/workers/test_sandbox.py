@@ -8,7 +8,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import _runner
 
-from workers.sandbox import QuickSandbox
+from workers.sandbox import GuardedSandboxRunner
 
 
 @workflow.defn
@@ -30,7 +30,7 @@ async def test_workflow_code_is_in_the_sandbox_and_its_payloads_are_not(
 
     monkeypatch.setattr(_runner._Instance, "_run_code", counted)
     client, queue = time_skipping.client, uuid.uuid4().hex
-    async with Worker(client, task_queue=queue, workflows=[Echo], workflow_runner=QuickSandbox()):
+    async with Worker(client, task_queue=queue, workflows=[Echo], workflow_runner=GuardedSandboxRunner()):
         assert await client.execute_workflow(Echo.run, "hello", id=queue, task_queue=queue) == ("hello", True)
     assert entered
     assert not [code for code in entered if "context" in code]

@@ -8,7 +8,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import _Definition
 
-from workers.sandbox import WithoutContexts
+from workers.sandbox import ContextFreeInstance
 
 Before = Callable[[str, WorkflowActivation], None]
 """Given the workflow's ID, in the workflow's thread. An error fails the task."""
@@ -28,7 +28,7 @@ class Watching(WorkflowRunner):
         return WatchedInstance(self._runner.create_instance(det), self._before)
 
 
-class WatchedInstance(WithoutContexts):
+class WatchedInstance(ContextFreeInstance):
     def __init__(self, inner: WorkflowInstance, before: Before) -> None:
         super().__init__(inner)
         self._before = before
@@ -54,7 +54,7 @@ class Measuring(WorkflowRunner):
         return MeasuredInstance(self._runner.create_instance(det), self.cpu_seconds)
 
 
-class MeasuredInstance(WithoutContexts):
+class MeasuredInstance(ContextFreeInstance):
     def __init__(self, inner: WorkflowInstance, cpu_seconds: list[float]) -> None:
         super().__init__(inner)
         self._cpu_seconds = cpu_seconds

@@ -10,13 +10,15 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from clients.backpressure import KeyBusy
+from clients.entities import RECEIPT_QUERY, EntityClient
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
+from domain.pattern import Entity
 from domain.payload import Payload
+from domain.plans import Plans
 from tests.eventually import eventually
 from tests.histories import assert_clean, until_idle
 from workers.activity_methods import activity_methods
-from workflows.backpressure import KeyBusy
-from workflows.entity import RECEIPT_QUERY, Entity
 
 T = TypeVar("T")
 
@@ -26,16 +28,20 @@ class EntityKey:
     client: Client
     entity: Entity
     name: str = field(default_factory=lambda: f"key-{uuid.uuid4().hex[:8]}")
+    plans: Plans = field(default_factory=Plans)
+
+    def __post_init__(self) -> None:
+        self.entities = EntityClient(self.client, self.plans)
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
         """Of the latest run."""
-        return self.client.get_workflow_handle(self.entity.pattern.execution_id(self.name))
+        return self.client.get_workflow_handle(self.entity.execution_id(self.name))
 
     async def send(self, handler: str, *bodies: Payload) -> list[str]:
         """Send messages as the gateway does; return their IDs."""
         messages = [Message[Payload](id=uuid.uuid4().hex, body=body) for body in bodies]
-        await self.entity.send(self.client, self.name, handler, Batch(messages=messages))
+        await self.send_batch(handler, Batch(messages=messages))
         return [message.id for message in messages]
 
     async def deliver(
@@ -45,7 +51,10 @@ class EntityKey:
         messages = [
             Message[Payload](id=f"{source}/{offset}", body=body, offset=offset) for offset, body in records.items()
         ]
-        await self.entity.send(self.client, self.name, handler, Batch(source=source, messages=messages))
+        await self.send_batch(handler, Batch(source=source, messages=messages))
+
+    async def send_batch(self, handler: str, batch: Batch[Any]) -> None:
+        await self.entities.send(self.entity, self.name, handler, batch)
 
     async def receipt(self, message_id: str) -> Receipt | None:
         receipt: Receipt | None = await self.handle.query(RECEIPT_QUERY, message_id, result_type=Receipt | None)  # type: ignore[arg-type]
@@ -73,13 +82,13 @@ class EntityKey:
 
 @asynccontextmanager
 async def serving(
-    client: Client, entity: Entity, workflow: type, activities: object | None
+    client: Client, entity: Entity, workflow: type, activities: object | None, plans: Plans | None = None
 ) -> AsyncIterator[EntityKey]:
     """A new key and a worker for it that replays the whole history with every task. None of its tasks may fail."""
-    key = EntityKey(client, entity)
+    key = EntityKey(client, entity, plans=plans or Plans())
     async with Worker(
         client,
-        task_queue=entity.pattern.task_queue,
+        task_queue=entity.task_queue,
         workflows=[workflow],
         activities=activity_methods(activities) if activities else [],
         max_cached_workflows=0,

@@ -14,21 +14,21 @@ from temporalio.worker import Worker
 
 from activities.booking import BookingActivities
 from domain.booking import (
+    BOOKING,
+    CardDeclined,
     CardToken,
     CarRequest,
     CarReservation,
     Charge,
     FlightRequest,
     FlightReservation,
+    FlightSoldOut,
     Payment,
-    Resolution,
     Trip,
     TripConfirmation,
     TripStatus,
-    UndoStatus,
 )
-from domain.errors import CardDeclined, FlightSoldOut
-from domain.patterns import BOOKING
+from domain.compensation import CompensationStatus, Resolution
 from tests.eventually import eventually
 from workers.activity_methods import activity_methods
 from workflows import search_attributes
@@ -153,7 +153,7 @@ async def until_left_to_an_operator(handle: WorkflowHandle[BookingWorkflow, Trip
 
     async def tried_twice() -> bool:
         state = await handle.query(BookingWorkflow.state)
-        others_are_done = sum(undo.status is UndoStatus.DONE for undo in state.compensations) == 2
+        others_are_done = sum(undo.status is CompensationStatus.DONE for undo in state.compensations) == 2
         history = await handle.fetch_history()
         refusals = [event for event in history.events if event.HasField("activity_task_failed_event_attributes")]
         return others_are_done and len(refusals) == len(("the charge", "the undo", "the undo, tried on"))
@@ -226,7 +226,7 @@ class TestCompensation:
         state = await handle.execute_update(
             BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", note="phoned them")
         )
-        assert {undo.name: undo.status for undo in state.compensations}["cancel car"] is UndoStatus.RESOLVED
+        assert {undo.name: undo.status for undo in state.compensations}["cancel car"] is CompensationStatus.RESOLVED
         [details] = (await failure_of(handle)).details
         assert {"name": "cancel car", "status": "RESOLVED", "note": "phoned them"} in details["compensations"]
 
@@ -254,9 +254,9 @@ class TestCompensation:
         await until_status(handle, TripStatus.COMPENSATION_STUCK)
         state = await handle.query(BookingWorkflow.state)
         assert [(undo.name, undo.status) for undo in state.compensations] == [
-            ("refund payment", UndoStatus.DONE),
-            ("cancel car", UndoStatus.STUCK),
-            ("cancel flight", UndoStatus.DONE),
+            ("refund payment", CompensationStatus.DONE),
+            ("cancel car", CompensationStatus.STUCK),
+            ("cancel flight", CompensationStatus.DONE),
         ]
         assert "out of reach" in state.compensations[1].note
         shown = (await handle.describe()).typed_search_attributes

@@ -20,8 +20,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 
-from domain.booking import CardToken
-from domain.patterns import BOOKING
+from domain.booking import BOOKING, CardToken
 from infra.card_network import CardVault
 from infra.database import Database
 from tests.eventually import eventually
@@ -118,7 +117,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 async def trips(
     dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Trips]:
-    for policy in (policies.BOOKING_STEP, policies.UNDO):
+    for policy in (policies.BOOKING_STEP, policies.COMPENSATION):
         monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
         # On a busy machine a step shall not fail for want of time: the trip would not come by its later points.
         monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=60))

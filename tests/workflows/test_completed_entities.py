@@ -9,8 +9,9 @@ from temporalio.testing import WorkflowEnvironment
 from activities.payment_tracker import PaymentTrackerActivities
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Call, Submission, WebUi
-from domain.package_tracker import LocationUpdate, PackagePlan
-from domain.payment_tracker import PaymentEvent, PaymentEventData, ReminderPlan
+from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan
+from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.plans import Plans
 from tests.eventually import eventually
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail, anytime
@@ -33,7 +34,7 @@ async def completed(key: EntityKey) -> str:
 
 def sender(key: EntityKey) -> Callable[[str], Awaitable[Submission]]:
     """Send a location as the gateway does, under an idempotency key."""
-    invoker = EntityInvoker(key.client, WebUi("http://ui", "default"), key.entity)
+    invoker = EntityInvoker(key.client, WebUi("http://ui", "default"), key.entities, key.entity)
 
     async def send(idempotency_key: str) -> Submission:
         return await invoker.submit(Call("updateLocation", LOCATION, key.name, idempotency_key))
@@ -45,8 +46,8 @@ class TestGivenUpPackage:
     async def test_knows_a_repeated_message_until_another_one_begins_it_anew(
         self, dev_server: WorkflowEnvironment
     ) -> None:
-        entity = package_tracker.entity(PackagePlan(registration_ttl=SOON))
-        async with serving(dev_server.client, entity, package_tracker.PackageTracker, None) as key:
+        plans = Plans(packages=PackagePlan(registration_ttl=SOON))
+        async with serving(dev_server.client, PACKAGE_TRACKER, package_tracker.PackageTracker, None, plans) as key:
             send = sender(key)
             assert not (await send("first")).repeated
             run = await completed(key)
@@ -58,8 +59,8 @@ class TestGivenUpPackage:
             await completed(key)
 
     async def test_takes_a_redelivered_record_as_a_new_one(self, dev_server: WorkflowEnvironment) -> None:
-        entity = package_tracker.entity(PackagePlan(registration_ttl=SOON))
-        async with serving(dev_server.client, entity, package_tracker.PackageTracker, None) as key:
+        plans = Plans(packages=PackagePlan(registration_ttl=SOON))
+        async with serving(dev_server.client, PACKAGE_TRACKER, package_tracker.PackageTracker, None, plans) as key:
             await key.deliver("updateLocation", {0: LOCATION})
             run = await completed(key)
             await key.deliver("updateLocation", {0: LOCATION})
@@ -69,9 +70,9 @@ class TestGivenUpPackage:
 
 async def test_a_record_redelivered_to_a_forgotten_invoice_reminds_nobody(dev_server: WorkflowEnvironment) -> None:
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    entity = payment_tracker.entity(ReminderPlan(settled_linger=SOON))
+    plans = Plans(reminders=ReminderPlan(settled_linger=SOON))
     steps = PaymentTrackerActivities(billing, mail)
-    async with serving(dev_server.client, entity, payment_tracker.PaymentTracker, steps) as key:
+    async with serving(dev_server.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, steps, plans) as key:
         await key.deliver("onPaymentFailure", {0: FAILURE})
         await eventually(lambda: mail.numbers() == [1])
         await key.deliver("onPaymentSuccess", {1: FAILURE})

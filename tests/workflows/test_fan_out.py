@@ -12,9 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.fan_out import FanOutActivities
-from domain.errors import SubtaskFailed
-from domain.fan_out import Job, JobResult, OnFailure, Progress
-from domain.patterns import FAN_OUT
+from domain.fan_out import FAN_OUT, Job, JobResult, OnFailure, Progress, SubtaskFailed
 from tests.eventually import eventually
 from tests.histories import activities, assert_clean
 from tests.workflows.fakes import FakeSubtasks, Gate

@@ -2,39 +2,45 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
-from api.http.failures import temporal_problem
+from clients.backpressure import KeyBusy
 from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
 from domain.inbox import Batch, Inbox, Message
-from domain.package_tracker import LocationUpdate, Package, PackageMemory, PackagePlan, PackageRegistration
+from domain.package_tracker import (
+    PACKAGE_TRACKER,
+    LocationUpdate,
+    Package,
+    PackageMemory,
+    PackageRegistration,
+)
 from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
-from domain.payment_tracker import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan, TrackerMemory
-from domain.user_feed import ModerationPlan, SocialMediaPost, Verdict
-from tests.dev_server import CONTINUE_AS_NEW, SIGNALS
-from tests.dev_server import dev_server as dev_server_with
+from domain.payment_tracker import (
+    EVENTS_KEPT,
+    PAYMENT_TRACKER,
+    Invoice,
+    PaymentEvent,
+    PaymentEventData,
+    ReminderPlan,
+    TrackerMemory,
+)
+from domain.plans import Plans
+from domain.user_feed import USER_FEED, ModerationPlan, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.histories import assert_clean
 from tests.workers.watching import Measuring
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving, until_accepted
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
-from workers.kafka.entity_sink import is_refusal
-from workflows import backpressure, package_tracker, payment_tracker, user_feed
-from workflows.backpressure import KeyBusy
-from workflows.search_attributes import STATUS
-from workflows.status import FULL
+from workflows import package_tracker, payment_tracker, user_feed
 
 LONGEST = "\x01"
 """A character that is six bytes in JSON; no other is longer."""
@@ -92,9 +98,9 @@ async def mail() -> FakeMail:
 async def test_the_longest_posts_are_stored_in_as_many_activities_as_it_takes(dev_server: WorkflowEnvironment) -> None:
     posts = FakePosts()
     moderation = FakeModeration(posts, {"first": Verdict.PENDING})
-    plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-    feed = user_feed.entity(plan)
-    async with serving(dev_server.client, feed, user_feed.UserFeed, UserFeedActivities(posts, moderation)) as key:
+    plans = Plans(moderation=ModerationPlan(poll_interval=timedelta(milliseconds=100)))
+    activities = UserFeedActivities(posts, moderation)
+    async with serving(dev_server.client, USER_FEED, user_feed.UserFeed, activities, plans) as key:
         await key.send("processPost", SocialMediaPost(content="first", metadata=""))
         await eventually(lambda: moderation.asked)
         for number in range(0, 40, 4):
@@ -141,8 +147,7 @@ class TestHotKeys:
         await eventually(another)
 
     async def test_a_package(self, dev_server: WorkflowEnvironment) -> None:
-        service = package_tracker.entity(PackagePlan())
-        async with serving(dev_server.client, service, package_tracker.PackageTracker, None) as key:
+        async with serving(dev_server.client, PACKAGE_TRACKER, package_tracker.PackageTracker, None) as key:
             await key.send("registerPackage", PackageRegistration(final_destination="Amsterdam"))
             run = await key.run_id()
             bodies: list[Payload] = [
@@ -159,9 +164,9 @@ class TestHotKeys:
                 assert (await key.receipt(message_id)) is not None
 
     async def test_an_invoice(self, dev_server: WorkflowEnvironment, mail: FakeMail) -> None:
-        service = payment_tracker.entity(ReminderPlan(reminders=100))
+        plans = Plans(reminders=ReminderPlan(reminders=100))
         systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
-        async with serving(dev_server.client, service, payment_tracker.PaymentTracker, systems) as key:
+        async with serving(dev_server.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, systems, plans) as key:
             await key.answered((await key.send("onPaymentFailure", event("evt_0")))[0])
             run = await key.run_id()
             ids = await self.sent(key, "onPaymentFailure", [event("evt_1") for _ in range(self.MESSAGES)])
@@ -173,7 +178,7 @@ class TestHotKeys:
     async def test_a_feed(self, dev_server: WorkflowEnvironment) -> None:
         posts = FakePosts()
         systems = UserFeedActivities(posts, FakeModeration(posts))
-        async with serving(dev_server.client, user_feed.entity(ModerationPlan()), user_feed.UserFeed, systems) as key:
+        async with serving(dev_server.client, USER_FEED, user_feed.UserFeed, systems) as key:
             count = self.MESSAGES // 5
             ids = await self.sent(
                 key, "processPost", [SocialMediaPost(content=f"{n}", metadata="") for n in range(count)]
@@ -186,10 +191,10 @@ class TestHotKeys:
 
 async def test_what_came_while_there_was_no_worker_is_read_in_one_task(dev_server: WorkflowEnvironment) -> None:
     """A workflow task that takes two seconds fails, and so would each after it."""
-    key = EntityKey(dev_server.client, package_tracker.entity(PackagePlan()))
+    key = EntityKey(dev_server.client, PACKAGE_TRACKER)
     sent = await batches_before_busy(key)
     assert 1_000 < sent <= 5_000
-    queue = key.entity.pattern.task_queue
+    queue = key.entity.task_queue
     runner = Measuring(SandboxedWorkflowRunner())
     async with Worker(
         dev_server.client, task_queue=queue, workflows=[package_tracker.PackageTracker], workflow_runner=runner
@@ -208,90 +213,3 @@ async def batches_before_busy(key: EntityKey) -> int:
         except KeyBusy:
             return first
     raise AssertionError("it took a hundred batches")
-
-
-class TestTooManySignals:
-    @pytest.fixture
-    async def server(self) -> AsyncIterator[WorkflowEnvironment]:
-        async with dev_server_with({CONTINUE_AS_NEW: 10, SIGNALS: 20}) as environment:
-            yield environment
-
-    async def test_are_refused_until_the_next_run_and_the_sender_is_told_to_try_again(
-        self, server: WorkflowEnvironment, mail: FakeMail
-    ) -> None:
-        mail.gate.close()
-        async with tracking(server, mail) as key:
-            for number in range(20):
-                await key.send("onPaymentFailure", event(f"evt_{number}"))
-            await mail.gate.reached()
-            with pytest.raises(RPCError) as refused:
-                await key.send("onPaymentFailure", event("evt_20"))
-            assert not is_refusal(refused.value)
-            problem = temporal_problem(refused.value)
-            assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
-            mail.gate.open()
-
-            async def accepted() -> bool:
-                try:
-                    await key.send("onPaymentSuccess", event("evt_21"))
-                except RPCError:
-                    return False
-                return True
-
-            await eventually(accepted)
-
-
-class TestBackpressure:
-    @pytest.fixture(autouse=True)
-    def looks_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(backpressure, "LOOK_AFTER_MESSAGES", 5)
-
-    async def test_a_run_that_is_full_takes_nothing_more_until_the_next(
-        self, dev_server: WorkflowEnvironment, mail: FakeMail, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(backpressure, "FULL_EVENTS", 2 * EVENTS_BEFORE_CONTINUE_AS_NEW)
-        mail.gate.close()
-        async with tracking(dev_server, mail) as key:
-            assert await sent_before_busy(key) < 200
-            mail.gate.open()
-            await eventually(lambda: len(mail.sent) >= 2)
-            await until_accepted(lambda: key.send("onPaymentSuccess", event("evt_paid")))
-
-    async def test_what_no_worker_reads_is_bounded_by_its_size(
-        self, dev_server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(backpressure, "UNREAD_BYTES", 20_000)
-        key = EntityKey(dev_server.client, payment_tracker.entity(ReminderPlan()))
-        assert await sent_before_busy(key) < 50
-        await key.handle.terminate()
-
-    async def test_a_feed_with_many_waiting_posts_is_full(self, dev_server: WorkflowEnvironment) -> None:
-        posts = FakePosts()
-        systems = UserFeedActivities(posts, FakeModeration(posts, {"0": Verdict.PENDING}))
-        async with serving(dev_server.client, user_feed.entity(ModerationPlan()), user_feed.UserFeed, systems) as key:
-            with pytest.raises(KeyBusy):
-                await self.flooded(key)
-            assert (await key.handle.describe()).typed_search_attributes[STATUS] == FULL
-            assert 1_000 < (await key.handle.query(user_feed.UserFeed.state)).queued < 1_500
-
-    async def flooded(self, key: EntityKey) -> None:
-        for first in range(0, 3_000, 100):
-            records = {n: SocialMediaPost(content=f"{n}", metadata="") for n in range(first, first + 100)}
-            await key.deliver("processPost", records)
-            # A query is answered after what came before it.
-            await key.handle.query(user_feed.UserFeed.state)
-
-
-def tracking(environment: WorkflowEnvironment, mail: FakeMail) -> AbstractAsyncContextManager[EntityKey]:
-    systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
-    service = payment_tracker.entity(ReminderPlan(reminders=100))
-    return serving(environment.client, service, payment_tracker.PaymentTracker, systems)
-
-
-async def sent_before_busy(key: EntityKey) -> int:
-    for number in range(1_000):
-        try:
-            await key.send("onPaymentFailure", event(f"evt_{number}"))
-        except KeyBusy:
-            return number
-    raise AssertionError("it took a thousand messages")

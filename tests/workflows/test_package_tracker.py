@@ -7,11 +7,19 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from domain.package_tracker import LOCATIONS_KEPT, LocationUpdate, PackageInfo, PackagePlan, PackageRegistration
+from domain.package_tracker import (
+    LOCATIONS_KEPT,
+    PACKAGE_TRACKER,
+    LocationUpdate,
+    PackageInfo,
+    PackagePlan,
+    PackageRegistration,
+)
+from domain.plans import Plans
 from tests.eventually import eventually
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
-from workflows.package_tracker import PackageTracker, entity
+from workflows.package_tracker import PackageTracker
 
 TTL = timedelta(days=7)
 SOURCE = "cluster/topic/epoch-1/0"
@@ -19,7 +27,13 @@ SOURCE = "cluster/topic/epoch-1/0"
 
 @pytest.fixture
 async def package(time_skipping: WorkflowEnvironment) -> AsyncIterator[EntityKey]:
-    async with serving(time_skipping.client, entity(PackagePlan(registration_ttl=TTL)), PackageTracker, None) as key:
+    async with serving(
+        time_skipping.client,
+        PACKAGE_TRACKER,
+        PackageTracker,
+        None,
+        plans=Plans(packages=PackagePlan(registration_ttl=TTL)),
+    ) as key:
         yield key
 
 
@@ -136,7 +150,7 @@ class TestGrowth:
         self, dev_server: WorkflowEnvironment
     ) -> None:
         updates = {n: at(f"{n // 60:02}:{n % 60:02}") for n in range(EVENTS_BEFORE_CONTINUE_AS_NEW)}
-        async with serving(dev_server.client, entity(PackagePlan()), PackageTracker, None) as package:
+        async with serving(dev_server.client, PACKAGE_TRACKER, PackageTracker, None) as package:
             await register(package)
             first_run = await package.run_id()
             for offset, update in updates.items():

@@ -11,15 +11,21 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from activities.payment_tracker import PaymentTrackerActivities
-from domain.errors import MailRejected
 from domain.inbox import ReceiptStatus
-from domain.payment_tracker import InvoiceState, InvoiceStatus, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import (
+    PAYMENT_TRACKER,
+    InvoiceState,
+    InvoiceStatus,
+    MailRejected,
+    PaymentEvent,
+    PaymentEventData,
+)
 from tests.eventually import eventually
 from tests.histories import activities, events
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail
-from workflows.payment_tracker import PaymentTracker, entity
+from workflows.payment_tracker import PaymentTracker
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(minutes=1)
@@ -77,7 +83,7 @@ async def tracked(time_skipping: WorkflowEnvironment) -> AsyncIterator[Tracked]:
 async def tracking(environment: WorkflowEnvironment) -> AsyncIterator[Tracked]:
     billing, mail = FakeBilling(environment.get_current_time), FakeMail(environment.get_current_time)
     activities = PaymentTrackerActivities(billing, mail)
-    async with serving(environment.client, entity(ReminderPlan()), PaymentTracker, activities) as key:
+    async with serving(environment.client, PAYMENT_TRACKER, PaymentTracker, activities) as key:
         yield Tracked(key, billing, mail, environment)
         billing.gate.open()
         mail.gate.open()

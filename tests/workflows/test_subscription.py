@@ -14,8 +14,9 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.subscription import SubscriptionActivities
+from clients.subscriptions import consumers_progress, start
 from domain.subscription import (
-    TASK_QUEUE,
+    SUBSCRIPTION,
     ConsumerProgress,
     ConsumerTask,
     Subscription,
@@ -25,7 +26,7 @@ from domain.subscription import (
     SubscriptionStatus,
 )
 from tests.eventually import eventually
-from workflows.subscription import SubscriptionWorkflow, consumers_progress, start
+from workflows.subscription import SubscriptionWorkflow
 
 Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
 PROGRESS = ConsumerProgress(
@@ -82,7 +83,7 @@ async def worker(time_skipping: WorkflowEnvironment, ingress: FakeIngress) -> As
 def new_worker(environment: WorkflowEnvironment, ingress: FakeIngress) -> Worker:
     return Worker(
         environment.client,
-        task_queue=TASK_QUEUE,
+        task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
         activities=[SubscriptionActivities(ingress).consume],
         max_heartbeat_throttle_interval=timedelta(milliseconds=200),

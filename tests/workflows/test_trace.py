@@ -7,11 +7,11 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.user_feed import UserFeedActivities
 from domain.inbox import Batch, Message
-from domain.user_feed import ModerationPlan, SocialMediaPost, Verdict
+from domain.user_feed import USER_FEED, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.workflows.entity_key import serving
 from tests.workflows.fakes import FakeModeration, FakePosts
-from workflows.user_feed import UserFeed, entity
+from workflows.user_feed import UserFeed
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 vendor=1"
 
@@ -28,8 +28,8 @@ async def test_every_step_of_a_post_names_its_record_and_trace(
         for offset, content, trace in ((41, "yes", TRACE), (42, "no", None))
     ]
     with caplog.at_level(logging.INFO, logger="temporalio"):
-        async with serving(time_skipping.client, entity(ModerationPlan()), UserFeed, activities) as key:
-            await key.entity.send(key.client, key.name, "processPost", Batch(source="c/posts/e/0", messages=messages))
+        async with serving(time_skipping.client, USER_FEED, UserFeed, activities) as key:
+            await key.send_batch("processPost", Batch(source="c/posts/e/0", messages=messages))
             await eventually(lambda: len(posts.finished()) == 2)
     for content, named, last in (
         ("yes", f"posts-0-41 trace {TRACE}", "Updating user feed"),

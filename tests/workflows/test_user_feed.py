@@ -13,8 +13,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.user_feed import UserFeedActivities
 from domain.inbox import ReceiptStatus
+from domain.plans import Plans
 from domain.user_feed import (
     POSTS_IN_MODERATION,
+    USER_FEED,
     FeedState,
     ModerationPlan,
     PostOutcome,
@@ -28,7 +30,7 @@ from tests.histories import activities, events, until_idle
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeModeration, FakePosts
-from workflows.user_feed import UserFeed, entity
+from workflows.user_feed import UserFeed
 
 PLAN = ModerationPlan(poll_interval=timedelta(seconds=5), give_up_after=timedelta(minutes=10))
 
@@ -88,7 +90,7 @@ async def feeding(environment: WorkflowEnvironment, plan: ModerationPlan) -> Asy
     posts = FakePosts()
     moderation = FakeModeration(posts)
     systems = UserFeedActivities(posts, moderation)
-    async with serving(environment.client, entity(plan), UserFeed, systems) as key:
+    async with serving(environment.client, USER_FEED, UserFeed, systems, plans=Plans(moderation=plan)) as key:
         yield Feed(key, posts, moderation, environment)
 
 

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from temporalio.client import Client
-
+from clients.entities import EntityClient
 from domain.errors import Refusal
+from domain.pattern import Entity
+from domain.patterns import ENTITIES
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken, UnknownSink
 from infra.kafka.access import ACCESS_REFUSED
 from infra.kafka.clusters import KafkaClusters
@@ -15,7 +16,6 @@ from workers.kafka.consumer import TopicConsumer
 from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Destination
 from workers.kafka.entity_sink import EntitySink
-from workflows.entity import Entity
 
 
 class KafkaIngress:
@@ -23,15 +23,13 @@ class KafkaIngress:
 
     def __init__(
         self,
-        client: Client,
+        entities: EntityClient,
         clusters: Mapping[str, KafkaCluster | str],
-        entities: Mapping[str, Entity],
         epoch: str | None,
     ) -> None:
-        """`clusters` are those that subscriptions may name, `entities` the services; `epoch` replaces topic IDs."""
-        self._client = client
-        self._clusters = KafkaClusters(clusters)
+        """`clusters` are those that subscriptions may name; `epoch` replaces topic IDs."""
         self._entities = entities
+        self._clusters = KafkaClusters(clusters)
         self._epoch = epoch
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
@@ -39,10 +37,10 @@ class KafkaIngress:
         subscription = task.subscription
         dead_letters = DeadLetterWriter(self._clusters, subscription)
         try:
-            entity = self._entity(subscription)
+            entity = _entity(subscription)
             options = subscription.options
             destination = Destination(
-                sink=EntitySink(self._client, entity, subscription.handler),
+                sink=EntitySink(self._entities, entity, subscription.handler),
                 dead_letters=dead_letters,
                 body=entity.handlers[subscription.handler].body,
                 limits=Limits(lanes_in_flight=options.max_in_flight, batch_records=options.max_batch),
@@ -59,8 +57,9 @@ class KafkaIngress:
         finally:
             await dead_letters.close()
 
-    def _entity(self, subscription: Subscription) -> Entity:
-        entity = self._entities.get(subscription.service)
-        if entity is None or subscription.handler not in entity.handlers:
-            raise UnknownSink(f"This worker has no {subscription.service}/{subscription.handler}.")
-        return entity
+
+def _entity(subscription: Subscription) -> Entity:
+    entity = ENTITIES.get(subscription.service)
+    if entity is None or subscription.handler not in entity.handlers:
+        raise UnknownSink(f"This worker has no {subscription.service}/{subscription.handler}.")
+    return entity

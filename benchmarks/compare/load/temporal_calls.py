@@ -11,9 +11,9 @@ from api.invokers.task import TaskInvoker
 from benchmarks.compare.load.closed_loop import Call
 from benchmarks.compare.load.jobs import TemporalCalls
 from benchmarks.harness.bodies import DECLINED_CARD, GOOD_CARD, TASK, trip
-from domain.booking import Payment, Trip, TripRequest
-from domain.message_queue import Task
-from domain.patterns import BOOKING, MESSAGE_QUEUE, PACKAGE_TRACKER
+from domain.booking import BOOKING, Payment, Trip, TripRequest
+from domain.message_queue import MESSAGE_QUEUE, Task
+from domain.package_tracker import PACKAGE_TRACKER
 from domain.payload import fingerprint
 from infra.card_network import CardVault
 from infra.database import Database

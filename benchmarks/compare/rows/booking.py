@@ -4,7 +4,7 @@ from benchmarks.compare.load.jobs import Expected
 from benchmarks.compare.rows.calls import MANY, Calls, events_per_key
 from benchmarks.compare.session import Measured, Session
 from benchmarks.harness.bodies import DECLINED_CARD, GOOD_CARD, trip
-from domain.patterns import BOOKING
+from domain.booking import BOOKING
 
 PATH = f"/{BOOKING.service}/{{key}}/run"
 FINAL_STATUSES = {

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from benchmarks.compare.load.jobs import Expected, HttpCalls, TemporalCalls
 from benchmarks.compare.session import Measured, Session
 from benchmarks.harness.histories import count_events
-from domain.patterns import Pattern
+from domain.pattern import Pattern
 
 MANY, SOME = 50, 20
 """Calls in flight."""

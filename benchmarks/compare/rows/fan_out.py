@@ -7,7 +7,7 @@ from benchmarks.compare.rows.calls import WARM_UP
 from benchmarks.compare.rows.row import Measure
 from benchmarks.compare.session import Measured, Session
 from benchmarks.harness.histories import count_events_of_latest
-from domain.patterns import FAN_OUT
+from domain.fan_out import FAN_OUT
 
 TIMEOUT_SECONDS = 60
 WARMED_UP_FROM = 10_000

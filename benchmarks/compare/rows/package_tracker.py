@@ -13,8 +13,7 @@ from benchmarks.compare.rows.kafka import FIRST_RECORDS, grow, records_job, subs
 from benchmarks.compare.rows.row import Measure
 from benchmarks.compare.session import Measured, Session, WrongResult
 from benchmarks.harness.bodies import REGISTRATION, location
-from domain.package_tracker import LOCATIONS_KEPT
-from domain.patterns import PACKAGE_TRACKER
+from domain.package_tracker import LOCATIONS_KEPT, PACKAGE_TRACKER
 
 READ_PREFIX = "read"
 """Of the packages that are read."""

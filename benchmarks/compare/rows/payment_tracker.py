@@ -4,7 +4,7 @@ from benchmarks.compare.load.jobs import Expected
 from benchmarks.compare.rows.calls import SOME, Calls, events_per_key
 from benchmarks.compare.session import Measured, Session
 from benchmarks.harness.bodies import payment_failure
-from domain.patterns import PAYMENT_TRACKER
+from domain.payment_tracker import PAYMENT_TRACKER
 
 PATH = f"/{PAYMENT_TRACKER.service}/{{key}}/onPaymentFailure"
 

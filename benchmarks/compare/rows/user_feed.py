@@ -5,7 +5,7 @@ from itertools import count
 from benchmarks.compare.rows.calls import events_per_key
 from benchmarks.compare.rows.kafka import grow, records_job, subscribed_topic, write_until
 from benchmarks.compare.session import Measured, Session
-from domain.patterns import USER_FEED
+from domain.user_feed import USER_FEED
 
 USERS = 50
 POSTS_PER_USER = 20

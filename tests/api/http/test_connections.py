@@ -22,9 +22,9 @@ from api.app import create_app
 from api.gateway import Gateway
 from api.http import connections
 from api.http.metrics import process_metrics
+from clients.entities import EntityClient
 from infra.settings import Settings
 from tests.eventually import eventually
-from workflows.entities import entities
 
 JOB = json.dumps({"description": "a"}).encode()
 ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -136,8 +136,9 @@ async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
     temporal = EndlessTemporal()
     nothing = cast(Any, SimpleNamespace())
-    plans = entities(SETTINGS.reminder_plan, SETTINGS.moderation_plan, SETTINGS.package_plan)
-    composed = Gateway(SETTINGS, cast(Any, temporal), nothing, nothing, plans, process_metrics())
+    client = cast(Any, temporal)
+    entities = EntityClient(client, SETTINGS.plans)
+    composed = Gateway(SETTINGS, client, nothing, nothing, entities, process_metrics())
     async with serving(create_app(composed)) as running:
         yield Running(port_of(running), temporal, running)
 

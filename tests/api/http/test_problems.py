@@ -16,8 +16,8 @@ from api.http import failures, problems
 from api.http.failures import temporal_problem
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
+from clients.backpressure import KeyBusy
 from infra.settings import Settings
-from workflows.backpressure import KeyBusy
 
 
 def answering() -> FastAPI:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.http.problems import Problem
 from api.invokers.invocation import WebUi, cancel_activity
 from api.invokers.workflow import WorkflowInvoker
-from domain.patterns import BOOKING
+from domain.booking import BOOKING
 
 
 class Refusing:

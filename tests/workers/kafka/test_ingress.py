@@ -6,20 +6,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 from temporalio.client import WorkflowHandle
-from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from clients.entities import EntityClient
 from domain.inbox import Batch
+from domain.plans import Plans
 from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken
-from domain.user_feed import ModerationPlan, SocialMediaPost
+from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
-from workers.kafka.entity_sink import is_refusal
 from workers.kafka.ingress import KafkaIngress
-from workflows.user_feed import entity
 
-ENTITIES = {"UserFeed": entity(ModerationPlan())}
 POST = b'{"content": "hello", "metadata": ""}'
 
 Received = Callable[[str], Awaitable[Batch[SocialMediaPost]]]
@@ -70,7 +68,7 @@ async def test_a_record_reaches_the_entity_of_its_key_with_its_coordinates(
     topic = await topics.make()
     user = f"user-of-{topic}"
     await topics.write(topic, (user.encode(), POST), (user.encode(), POST))
-    ingress = KafkaIngress(time_skipping.client, {"local": broker}, ENTITIES, None)
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, None)
     async with running(ingress, subscription(topic)) as committed:
         await committed(2)
     batch = await received(user)
@@ -87,7 +85,7 @@ async def test_a_configured_epoch_replaces_the_topics_id(
     topic = await topics.make()
     user = f"user-of-{topic}"
     await topics.write(topic, (user.encode(), POST))
-    ingress = KafkaIngress(time_skipping.client, {"local": broker}, ENTITIES, "2026b")
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, "2026b")
     async with running(ingress, subscription(topic)) as committed:
         await committed(1)
     assert (await received(user)).source == f"local/{topic}/2026b/0"
@@ -104,24 +102,7 @@ async def test_a_configured_epoch_replaces_the_topics_id(
 async def test_a_subscription_that_this_worker_cannot_serve_is_broken(
     time_skipping: WorkflowEnvironment, broker: str, change: dict[str, str], message: str
 ) -> None:
-    ingress = KafkaIngress(time_skipping.client, {"local": broker}, ENTITIES, None)
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, None)
     sub = subscription("posts").model_copy(update=change)
     with pytest.raises(SubscriptionBroken, match=message):
         await ingress.run(ConsumerTask(subscription=sub, member=0), lambda progress: None, asyncio.Event())
-
-
-@pytest.mark.parametrize(
-    ("status", "message", "final"),
-    [
-        (RPCStatusCode.INVALID_ARGUMENT, "Blob data size exceeds limit.", True),
-        (RPCStatusCode.INVALID_ARGUMENT, "exceeded workflow execution limit for signal events", False),
-        (RPCStatusCode.INVALID_ARGUMENT, "Namespace default has no mapping defined for search attribute Key", False),
-        (RPCStatusCode.UNAVAILABLE, "connection refused", False),
-        (RPCStatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded", False),
-        (RPCStatusCode.PERMISSION_DENIED, "Request unauthorized.", False),
-    ],
-)
-def test_only_what_temporal_would_refuse_each_time_is_a_refusal(
-    status: RPCStatusCode, message: str, final: bool
-) -> None:
-    assert is_refusal(RPCError(message, status, b"")) is final

@@ -10,12 +10,12 @@ from types import FrameType
 
 from temporalio.testing import WorkflowEnvironment
 
+from clients.entities import EntityClient
+from domain.plans import Plans
 from domain.subscription import ConsumerProgress, ConsumerTask
-from domain.user_feed import ModerationPlan
 from tests.brokers.fixtures import open_topics, subscription
 from tests.eventually import eventually
 from workers.kafka.ingress import KafkaIngress
-from workflows.user_feed import entity
 
 ROOT = Path(__file__).parents[3]
 Step = tuple[str, str]
@@ -50,8 +50,8 @@ async def test_a_record_takes_the_documented_steps_in_order(
     async with open_topics(embedded_broker) as topics:
         topic = await topics.make()
         await topics.write(topic, (f"user-of-{topic}".encode(), b'{"content": "hello", "metadata": ""}'))
-    entities = {"UserFeed": entity(ModerationPlan())}
-    ingress = KafkaIngress(time_skipping.client, {"local": embedded_broker}, entities, None)
+    entities = EntityClient(time_skipping.client, Plans())
+    ingress = KafkaIngress(entities, {"local": embedded_broker}, None)
     reports: list[ConsumerProgress] = []
     stop = asyncio.Event()
     task = ConsumerTask(subscription=subscription(topic), member=0)

@@ -8,13 +8,14 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from benchmarks.compare.systems.naive.workflows import BookingWorkflow, FanOutWorker
-from domain.patterns import BOOKING, FAN_OUT
+from domain.booking import BOOKING
+from domain.fan_out import FAN_OUT
 from infra import logs
 from infra.settings import load_settings
 from workers.__main__ import run
 from workers.activity_methods import activity_methods
 from workers.pools import POOLS, Pool
-from workers.systems import Systems
+from workers.resources import Resources
 
 _WORKFLOWS: dict[str, type] = {BOOKING.task_queue: BookingWorkflow, FAN_OUT.task_queue: FanOutWorker}
 
@@ -23,12 +24,12 @@ _WORKFLOWS: dict[str, type] = {BOOKING.task_queue: BookingWorkflow, FAN_OUT.task
 class NaivePool(Pool):
     """A worker with the SDK's defaults."""
 
-    def worker(self, client: Client, systems: Systems, graceful_shutdown: timedelta) -> Worker:
+    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> Worker:
         return Worker(
             client,
             task_queue=self.task_queue,
             workflows=[self.workflow] if self.workflow else [],
-            activities=activity_methods(self.activities(systems)) if self.activities else [],
+            activities=activity_methods(self.activities(resources)) if self.activities else [],
             graceful_shutdown_timeout=graceful_shutdown,
         )
 
@@ -36,9 +37,7 @@ class NaivePool(Pool):
 def main() -> None:
     settings = load_settings()
     logs.configure(settings.log_format)
-    pools = [
-        NaivePool(pool.task_queue, _WORKFLOWS.get(pool.task_queue, pool.workflow), pool.activities) for pool in POOLS
-    ]
+    pools = [NaivePool(pool.serves, _WORKFLOWS.get(pool.task_queue, pool.workflow), pool.activities) for pool in POOLS]
     asyncio.run(run(settings, pools))
 
 

@@ -10,17 +10,15 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.booking import BookingActivities
     from activities.fan_out import FanOutActivities
-    from domain.booking import CarReservation, Charge, FlightReservation, Trip, TripConfirmation
-    from domain.errors import TripFailed
-    from domain.fan_out import Job, JobResult, SubtaskBatch, SubtaskOutcome, aggregate
-    from domain.patterns import BOOKING
+    from domain.booking import BOOKING, CarReservation, Charge, FlightReservation, Trip, TripConfirmation, TripFailed
+    from domain.fan_out import FAN_OUT, Job, JobResult, SubtaskBatch, SubtaskOutcome, aggregate
 
 _STEP = timedelta(seconds=10)
 _MAX_OPEN_ACTIVITIES = 1_000
 """The server refuses a workflow that has more than 2,000 activities open."""
 
 
-@workflow.defn(name="BookingWorkflow")
+@workflow.defn(name=BOOKING.service)
 class BookingWorkflow:
     """A list of compensations, run in reverse when a step fails."""
 
@@ -67,7 +65,7 @@ class BookingWorkflow:
         )
 
 
-@workflow.defn(name="FanOutWorker")
+@workflow.defn(name=FAN_OUT.service)
 class FanOutWorker:
     """An activity for each subtask."""
 

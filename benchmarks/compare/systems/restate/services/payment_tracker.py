@@ -11,7 +11,7 @@ from domain.payment_tracker import PaymentEvent, Reminder, Ticket
 def payment_tracker(systems: SimulatedSystems) -> restate.VirtualObject:
     """A reminder now, and a delayed send to itself for the next one."""
     tracker = restate.VirtualObject("PaymentTracker")
-    plan = systems.settings.reminder_plan
+    plan = systems.settings.plans.reminders
 
     @tracker.handler("onPaymentSuccess")
     async def on_payment_success(ctx: restate.ObjectContext, event: PaymentEvent) -> dict[str, Any]:

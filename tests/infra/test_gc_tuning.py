@@ -6,7 +6,7 @@ import sys
 WORKER = """
 import gc
 from collections import deque
-from infra.garbage import settle
+from infra import gc_tuning
 
 def circle():
     members = [[] for _ in range(500)]
@@ -14,7 +14,7 @@ def circle():
         member.append(members)
     return members
 
-settle()
+gc_tuning.apply()
 cache = deque(maxlen=200)
 for _ in range(4_000):
     cache.append(circle())

@@ -9,7 +9,7 @@ import gc
 _THRESHOLDS = (20_000, 3, 2)
 
 
-def settle() -> None:
+def apply() -> None:
     """Exempt what is loaded by now, modules and classes that stay to the end, and look at the rest less often."""
     gc.collect()
     gc.freeze()

@@ -7,6 +7,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 _NOT_STARTED = ("task is not scheduled yet", "at least one workflow task")
 _TOO_MANY_SIGNALS = "signal events"
+_NOT_THE_BATCHS_FAULT = (_TOO_MANY_SIGNALS, "search attribute", "namespace")
+"""Words in errors about the workflow or the set-up. A retry succeeds once those change."""
 _ALREADY_REQUESTED = "already requested"
 _NEVER_CONNECTED = "Failed client connect"
 _UNAVAILABLE_STATUSES = {
@@ -35,6 +37,12 @@ def is_not_started(error: RPCError) -> bool:
 def has_too_many_signals(error: RPCError) -> bool:
     """Whether a run has as many signals as Temporal allows; the run that follows it accepts more."""
     return error.status is RPCStatusCode.INVALID_ARGUMENT and _TOO_MANY_SIGNALS in error.message.lower()
+
+
+def is_refusal(error: RPCError) -> bool:
+    """Whether Temporal would refuse the same batch of messages each time."""
+    message = error.message.lower()
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and not any(text in message for text in _NOT_THE_BATCHS_FAULT)
 
 
 def is_unavailable(error: RPCError) -> bool:

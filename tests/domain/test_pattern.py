@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.errors import InvalidKey
-from domain.patterns import PATTERNS, Pattern, valid_key
+from domain.pattern import InvalidKey, Pattern, valid_key
+from domain.patterns import PATTERNS
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,10 @@ class KeyBusy(Exception):
 class Backpressure:
     """What one process sent to each key since it last looked."""
 
+    client: Client
     _sent: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
 
-    async def admit(self, client: Client, workflow_id: str, batch: Batch[Any]) -> None:
+    async def admit(self, workflow_id: str, batch: Batch[Any]) -> None:
         """Return if `batch` may be sent. Raises `KeyBusy`, `RPCError`."""
         messages, size = self._sent.pop(workflow_id, (0, 0))
         messages, size = messages + len(batch.messages), size + encoded_bytes(batch)
@@ -51,7 +52,7 @@ class Backpressure:
         if len(self._sent) > KEYS_REMEMBERED:
             self._sent.popitem(last=False)
         if messages >= LOOK_AFTER_MESSAGES or size >= LOOK_AFTER_BYTES:
-            await _until_not_full(client, workflow_id)
+            await _until_not_full(self.client, workflow_id)
             self._sent.pop(workflow_id, None)
 
 

@@ -1,0 +1,1 @@
+"""What starts and signals workflows, for the gateway and for the workers."""

@@ -1,0 +1,55 @@
+"""Sends messages to entities, whose keys are workflows that receive them as signals.
+
+The gateway, the Kafka ingress and the delayed messages all send through `EntityClient`, so a message means the same
+wherever it comes from.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from clients.backpressure import Backpressure
+from domain.inbox import Batch
+from domain.pattern import Entity
+from domain.plans import Plans
+from workflows.search_attributes import attributes
+
+SEND_TIMEOUT = timedelta(seconds=10)
+"""A signal to an entity that is just completing waits about a second; ten leave room for a busy server."""
+
+RECEIPT_QUERY = "receipt"
+"""Every entity answers it: what became of the message with this ID, a `Receipt` or None."""
+
+
+class EntityClient:
+    """Sends to any key of any entity. One per process, because it counts what it sends to each key."""
+
+    def __init__(self, client: Client, plans: Plans) -> None:
+        """`plans` are what new keys start with."""
+        self._client = client
+        self._plans = plans
+        self._backpressure = Backpressure(client)
+
+    async def send(self, entity: Entity, key: str, handler: str, batch: Batch[Any]) -> None:
+        """Signal the key's workflow, started if there is none. Durable once it returns.
+
+        Raises `RPCError` when Temporal refuses or is unavailable, `KeyBusy` when the key has enough to do, and
+        `InvalidKey`.
+        """
+        workflow_id = entity.execution_id(key)
+        await self._backpressure.admit(workflow_id, batch)
+        await self._client.start_workflow(
+            entity.service,
+            entity.start_input(key, self._plans),
+            id=workflow_id,
+            task_queue=entity.task_queue,
+            start_signal=entity.handlers[handler].signal,
+            start_signal_args=[batch],
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes(entity, key),
+            static_summary=f"{entity.service} {key}",
+            rpc_timeout=SEND_TIMEOUT,
+        )

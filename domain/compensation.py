@@ -1,0 +1,33 @@
+"""What a saga shows of its compensations: which there are, how far each is, and what an operator decides."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.payload import Payload
+
+
+class CompensationStatus(StrEnum):
+    REGISTERED = "REGISTERED"
+    RUNNING = "RUNNING"
+    STUCK = "STUCK"
+    DONE = "DONE"
+    RESOLVED = "RESOLVED"
+    """Done by hand, as an operator reported."""
+
+
+class Compensation(Payload):
+    """One compensation and how far it is."""
+
+    name: str
+    status: CompensationStatus
+    note: str = ""
+
+
+class Resolution(Payload):
+    """An operator's answer to a stuck compensation: retry it, or say what was done by hand."""
+
+    compensation: Annotated[str, Field(min_length=1, max_length=200)]
+    retry: bool = False
+    note: Annotated[str, Field(max_length=1000)] = ""

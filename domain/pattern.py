@@ -1,0 +1,89 @@
+"""What a pattern is called in URLs, in IDs and on its task queue; and what can be sent to one whose keys are workflows.
+
+Each pattern's row stands in its own file. `domain.patterns` is the table of them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.errors import Refusal
+from domain.payload import Payload
+
+if TYPE_CHECKING:
+    from domain.plans import Plans
+
+
+MAX_KEY_LENGTH = 200
+MAX_ENCODED_KEY_BYTES = 2_000
+"""As a search attribute, where a character beyond U+FFFF takes twelve bytes; Temporal allows 2,048."""
+
+
+class InvalidKey(Refusal):
+    """The key cannot name an execution."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern. `name` is its word in every folder, `service` its name in URLs and of its workflow."""
+
+    name: str
+    service: str
+
+    @property
+    def task_queue(self) -> str:
+        return self.name.replace("_", "-")
+
+    def execution_id(self, key: str) -> str:
+        """The workflow or activity ID of `key`, such as `booking:trip12`."""
+        return f"{self.task_queue}:{valid_key(key)}"
+
+    def key_of(self, execution_id: str) -> str:
+        """The key inside an ID made by `execution_id`."""
+        return execution_id.removeprefix(f"{self.task_queue}:")
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What a service does with one kind of message."""
+
+    signal: str
+    """The signal of the service's workflow that carries the messages."""
+    body: type[Payload]
+    outcome: type[Payload]
+
+
+@dataclass(frozen=True, eq=False)
+class Entity(Pattern):
+    """A pattern whose keys are workflows that receive messages as signals."""
+
+    handlers: Mapping[str, Handler]
+    start_input: Callable[[str, "Plans"], Payload]
+    """The workflow's argument for a key that is new."""
+    state: type[Payload] | None = None
+    """What the workflow's query `state` returns, for `GET /{Service}/{key}`; None if the service shows another view."""
+
+
+def valid_key(key: str) -> str:
+    """Return `key` if it can name an execution.
+
+    Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
+    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and not U+FFFD: what was not
+    UTF-8 in a path arrives as that, and different bytes must not name one execution.
+
+    Raises `InvalidKey`.
+    """
+    if not key.strip():
+        raise InvalidKey("The key is empty.")
+    if len(key) > MAX_KEY_LENGTH:
+        raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
+    if len(json.dumps(key)) > MAX_ENCODED_KEY_BYTES:
+        raise InvalidKey(f"The key is too long: in ASCII it has more than {MAX_ENCODED_KEY_BYTES} bytes.")
+    if "/" in key:
+        raise InvalidKey("The key contains a slash, which separates path segments.")
+    if "\ufffd" in key:
+        raise InvalidKey("The key is not UTF-8, or contains U+FFFD, which stands for what is not.")
+    if not key.isprintable() or key != key.strip():
+        raise InvalidKey("The key contains control characters, or spaces at its ends.")
+    return key

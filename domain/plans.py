@@ -1,0 +1,16 @@
+"""What an operator decides about the patterns: when to remind, how long to wait."""
+
+from dataclasses import dataclass, field
+
+from domain.package_tracker import PackagePlan
+from domain.payment_tracker import ReminderPlan
+from domain.user_feed import ModerationPlan
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans that new keys start with; a key keeps the plan that it began with."""
+
+    reminders: ReminderPlan = field(default_factory=ReminderPlan)
+    moderation: ModerationPlan = field(default_factory=ModerationPlan)
+    packages: PackagePlan = field(default_factory=PackagePlan)

@@ -53,7 +53,7 @@ async def booking(stage: Stage) -> None:
     )
     stage.expect(
         "undone",
-        [undo["name"] for undo in failed.body["compensations"] if undo["status"] == "DONE"],
+        [each["name"] for each in failed.body["compensations"] if each["status"] == "DONE"],
         ["refund payment", "cancel car", "cancel flight"],
     )
     stage.step("Book another trip with a card that is accepted.")

@@ -70,7 +70,7 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
     assert answers == [200, 409] * half
     assert await statuses(database, FlightReservations, run) == {"CONFIRMED": half, "CANCELLED": half}
     assert await statuses(database, CarReservations, run) == {"CONFIRMED": half, "CANCELLED": half}
-    # A declined card was never charged: its undo found nothing and spent the payment's key.
+    # A declined card was never charged: its compensation found nothing and spent the payment's key.
     assert await statuses(database, Payments, run) == {"CHARGED": half, "CANCELLED": half}
 
 

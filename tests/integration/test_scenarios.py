@@ -64,7 +64,7 @@ async def test_a_declined_card_undoes_the_trip_in_reverse_order(http: httpx2.Asy
     assert response.status_code == 409
     assert document["type"] == "urn:problem:trip-failed"
     assert document["detail"] == "Failed to reserve the trip: 👻 Payment could not be accepted!. Ran 3 compensations."
-    assert [undo["name"] for undo in document["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
+    assert [each["name"] for each in document["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
 
 
 async def test_an_accepted_card_books_the_trip(http: httpx2.AsyncClient) -> None:

@@ -67,7 +67,7 @@ async def cancelled(environment: WorkflowEnvironment) -> Handles:
 
 
 async def stuck_and_resolved(environment: WorkflowEnvironment) -> Handles:
-    """Two undos are stuck: an operator has one retried, and reports the other as done by hand."""
+    """Two compensations are stuck: an operator has one retried, and reports the other as done by hand."""
     closed = refuse(ApplicationError("closed", non_retryable=True))
     world = World(before={"charge": refuse(CardDeclined("no")), "cancel car": closed, "cancel flight": closed})
 

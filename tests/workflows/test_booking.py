@@ -146,17 +146,19 @@ async def failure_of(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) 
 
 
 async def until_left_to_an_operator(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> None:
-    """Wait until an undo that is refused for good is stuck, and its second try is over.
+    """Wait until a compensation that is refused for good is stuck, and its second try is over.
 
     The test server takes the cancellation of an activity that has just ended for a mistake, and forgets the update.
     """
 
     async def tried_twice() -> bool:
         state = await handle.query(BookingWorkflow.state)
-        others_are_done = sum(undo.status is CompensationStatus.DONE for undo in state.compensations) == 2
+        others_are_done = sum(each.status is CompensationStatus.DONE for each in state.compensations) == 2
         history = await handle.fetch_history()
         refusals = [event for event in history.events if event.HasField("activity_task_failed_event_attributes")]
-        return others_are_done and len(refusals) == len(("the charge", "the undo", "the undo, tried on"))
+        return others_are_done and len(refusals) == len(
+            ("the charge", "the compensation", "the compensation, tried on")
+        )
 
     await until_status(handle, TripStatus.COMPENSATION_STUCK)
     await eventually(tried_twice)
@@ -193,7 +195,7 @@ class TestCompensation:
         assert error.message == ("Failed to reserve the trip: 👻 Payment could not be accepted!. Ran 3 compensations.")
         [details] = error.details
         assert details["cause"] == "CardDeclined"
-        assert [undo["name"] for undo in details["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
+        assert [each["name"] for each in details["compensations"]] == ["refund payment", "cancel car", "cancel flight"]
 
     async def test_a_refused_reservation_has_nothing_to_undo(self, start: Start, world: World) -> None:
         world.before["reserve flight"] = refuse(FlightSoldOut("No seat left on 12345."))
@@ -215,7 +217,7 @@ class TestCompensation:
         await failure_of(await start())
         assert world.done()[-3:] == ["refund", "cancel car", "cancel flight"]
 
-    async def test_one_stuck_undo_does_not_stop_the_others_and_can_be_resolved(
+    async def test_one_stuck_compensation_does_not_stop_the_others_and_can_be_resolved(
         self, start: Start, world: World
     ) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
@@ -226,11 +228,11 @@ class TestCompensation:
         state = await handle.execute_update(
             BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", note="phoned them")
         )
-        assert {undo.name: undo.status for undo in state.compensations}["cancel car"] is CompensationStatus.RESOLVED
+        assert {each.name: each.status for each in state.compensations}["cancel car"] is CompensationStatus.RESOLVED
         [details] = (await failure_of(handle)).details
         assert {"name": "cancel car", "status": "RESOLVED", "note": "phoned them"} in details["compensations"]
 
-    async def test_a_stuck_undo_is_retried_when_the_operator_says_so(self, start: Start, world: World) -> None:
+    async def test_a_stuck_compensation_is_retried_when_the_operator_says_so(self, start: Start, world: World) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
         world.before["cancel car"] = refuse(ApplicationError("closed", non_retryable=True))
         handle = await start()
@@ -242,7 +244,7 @@ class TestCompensation:
         await failure_of(handle)
         assert "cancel car" in world.calls
 
-    async def test_an_undo_that_fails_for_a_minute_is_shown_and_tried_on_until_it_succeeds(
+    async def test_a_compensation_that_fails_for_a_minute_is_shown_and_tried_on_until_it_succeeds(
         self, start: Start, world: World, time_skipping: WorkflowEnvironment
     ) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
@@ -253,7 +255,7 @@ class TestCompensation:
         await time_skipping.sleep(timedelta(minutes=2))
         await until_status(handle, TripStatus.COMPENSATION_STUCK)
         state = await handle.query(BookingWorkflow.state)
-        assert [(undo.name, undo.status) for undo in state.compensations] == [
+        assert [(each.name, each.status) for each in state.compensations] == [
             ("refund payment", CompensationStatus.DONE),
             ("cancel car", CompensationStatus.STUCK),
             ("cancel flight", CompensationStatus.DONE),
@@ -263,9 +265,9 @@ class TestCompensation:
         assert shown[search_attributes.STATUS] == "COMPENSATION_STUCK"
         del world.before["cancel car"]
         [details] = (await failure_of(handle)).details
-        assert [undo["status"] for undo in details["compensations"]] == ["DONE"] * 3
+        assert [each["status"] for each in details["compensations"]] == ["DONE"] * 3
 
-    async def test_an_operator_resolves_an_undo_that_is_being_tried(
+    async def test_an_operator_resolves_a_compensation_that_is_being_tried(
         self, start: Start, world: World, time_skipping: WorkflowEnvironment
     ) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
@@ -288,7 +290,7 @@ class TestCompensation:
 class TestCancellation:
     @pytest.mark.parametrize("at", FORWARD)
     async def test_a_trip_cancelled_during_a_step_leaves_nothing(self, start: Start, world: World, at: str) -> None:
-        """The step in flight ends before its undo runs: the undo must find what it has to undo."""
+        """The step in flight ends before its compensation runs: the compensation must find what it has to undo."""
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def hold() -> None:
@@ -323,7 +325,7 @@ class TestCancellation:
         go_on.set()
         error = await failure_of(handle)
         assert error.message == "Failed to reserve the trip: no. Ran 3 compensations."
-        assert [undo["status"] for undo in error.details[0]["compensations"]] == ["DONE"] * 3
+        assert [each["status"] for each in error.details[0]["compensations"]] == ["DONE"] * 3
 
 
 async def until_status(handle: WorkflowHandle[BookingWorkflow, TripConfirmation], status: TripStatus) -> None:

@@ -1,4 +1,4 @@
-"""An undo that keeps failing, as its operator meets it over HTTP."""
+"""A compensation that keeps failing, as its operator meets it over HTTP."""
 
 import asyncio
 import uuid
@@ -15,10 +15,12 @@ NO_RETURN = {
     "car": {"pickupLocation": "NO-RETURN", "rentalDate": "2024-12-16"},
     "paymentInfo": {"cardNumber": "4111111111111111", "amount": 1500},
 }
-UNDOS = ["refund payment", "cancel car", "cancel flight"]
+COMPENSATIONS = ["refund payment", "cancel car", "cancel flight"]
 
 
-async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx2.AsyncClient, stack: Stack) -> None:
+async def test_a_stuck_compensation_is_shown_resolved_by_hand_and_reported(
+    http: httpx2.AsyncClient, stack: Stack
+) -> None:
     trip = f"trip-{uuid.uuid4().hex[:8]}"
     path = f"/BookingWorkflow/{trip}"
     waiting = asyncio.create_task(http.post(f"{path}/run", json=NO_RETURN))
@@ -26,7 +28,7 @@ async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx2.
     async def stuck() -> dict[str, Any] | None:
         answer = await http.get(path)
         known: dict[str, Any] = answer.json()
-        statuses = [undo["status"] for undo in known.get("compensations", [])]
+        statuses = [each["status"] for each in known.get("compensations", [])]
         return known if statuses == ["DONE", "STUCK", "DONE"] else None
 
     async def listed() -> bool:
@@ -36,7 +38,7 @@ async def test_a_stuck_undo_is_shown_resolved_by_hand_and_reported(http: httpx2.
     state = await eventually(stuck)
     assert state
     assert state["status"] == "COMPENSATION_STUCK"
-    assert [undo["name"] for undo in state["compensations"]] == UNDOS
+    assert [each["name"] for each in state["compensations"]] == COMPENSATIONS
     assert "not taken back" in state["compensations"][1]["note"]
     client = await Client.connect(stack.temporal_address)
     await eventually(listed)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 _UP = """Run Temporal with its Web UI, a Kafka broker, the database, workers and gateway until Ctrl-C.
 
-Executions and the database stay in the data folder, so the next start goes on where this one ended.
-The broker's records do not: it keeps them in memory."""
+Executions and the database stay in the data folder, so the next start continues where this one ended.
+The broker keeps its records in memory and loses them when it stops."""
 _DEMO = """Start the stack on free ports with an empty temporary folder, play the six patterns on it over HTTP and
 Kafka, check every answer, and stop it. Takes under two minutes. Exit code 0 if all six passed."""
 
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     if sys.platform == "win32":
         return _refuse("The embedded stack runs on Linux and macOS; on Windows use docker-compose.yml.")
-    try:  # imported here, so that a missing package is told in one line
+    try:  # imported here, so that a missing package is reported in one line
         from devstack.demo.run import demo  # noqa: PLC0415
         from devstack.ports import Ports  # noqa: PLC0415
         from devstack.up import up  # noqa: PLC0415
@@ -57,13 +57,13 @@ def _parser() -> argparse.ArgumentParser:
             type=_port,
             default=os.environ.get(variable, default),
             metavar="PORT",
-            help=f"of {what}; default: {default}, or {variable}",
+            help=f"port of {what}; default: {default}, or {variable}",
         )
     demo = commands.add_parser(
         "demo", help="play the six patterns", description=_DEMO, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     demo.add_argument(
-        "--keep", action="store_true", help="leave the stack up until Ctrl-C, so that the links go on working"
+        "--keep", action="store_true", help="keep the stack running until Ctrl-C, so that the links keep working"
     )
     return parser
 

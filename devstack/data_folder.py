@@ -1,4 +1,4 @@
-"""The folder in which a stack keeps its state, for one stack at a time."""
+"""The folder in which a stack keeps its state. One stack can use it at a time."""
 
 import fcntl
 import os

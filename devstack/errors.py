@@ -12,11 +12,11 @@ from datetime import timedelta
 
 
 class StackError(Exception):
-    """The stack does not run, for a reason that its user can read."""
+    """The stack does not run. The message is for the person who started it."""
 
 
 class CannotStart(StackError):
-    """Something is missing or taken; nothing was started."""
+    """Something is missing or in use; nothing was started."""
 
 
 class ChildFailed(StackError):

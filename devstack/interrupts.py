@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the work in hand; a second one ends the tidying up."""
+"""Ctrl-C and SIGTERM end the current work, which then cleans up. A second signal cuts the cleanup short."""
 
 import asyncio
 import contextlib

@@ -20,7 +20,7 @@ class Ports:
     gateway: int = 8080
 
     def check(self) -> None:
-        """Raises `CannotStart` for a port that is taken, or given twice."""
+        """Raises `CannotStart` for a port that is in use, or given to two servers."""
         used: dict[int, str] = {}
         for name, port in asdict(self).items():
             if port in used:
@@ -49,8 +49,8 @@ def free_ports() -> Ports:
 
 
 def claim_ports(count: int) -> list[int]:
-    """Choose ports that nothing listens on. While this process lives, no other call gives them out, here or in another
-    process: between the choice and the server's start another server could be given the same.
+    """Choose ports that nothing listens on. As long as this process runs, no other call in any process returns them:
+    otherwise two servers could be given the same port before the first one listens on it.
     """
     found: list[int] = []
     while len(found) < count:
@@ -61,12 +61,12 @@ def claim_ports(count: int) -> list[int]:
 
 
 def _claim(port: int) -> bool:
-    """Take the UDP port of that number, which no server here uses, until this process ends, however it does."""
+    """Hold the UDP port of that number until this process ends, for whatever reason. No server here uses UDP."""
     claim = socket.socket(type=socket.SOCK_DGRAM)
     try:
         claim.bind((HOST, port))
     except OSError:
         claim.close()
         return False
-    claim.detach()  # open, and nothing closes it
+    claim.detach()  # stays open until the process ends
     return True

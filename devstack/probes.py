@@ -1,4 +1,4 @@
-"""How to tell that a server is ready, and make what it needs before others use it."""
+"""Check that a server is ready, and create what it needs before other processes use it."""
 
 import asyncio
 from datetime import timedelta
@@ -14,11 +14,11 @@ from temporalio.service import RPCError
 
 _TIMEOUT = timedelta(seconds=5)
 RETENTION = timedelta(days=7)
-"""How long Temporal keeps what has ended, and with it the memory of idempotency keys."""
+"""How long Temporal keeps closed executions, and with them the outcomes of idempotency keys."""
 
 
 async def temporal_is_ready(address: str) -> bool:
-    """Ask the server for its health, and have it keep what has ended for `RETENTION`."""
+    """Check the server's health, and set the retention of closed executions to `RETENTION`."""
     retention = Duration()
     retention.FromTimedelta(RETENTION)
     request = UpdateNamespaceRequest(
@@ -35,7 +35,7 @@ async def temporal_is_ready(address: str) -> bool:
 
 
 async def broker_is_ready(bootstrap: str, topics: list[str]) -> bool:
-    """Have the broker make `topics`, with one partition each, and tell whether it lists them."""
+    """Create `topics` with one partition each. Return whether the broker lists them all."""
     if not await _listens(bootstrap):  # asked first: aiokafka logs an error for each failure to connect
         return False
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

@@ -22,7 +22,7 @@ class Screen:
     def log(self, name: str, line: str) -> None:
         """Print one line of a process's output."""
         prefix = Text(f"{name:<{_NAME_WIDTH}} | ", style=_COLOURS.get(name, ""))
-        with contextlib.suppress(OSError):  # whoever read the output has gone; the stack may go on
+        with contextlib.suppress(OSError):  # the reader of the output is gone; the stack keeps running
             self._console.print(prefix + Text(line))
 
     def show(self, stack: Stack) -> None:

@@ -24,36 +24,36 @@ CLUSTER = "my-cluster"
 TOPICS = ["social-media-posts", "package-location-updates"]
 
 _STOP_WITHIN = timedelta(seconds=30)
-"""For gateway and workers: more than they allow themselves to finish what runs (`GRACEFUL_SHUTDOWN`, 20 s)."""
+"""For gateway and workers: longer than they wait for running work to finish (`GRACEFUL_SHUTDOWN`, 20 s)."""
 
 _NOT_INHERITED = frozenset(
     {
         "KAFKA_EPOCH",
-        "PYTHONDONTWRITEBYTECODE",  # each run loads its workflow module again: compiled each time, without bytecode
+        "PYTHONDONTWRITEBYTECODE",  # each workflow run loads its module again: bytecode files save compiling it
     }
 )
 _CHECKPOINTED = ("transfer", "timer", "visibility")
 _QUEUES = (*_CHECKPOINTED, "outbound")
 _TEMPORAL_FLAGS = (
-    # At its default of 20 polls a second, every task that follows a short burst waits 50 ms.
+    # At the default of 20 polls per second, every task that follows a short burst waits 50 ms.
     *(f"--dynamic-config-value=history.{queue}ProcessorMaxPollRPS=2000" for queue in _QUEUES),
-    # Each queue keeps its finished tasks until its next checkpoint, and copies them whenever a new one comes: at the
-    # default of 10 s that was a ninth of the server's CPU once it had worked a while, and more to collect the garbage.
+    # Each queue keeps its finished tasks until the next checkpoint, and copies them whenever a task arrives. At the
+    # default of 10 s this took a ninth of the CPU of a server that had worked for a while, plus garbage collection.
     *(f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="1s"' for queue in _CHECKPOINTED),
-    # Of the default four, one that has no poll at the moment hands its tasks on, few at a time: at twenty calls at
-    # once the slowest waited three times as long, and of a thousand some longer than the gateway's five seconds.
+    # With the default four partitions, one without a poll at the moment forwards its tasks, a few at a time. Of twenty
+    # concurrent calls the slowest took three times as long, and of a thousand some exceeded the gateway's five seconds.
     *(f"--dynamic-config-value=matching.numTaskqueue{side}Partitions=1" for side in ("Read", "Write")),
-    # More than twice the throughput of the default journal; losing power may cost the last moments.
+    # More than twice the throughput of the default journal; a power failure may lose the last transactions.
     "--sqlite-pragma=journal_mode=WAL",
     "--sqlite-pragma=synchronous=NORMAL",
     *(f"--search-attribute={key.name}=Keyword" for key in search_attributes.ALL),
     "--ui-disable-news-fetch",
-    "--log-level=error",  # at `warn` every stop prints a page
+    "--log-level=error",  # at `warn` every shutdown logs a page
 )
 
 
 def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str], worker_processes: int = 1) -> list[list[Spec]]:
-    """Say how each process runs, and in what order they start. `settings` are variables for gateway and workers.
+    """Return how each process runs, in stages that start in order. `settings` are variables for gateway and workers.
 
     Raises `CannotStart` if a binary is missing.
     """
@@ -103,7 +103,7 @@ def _broker(ports: Ports) -> Command:
             f" on Linux or macOS, or use docker-compose.yml. {error}"
         ) from error
     url = f"tcp://{HOST}:{ports.broker}"
-    # All records are lost when it stops, so that each start is another cluster: see KAFKA_EPOCH.
+    # The broker loses all records when it stops, so each start counts as another cluster: see KAFKA_EPOCH.
     return lambda: (
         binary,
         "broker",
@@ -123,7 +123,7 @@ def _with_dead_letters(topics: list[str]) -> list[str]:
 
 
 def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) -> dict[str, str]:
-    """The user's environment, but for what would lead the processes to other servers than these."""
+    """The user's environment, without variables that would connect the processes to other servers."""
     inherited = {
         name: value
         for name, value in os.environ.items()

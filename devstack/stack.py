@@ -15,9 +15,9 @@ from devstack.supervisor import Supervisor
 class Stack:
     """Temporal, broker, database, workers and gateway, running from enter to exit.
 
-    `settings` are variables for gateway and workers. A second and further worker process is called `workers-2` and
-    so on. Raises `CannotStart`, here and on enter, before anything is
-    started, and `ChildFailed` on enter after it has stopped the rest.
+    `settings` are variables for gateway and workers. Further worker processes are named `workers-2` and so on. Raises
+    `CannotStart`, here and on enter, before anything is started. Raises `ChildFailed` on enter, after it has stopped
+    the other processes.
     """
 
     def __init__(

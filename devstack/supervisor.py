@@ -1,4 +1,4 @@
-"""Starts processes in stages, notices when one dies, stops them one by one in reverse."""
+"""Starts processes in stages, notices when one dies, and stops them one by one in reverse order."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Supervisor:
-    """Runs processes between enter and exit. Those of a stage start concurrently, once the stage before is ready."""
+    """Runs processes between enter and exit. A stage starts concurrently, once the previous one is ready."""
 
     def __init__(self, stages: Sequence[Sequence[Spec]], log: Log) -> None:
         self._stages = stages
@@ -53,17 +53,17 @@ class Supervisor:
         watch.add_done_callback(self._watches.discard)
 
     async def stop(self, name: str) -> int:
-        """Stop one process as the end of the stack would. Returns its exit code."""
+        """Stop one process the way the whole stack is stopped. Returns its exit code."""
         return await self._children.pop(name).stop()
 
     async def kill(self, name: str) -> int:
-        """End one process without warning, as a crash would. Returns its exit code."""
+        """Kill one process, as if it crashed. Returns its exit code."""
         child = self._children.pop(name)
         child.kill()
         return await child.exited()
 
     def pause(self, name: str) -> None:
-        """Have one process do nothing until `resume`, as if its machine hung; it can be stopped while paused."""
+        """Freeze one process until `resume`, as if its machine hung. It can be stopped while it is paused."""
         self._children[name].pause()
 
     def resume(self, name: str) -> None:
@@ -90,11 +90,11 @@ class Supervisor:
             await _cancel(working, death)
 
     def pids(self) -> dict[str, int]:
-        """The processes that run, in the order of the stages."""
+        """The running processes, in the order of the stages."""
         return {name: self._children[name].pid for name in self._specs if name in self._children}
 
     def kill_all(self) -> None:
-        """Cut the stopping short."""
+        """Kill every process instead of waiting for it to stop."""
         for child in self._children.values():
             child.kill()
 

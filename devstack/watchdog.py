@@ -1,7 +1,7 @@
 """A process that outlives a killed supervisor just long enough to kill what it left behind.
 
-It is told the supervisor's children through a pipe. The pipe ends when the supervisor does, however it does,
-and on every POSIX system; that is what a parent-death signal is for, which only Linux has.
+The supervisor sends it the process groups to guard through a pipe, which closes when the supervisor ends for whatever
+reason. This works on every POSIX system; a parent-death signal exists only on Linux.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Self
 
 
 class Watchdog:
-    """Guards process groups, by the process ID of their leader."""
+    """Guards process groups. A group has the process ID of its leader."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -30,17 +30,17 @@ class Watchdog:
         return self._process.pid
 
     def guard(self, group: int) -> None:
-        self._tell(f"+{group}")
+        self._send(f"+{group}")
 
     def release(self, group: int) -> None:
-        self._tell(f"-{group}")
+        self._send(f"-{group}")
 
     def close(self) -> None:
-        """End the watchdog; groups that are still guarded die."""
+        """End the watchdog. It kills the groups that are still guarded."""
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")

@@ -1,4 +1,4 @@
-"""Plays the scenes one after the other, also after one that fails."""
+"""Plays the scenes in order. A scene that fails does not stop the next."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -35,7 +35,7 @@ async def _passes(scene: Scene, stage: Stage, narrator: Narrator) -> bool:
         narrator.failed(str(error) if isinstance(error, Unexpected) else f"cannot read the answer: {error!r}")
         return False
     except (httpx2.HTTPError, KafkaError) as error:
-        narrator.failed(f"expected an answer, came {error!r}")
+        narrator.failed(f"expected an answer, got {error!r}")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""A stack of the demo's own, from its start to its end."""
+"""Starts a stack for the demo, plays the scenes on it, and stops it."""
 
 import asyncio
 import sys
@@ -37,8 +37,8 @@ class Demo:
 
     def _about_links(self) -> str:
         if self._keep:
-            return "The links into the Web UI work until Ctrl-C."
-        return "The links into the Web UI end with the demo; with --keep they work until Ctrl-C."
+            return "The Web UI links work until Ctrl-C."
+        return "The Web UI links stop working when the demo ends; with --keep they work until Ctrl-C."
 
 
 async def demo(*, keep: bool) -> int:

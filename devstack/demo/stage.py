@@ -1,4 +1,4 @@
-"""What a scene plays with: the gateway, the broker, the narrator. Every answer is checked."""
+"""What a scene uses: the gateway, the broker and the narrator. Every answer is checked."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _POLL_EVERY_SECONDS = 0.2
 
 
 class Unexpected(Exception):
-    """An answer differs from what it must say."""
+    """An answer is not the expected one."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Reply:
     def difference(self, status: int, fields: Mapping[str, object]) -> str | None:
         """Return the first difference from what was expected, in words."""
         if self.status != status:
-            return f"expected HTTP {status}, came {self.status} {shown(self.body)}"
+            return f"expected HTTP {status}, got {self.status} {shown(self.body)}"
         for name, expected in fields.items():
             actual = self.body.get(name) if isinstance(self.body, dict) else None
             if actual != expected:
-                return f"expected {name} = {shown(expected)}, came {shown(self.body)}"
+                return f"expected {name} = {shown(expected)}, got {shown(self.body)}"
         return None
 
 
@@ -108,7 +108,7 @@ class Stage:
 
     def expect(self, what: str, actual: object, expected: object) -> None:
         if actual != expected:
-            raise Unexpected(f"expected {what} = {shown(expected)}, came {shown(actual)}")
+            raise Unexpected(f"expected {what} = {shown(expected)}, got {shown(actual)}")
         self._narrator.passed(f"{what} = {shown(actual)}")
 
     async def _send(self, request: str, body: object, headers: Mapping[str, str] | None) -> Reply:

@@ -42,13 +42,13 @@ async def test_an_expected_answer_is_printed_with_its_link(printed: io.StringIO)
     assert "http://ui/workflows/fan-out%3A1" in printed.getvalue()
 
 
-async def test_an_unexpected_field_fails_with_what_was_expected_and_what_came(printed: io.StringIO) -> None:
-    with pytest.raises(Unexpected, match=r"expected description = .*DONE.*, came .*FAILED"):
+async def test_an_unexpected_field_fails_with_the_expected_and_the_actual_value(printed: io.StringIO) -> None:
+    with pytest.raises(Unexpected, match=r"expected description = .*DONE.*, got .*FAILED"):
         await fan_out(stage(lambda _: httpx2.Response(200, json={"description": "FAILED"}), printed))
 
 
-async def test_an_unexpected_status_fails_with_what_was_expected_and_what_came(printed: io.StringIO) -> None:
-    with pytest.raises(Unexpected, match="expected HTTP 200, came 503"):
+async def test_an_unexpected_status_fails_with_the_expected_and_the_actual_status(printed: io.StringIO) -> None:
+    with pytest.raises(Unexpected, match="expected HTTP 200, got 503"):
         await fan_out(stage(lambda _: httpx2.Response(503, json={}), printed))
 
 
@@ -73,7 +73,7 @@ async def test_records_are_written_as_key_and_json(printed: io.StringIO) -> None
     ]
 
 
-async def test_a_scene_that_fails_does_not_keep_the_others_from_playing(printed: io.StringIO) -> None:
+async def test_a_failed_scene_does_not_stop_the_others(printed: io.StringIO) -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/gone":
             raise httpx2.ConnectError("refused")

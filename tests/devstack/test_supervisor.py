@@ -85,7 +85,7 @@ class TestStarting:
                 (name, event) for name in ("first", "second", "third") for event in ("up", "ready")
             ]
 
-    async def test_starts_the_processes_of_a_stage_side_by_side(self, journal: Journal) -> None:
+    async def test_starts_the_processes_of_a_stage_concurrently(self, journal: Journal) -> None:
         both: set[str] = set()
 
         def meet(name: str) -> Probe:
@@ -99,7 +99,7 @@ class TestStarting:
         async with Supervisor([stage], journal.log) as supervisor:
             assert list(supervisor.pids()) == ["left", "right"]
 
-    async def test_stops_the_whole_stage_when_one_of_it_fails(self, journal: Journal) -> None:
+    async def test_stops_the_whole_stage_when_one_of_its_processes_fails(self, journal: Journal) -> None:
         async def crash_when_all_run() -> bool:
             if len(supervisor.pids()) == 3 and runs(pid := supervisor.pids()["bad"]):
                 os.kill(pid, signal.SIGUSR1)
@@ -126,14 +126,14 @@ class TestStarting:
             assert journal.processes("") == ["migrate", "migrate", "server", "server"]
             assert list(supervisor.pids()) == ["server"]
 
-    async def test_tells_why_a_step_failed_and_stops_the_rest(self, journal: Journal) -> None:
+    async def test_reports_why_a_step_failed_and_stops_the_rest(self, journal: Journal) -> None:
         step = spec("migrate", "raise SystemExit('no such table')", ready=None)
         with pytest.raises(ChildDied, match="migrate ended by itself with exit code 1") as death:
             await Supervisor(one_by_one(spec("server"), step), journal.log).__aenter__()
         assert death.value.last_lines == ["no such table"]
         assert journal.processes("stopped") == ["migrate", "server"]
 
-    async def test_tells_which_process_died_before_it_was_ready(self, journal: Journal) -> None:
+    async def test_reports_which_process_died_before_it_was_ready(self, journal: Journal) -> None:
         crashing = spec("server", CRASHING, ready="never said")
         with pytest.raises(ChildDied, match="no disk left") as death:
             await Supervisor(one_by_one(crashing), journal.log).__aenter__()
@@ -198,7 +198,7 @@ class TestStopping:
             f"stopped, exit code {-signal.SIGKILL}",
         ]
 
-    async def test_cuts_the_stopping_short_when_hurried(self, journal: Journal) -> None:
+    async def test_kill_all_cuts_a_slow_stop_short(self, journal: Journal) -> None:
         began = time.monotonic()
         supervisor = await Supervisor(one_by_one(spec("a", STUBBORN), spec("b", STUBBORN)), journal.log).__aenter__()
         leaving = asyncio.create_task(supervisor.__aexit__())
@@ -228,14 +228,14 @@ class TestRunning:
             supervisor.resume("server")
             await eventually(lambda: not is_stopped(pid))
 
-    async def test_tells_which_process_died_with_its_last_lines(self, journal: Journal) -> None:
+    async def test_reports_which_process_died_with_its_last_lines(self, journal: Journal) -> None:
         specs = [spec("server"), spec("other", CRASHING_WHEN_POKED)]
         async with Supervisor(one_by_one(*specs), journal.log) as supervisor:
             os.kill(supervisor.pids()["other"], signal.SIGUSR1)
             death = await supervisor.death()
         assert (death.name, death.exit_code, death.last_lines) == ("other", 3, ["up", "no disk left"])
 
-    async def test_interrupts_what_is_done_with_it_when_a_process_dies(self, journal: Journal) -> None:
+    async def test_interrupts_the_current_work_when_a_process_dies(self, journal: Journal) -> None:
         async with Supervisor(one_by_one(spec("server", CRASHING_WHEN_POKED)), journal.log) as supervisor:
             os.kill(supervisor.pids()["server"], signal.SIGUSR1)
             with pytest.raises(ChildDied, match="no disk left"):

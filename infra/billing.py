@@ -1,4 +1,4 @@
-"""Our own record of invoices: which are settled, which have a ticket."""
+"""Our own records of invoices: which are settled, and which have a support ticket."""
 
 from sqlalchemy import select, update
 

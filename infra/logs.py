@@ -1,4 +1,4 @@
-"""Log lines that a person can follow, or JSON for a machine; each names the execution that it is about."""
+"""Log lines as text for people or JSON for machines. Each names the execution that it is about."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ _NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, times in UTC."""
+    """One JSON object per line, times in UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -39,7 +39,7 @@ class TextFormatter(logging.Formatter):
 
 def configure(log_format: str) -> None:
     """Send the process's log to standard error, as `text` or `json`."""
-    # The SDK would add a page of its own to every message; the formatters name the execution instead.
+    # The SDK would add a page of details to every message; the formatters add only the execution's ID.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
     handler = logging.StreamHandler(sys.stderr)
@@ -50,6 +50,6 @@ def configure(log_format: str) -> None:
 
 
 def _execution(record: logging.LogRecord) -> str | None:
-    """The workflow, or the standalone activity, that the SDK's loggers say the line is from."""
+    """The ID of the workflow or standalone activity that logged the line, as the SDK's loggers record it."""
     about = getattr(record, "temporal_workflow", None) or getattr(record, "temporal_activity", None) or {}
     return about.get("workflow_id") or about.get("activity_id")

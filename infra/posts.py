@@ -27,7 +27,7 @@ class PostStore:
             await self._database.insert_each_once(connection, Posts, rows, unique="id")
 
     async def publish(self, user: str, post_ids: list[str]) -> None:
-        """In the order given. Two posts of a user get two positions: the user's first post is the lock."""
+        """Append the posts in the order given. A lock on the user's first post keeps positions unique."""
         lock = select(Posts.id).where(Posts.user == user).order_by(Posts.sequence).limit(1).with_for_update()
         last = select(func.coalesce(func.max(FeedEntries.position), 0)).where(FeedEntries.user == user)
         known = select(FeedEntries.post_id).where(FeedEntries.post_id.in_(post_ids))

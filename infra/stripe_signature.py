@@ -7,7 +7,7 @@ import re
 from pydantic import SecretStr
 
 TOLERANCE_SECONDS = 300
-"""How far the time of signing may lie from ours, before or after it. Stripe's libraries take 300 s before."""
+"""How much the time of signing may differ from ours, in both directions. Stripe's libraries accept 300 s before it."""
 
 _TIME = re.compile(r"[1-9][0-9]{0,11}")
 

@@ -1,6 +1,6 @@
 # `make up GATEWAY_PORT=8081 DATA=/tmp/data` : variables reach the commands through the environment.
 VENV ?= .venv
-# They mostly wait; each has servers of its own. Storms keep two cores busy, so they come last.
+# A test process mostly waits for its own servers. The storms keep two cores busy, so `make test` runs them last.
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
@@ -19,7 +19,7 @@ install: ## Make .venv, with every package at its locked version (PYTHON=python3
 up: install ## Run Temporal, broker, workers and gateway until Ctrl-C
 	@$(BIN)/python -m devstack up
 
-demo: install ## Play the six patterns on a stack of its own, and check every answer
+demo: install ## Play the six patterns on their own stack and check every answer
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
 
 quick: install ## Run the tests that start no process, for every save and every commit
@@ -29,18 +29,18 @@ test: install ## Run the tests, with coverage
 	$(BIN)/python -m pytest --ignore tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=
 	$(BIN)/python -m pytest tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-append --cov-report=term
 
-chaos: install ## Run the long storms: kills, pauses, a held database; every unit compared (CHAOS_SEED=1)
+chaos: install ## Run the long storms: kills, pauses, a locked database; check every unit (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
 bench: $(RESTATE) ## Compare the patterns with Restate and a naive Temporal (BENCH='--scale 0.1' for a quick look)
 	@tools/install.sh $(VENV_BENCH) requirements-bench.txt 150
 	@$(VENV_BENCH)/bin/python -m benchmarks compare $(BENCH)
 
-# Without npm the comparison leaves Restate out, and says so.
+# Without npm the comparison runs without Restate.
 $(RESTATE): benchmarks/compare/systems/restate/package.json
 	@if command -v npm >/dev/null; then \
 		npm install --prefix $(dir $<) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
-	else echo 'npm is missing, and with it the Restate server.' >&2; fi
+	else echo 'npm is missing: the comparison runs without Restate. Install npm to include it.' >&2; fi
 
 check: install ## Format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .
@@ -48,8 +48,8 @@ check: install ## Format, lint, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# With the locked uv, never another: what it writes depends on its version.
-lock: ## Write the requirements files from pyproject.toml; versions that fit stay (UPGRADE=1: the newest)
+# Only with the locked uv: another version may write the files differently.
+lock: ## Write the requirements files from pyproject.toml, keeping versions that fit (UPGRADE=1: the newest)
 	@tools/install.sh $(VENV_LOCK) requirements-lock.txt 18
 	@tools/lock.sh $(VENV_LOCK)/bin/uv
 	@$(MAKE) --no-print-directory wheels

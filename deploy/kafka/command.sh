@@ -1,3 +1,3 @@
 #!/bin/sh
-# Kafka's scripts by their plain names: mounted as kafka-topics, runs kafka-topics.sh.
+# Run a Kafka script by its name without .sh: mounted as kafka-topics, this runs kafka-topics.sh.
 exec "/opt/kafka/bin/$(basename "$0").sh" "$@"

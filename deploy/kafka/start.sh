@@ -1,6 +1,6 @@
 #!/bin/bash
-# Start the broker with a cluster ID of its volume's own. The image's ID is the same for everybody: with it,
-# a topic made anew on an empty volume would look like the old one, and its records like redelivery.
+# Start the broker with a cluster ID that belongs to its volume. The image's default ID is always the same: with it, a
+# topic recreated on an empty volume would look like the old topic, and its records like redelivered ones.
 set -eu
 
 formatted=/var/lib/kafka/data/meta.properties

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Create the topics that are missing; those that exist stay as they are.
+# Create the missing topics. Existing topics are not changed.
 set -eu
 
 create() {

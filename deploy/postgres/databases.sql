@@ -1,3 +1,3 @@
--- Runs once, on an empty volume. `patterns` itself is made by POSTGRES_DB.
+-- Runs once, on an empty volume. PostgreSQL creates the database `patterns` itself, from POSTGRES_DB.
 CREATE DATABASE temporal;
 CREATE DATABASE temporal_visibility;

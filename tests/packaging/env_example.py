@@ -34,12 +34,12 @@ Processes that you start yourself read their environment: set -a; . ./.env; set 
 `make up` and `make demo` take variables too: make up GATEWAY_PORT=8081 REMINDER_INTERVAL=5s
 
 Durations are 1500ms, 10s, 5m, 12h, 7d or ISO 8601 (PT10S). An empty value is the default."""
-COMPOSE_TITLE = "Of Docker Compose: these reach the containers through docker-compose.yml."
+COMPOSE_TITLE = "Variables of Docker Compose, which reach the containers through docker-compose.yml."
 OTHERS_TITLE = """\
-Of the gateway and the workers. Compose passes these to its containers only if you add them to `x-settings`
-in docker-compose.yml; what stands there already wins."""
+Settings of the gateway and the workers. Compose passes these to its containers only if you add them to `x-settings`
+in docker-compose.yml. A value that is already set there has precedence."""
 TEMPORAL = """\
-Temporal's own variables work outside Compose as everywhere: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+Outside Compose, Temporal's own variables work too: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
 TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE and the others (docs/production.md)."""
 
 
@@ -88,7 +88,7 @@ def _comment_lines(paragraphs: str) -> Iterator[str]:
 
 
 def _shown(field: FieldInfo) -> str:
-    """The default as one writes it in a shell and in `.env`. A secret's is never shown."""
+    """The default as it is written in a shell and in `.env`. The default of a secret is never shown."""
     default = field.default
     if default is None or isinstance(default, SecretStr):
         return ""

@@ -22,7 +22,7 @@ from workflows import search_attributes
 
 pytest_plugins = ["tests.brokers.fixtures"]
 
-# How long an example takes, or is in the making, says nothing on a busy machine; `timeout` bounds each test.
+# No time limit per example: on a busy machine any example can be slow. `timeout` limits each test.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
@@ -31,7 +31,7 @@ STARTUP_TIMEOUT = timedelta(seconds=60)
 
 
 def executable(name: str) -> str:
-    """The path of a program that a package put beside this Python, or on the PATH."""
+    """The path of a program that a package installed next to this Python, or that is on the PATH."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
     assert found, f"{name} is missing: run `make install`"
@@ -40,12 +40,12 @@ def executable(name: str) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def patient_workers() -> Iterator[None]:
-    """Workers of the tests' own processes give a workflow 30 s until they take it for deadlocked.
+    """In a test process a workflow counts as deadlocked after 30 s, not after the SDK's 2 s.
 
-    The SDK's 2 s are by the clock, and on a busy machine 0.2 s of work can take as long.
+    The limit is wall-clock time, and on a busy machine 0.2 s of work can take 2 s.
     """
     limit = "_deadlock_timeout_seconds"
-    assert limit in _WorkflowWorker.__init__.__code__.co_names, "the SDK has another name for it now"
+    assert limit in _WorkflowWorker.__init__.__code__.co_names, "the SDK has renamed this attribute"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_WorkflowWorker, limit, property(lambda _: 30, lambda *_: None), raising=False)
         yield
@@ -53,7 +53,7 @@ def patient_workers() -> Iterator[None]:
 
 @pytest.fixture
 def unused_tcp_port() -> int:
-    """Instead of pytest-asyncio's, which an outgoing connection may take before the test does."""
+    """Replaces pytest-asyncio's fixture, whose port an outgoing connection can take before the test does."""
     return claim_ports(1)[0]
 
 
@@ -86,7 +86,7 @@ STACK_SETTINGS = {
     "SIMULATED_WORK": "PT0.05S",
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
 }
-"""Short intervals where people would wait days."""
+"""Short intervals where production waits for days."""
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +120,7 @@ def apache_kafka_here(config: pytest.Config) -> Installation | str:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        apache_kafka_here(config)  # looked for, and fetched, before the test processes begin: once for all of them
+        apache_kafka_here(config)  # found and downloaded once, before the test processes start
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

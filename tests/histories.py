@@ -25,16 +25,16 @@ async def activities(handle: WorkflowHandle[Any, Any], name: str) -> list[Histor
 async def assert_clean(handle: WorkflowHandle[Any, Any]) -> None:
     """No workflow task failed: no bug was hidden by a retry, and every replay found what it expected.
 
-    Two do not count: a run that would have ended while a signal came takes the signal and goes on, and a task during
-    which more than a hundred signals came begins anew with them.
+    Two failures are normal: a run that is about to complete when a signal arrives handles the signal and continues, and
+    a task during which more than a hundred signals arrive starts again with them.
     """
     failed = [e.workflow_task_failed_event_attributes for e in await events(handle, "WORKFLOW_TASK_FAILED")]
-    unexpected = [f for f in failed if f.cause not in _SIGNALS_MEANWHILE]
+    unexpected = [f for f in failed if f.cause not in _CAUSED_BY_SIGNALS]
     assert not unexpected, unexpected
 
 
 async def until_idle(handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until nothing happens that a worker has to end: then a workflow can be terminated without a trace.
+    """Wait until no task is open that a worker has to finish. Then terminating the workflow has no side effect.
 
     In the time-skipping server an activity that outlives its workflow keeps time from being skipped.
     """
@@ -51,7 +51,7 @@ def _is_polling(activity: PendingActivityInfo) -> bool:
     return activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED and activity.attempt > 1
 
 
-_SIGNALS_MEANWHILE = {
+_CAUSED_BY_SIGNALS = {
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
 }

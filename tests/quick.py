@@ -35,7 +35,7 @@ class Refusals:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A test may lose the refusal, say in a task that it started: without its process it has shown nothing."""
+        """A test may swallow the refusal, for example in a task. Without its process it has tested nothing."""
         report = yield
         if item in self._refused and (report.failed or (report.passed and report.when == "call")):
             report.outcome = "skipped"

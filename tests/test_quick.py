@@ -27,12 +27,12 @@ def test_starts_a_program_and_leaves_it():
 async def test_starts_a_program_from_a_coroutine():
     await asyncio.create_subprocess_exec(*TOUCH)
 
-async def test_loses_a_refusal_in_a_task():
+async def test_swallows_a_refusal_in_a_task():
     starting = asyncio.create_task(asyncio.create_subprocess_exec(*TOUCH))
     await asyncio.wait([starting])
     assert starting.exception() is None
 
-def test_takes_a_refusal_for_an_answer():
+def test_swallows_a_refusal():
     try:
         subprocess.run(TOUCH, check=True)
     except BaseException:

@@ -1,6 +1,6 @@
 """Run the tests again and again on a busy machine: whatever fails there depends on the machine's speed.
 
-    python tests/under_load.py                          five times `make test`, beside one busy loop per core
+    python tests/under_load.py                          five times `make test`, with one busy loop per core
     python tests/under_load.py --runs 2 -- make test VENV=/opt/venv
     python tests/under_load.py --loops 6 -- .venv/bin/python -m pytest tests/workers/kafka
 
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# Ends with its parent, and after a while: a loop that was forgotten would slow down everything else.
+# Ends with its parent or after a time limit: a forgotten loop would slow down everything else.
 LOOP = """
 import os, sys, time
 parent, end = int(sys.argv[1]), time.monotonic() + float(sys.argv[2])
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 60.0
 def main() -> int:
     arguments = parse()
     logs = Path(tempfile.mkdtemp(prefix="under-load-"))
-    say(f"{arguments.runs} times `{' '.join(arguments.command)}` beside {arguments.loops} busy loops; output in {logs}")
+    say(f"{arguments.runs} times `{' '.join(arguments.command)}` with {arguments.loops} busy loops; output in {logs}")
     limit_seconds = 60.0 * arguments.minutes
     with busy(arguments.loops, arguments.runs * (limit_seconds + PATIENCE_SECONDS)):
         passed = [run(number + 1, arguments.command, limit_seconds, logs) for number in range(arguments.runs)]
@@ -46,7 +46,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="how often (5)")
-    parser.add_argument("--loops", type=int, default=os.cpu_count() or 2, help="busy loops beside the tests (cores)")
+    parser.add_argument("--loops", type=int, default=os.cpu_count() or 2, help="busy loops during the tests (cores)")
     parser.add_argument("--minutes", type=float, default=60, help="for one run, until it is ended as failed (60)")
     parser.add_argument("command", nargs="*", default=["make", "test"], help="what to run (make test)")
     return parser.parse_args()
@@ -54,7 +54,7 @@ def parse() -> argparse.Namespace:
 
 @contextmanager
 def busy(loops: int, limit_seconds: float) -> Iterator[None]:
-    """Keep the cores busy, at most so long."""
+    """Keep the cores busy, for at most this long."""
     command = [sys.executable, "-I", "-S", "-c", LOOP, str(os.getpid()), str(limit_seconds)]
     running: list[subprocess.Popen[bytes]] = []
     try:

@@ -1,4 +1,4 @@
-"""A consumer drains when it is asked to stop, and lets go at once when Temporal took it for lost."""
+"""A consumer drains when it is asked to stop, and drops its records at once when Temporal counts it as lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ TASK = ConsumerTask(
 
 
 class Drains:
-    """An ingress that tells how it ended."""
+    """An ingress that reports how it ended."""
 
     def __init__(self) -> None:
         self.began = asyncio.Event()
@@ -43,7 +43,9 @@ class Drains:
         (ActivityCancellationDetails(timed_out=True), "dropped"),
     ],
 )
-async def test_a_consumer_drains_unless_another_goes_on(details: ActivityCancellationDetails, ended: str) -> None:
+async def test_a_consumer_drains_unless_another_may_have_taken_over(
+    details: ActivityCancellationDetails, ended: str
+) -> None:
     ingress = Drains()
     environment = ActivityEnvironment()
     consuming = asyncio.create_task(environment.run(SubscriptionActivities(ingress).consume, TASK))

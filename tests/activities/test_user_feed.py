@@ -60,7 +60,7 @@ async def test_verdicts_are_returned_in_the_order_asked(
 
 
 async def test_a_moderation_that_says_pending_is_asked_again(posts: FakePosts) -> None:
-    """As if it had said nothing: `PENDING` as an answer would hand the post to a person."""
+    """`PENDING` counts as no answer: returned as a verdict it would send the post to a person's review."""
 
     class SaysPending:
         async def ask(self, user: str, post_ids: list[str]) -> dict[str, Verdict]:

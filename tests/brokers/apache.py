@@ -1,4 +1,4 @@
-"""Apache Kafka for tests: one node, from whatever this machine has it in.
+"""Apache Kafka for tests: one node, from the first installation that this machine has.
 
 That is a folder named by KAFKA_HOME, or the server's jars, which Maven fetches once, or its container image.
 """
@@ -43,7 +43,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Installation:
-    """How to run one of Kafka's Java programs, and whence."""
+    """How to run one of Kafka's Java programs. `origin` names the installation."""
 
     origin: str
     java: Callable[[Path, Ports], list[str]]
@@ -64,7 +64,7 @@ class ApacheKafka:
         return f"{HOST}:{self.ports.plain}"
 
     def start(self) -> None:
-        """Run the node, with what it has stored, and wait until it listens."""
+        """Start the node on its stored data, and wait until it listens."""
         with (self.folder / "log.txt").open("a") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until_it_listens(self.address)
@@ -75,7 +75,7 @@ class ApacheKafka:
             self._process.wait(timeout=120)
 
     def restart_after_a_crash(self) -> None:
-        """End the node as a power cut would, then start it."""
+        """Kill the node, as a power failure would, then start it again."""
         if self._process:
             self._process.kill()
             self._process.wait(timeout=120)
@@ -83,7 +83,7 @@ class ApacheKafka:
 
 
 def find_installation(cache: pytest.Cache) -> Installation | str:
-    """Find Apache Kafka; what is lacking, if it is not there. `cache` saves asking Maven again."""
+    """Find Apache Kafka, or return what is missing to run it. `cache` keeps Maven's answer for the next run."""
     if not shutil.which("openssl"):
         return "openssl is missing"
     if has_java():
@@ -93,7 +93,7 @@ def find_installation(cache: pytest.Cache) -> Installation | str:
             return Installation(f"{VERSION}, Maven", lambda folder, ports: ["java", "-cp", classpath])
     if answers("docker", "version"):
         return Installation(f"{VERSION}, Docker", in_a_container, listens_on="0.0.0.0")
-    return f"it takes Java {OLDEST_JAVA} with KAFKA_HOME or Maven, or Docker"
+    return f"needs Java {OLDEST_JAVA} with KAFKA_HOME or Maven, or Docker"
 
 
 def has_java() -> bool:

@@ -11,7 +11,7 @@ _SIGNED = [
 
 
 def make_certificates(folder: Path) -> None:
-    """Make `ca.crt`, and `.crt` and `.key` of `server`, `client` and of a `stranger` whom the authority does not know.
+    """Make `ca.crt`, and `.crt` and `.key` of `server`, `client` and of a `stranger` that the authority did not sign.
 
     `server.pem` has the server's key and certificate together.
     """

@@ -20,5 +20,5 @@ def running_broker(address: str | None = None, advertised: str | None = None) ->
         wait_until_it_listens(address)
         yield address
     finally:
-        process.kill()  # it keeps nothing, and would wait for connections that are open
+        process.kill()  # it stores nothing; SIGTERM would wait for open connections
         process.wait()

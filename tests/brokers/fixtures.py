@@ -15,7 +15,7 @@ from tests.conftest import apache_kafka_here
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test of a broker on each that there is."""
+    """Run every broker test on each available broker."""
     if "broker" in metafunc.fixturenames:
         absent = isinstance(apache_kafka_here(metafunc.config), str)
         brokers = ["embedded_broker"] if absent else ["embedded_broker", "apache_broker"]
@@ -60,7 +60,7 @@ class Topics:
         await self._admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before)})
 
     async def made_again(self, topic: str) -> bool:
-        """Make a topic that was removed; false while there is something left of the old one."""
+        """Recreate a removed topic. Return False while the broker still has a part of the old one."""
         answer = await self._admin.create_topics([NewTopic(topic, 1, 1)])
         return bool(answer.topic_errors[0][1] == 0)
 
@@ -96,7 +96,7 @@ async def open_topics(address: str) -> AsyncIterator[Topics]:
 
 
 def subscription(topic: str, **options: object) -> Subscription:
-    """Posts of `topic` in the cluster `local`, each user's to `UserFeed/processPost`."""
+    """A subscription of `UserFeed/processPost` to `topic` in the cluster `local`."""
     return Subscription(
         cluster="local",
         topic=topic,

@@ -22,13 +22,13 @@ class Api(IntEnum):
 
 
 class SilentBroker:
-    """Forwards every request to the embedded broker but those of the kinds in `unanswered`, which may change."""
+    """Forwards requests to the embedded broker, except the kinds in `unanswered`, which a test may change."""
 
     def __init__(self, upstream: str) -> None:
         self.address = ""
         self.unanswered: set[Api] = set()
         self.reads = True
-        """Whether it takes requests off the network at all: a process that is stopped does not."""
+        """Whether it reads from the network at all; a stopped process does not."""
         self._upstream = upstream
         self._clients: set[asyncio.StreamWriter] = set()
 
@@ -67,7 +67,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def silent_broker() -> AsyncIterator[SilentBroker]:
-    """A broker of its own that answers everything until it is told not to."""
+    """A broker for one test. It answers everything until the test changes `unanswered` or `reads`."""
     upstream = free_address()
     broker = SilentBroker(upstream)
     server = await asyncio.start_server(broker.serve, HOST, 0)

@@ -9,7 +9,7 @@ from devstack.ports import Ports
 from devstack.servers import stages
 
 
-def test_workers_keep_bytecode_and_are_led_to_no_other_temporal(
+def test_workers_keep_bytecode_and_connect_to_no_other_temporal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")

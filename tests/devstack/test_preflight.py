@@ -27,7 +27,7 @@ class TestPorts:
     def test_free_ports_are_free_and_differ(self) -> None:
         free_ports().check()
 
-    def test_free_ports_are_given_out_once_also_before_anything_listens_there(
+    def test_free_ports_are_returned_once_even_before_anything_listens_on_them(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         given, draw = claim_ports(3), secrets.randbelow
@@ -99,7 +99,9 @@ def test_further_worker_processes_are_numbered_and_run_the_same(tmp_path: Path) 
 
 
 class TestEnvironment:
-    def test_leads_the_processes_to_these_servers_only(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_connects_the_processes_to_these_servers_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("TEMPORAL_API_KEY", "of a cluster elsewhere")
         monkeypatch.setenv("TEMPORAL_PROFILE", "production")
         monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://elsewhere/db")

@@ -85,7 +85,7 @@ def test_a_second_ctrl_c_kills_what_does_not_stop() -> None:
         assert not any(map(runs, children))
 
 
-def test_a_killed_supervisor_takes_its_children_along() -> None:
+def test_the_children_of_a_killed_supervisor_are_killed() -> None:
     with supervisor(QUICK) as (process, children):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(60)

@@ -1,7 +1,7 @@
-"""Bring a database's schema up to date, or take it away.
+"""Bring a database's schema up to date, or remove it.
 
-In this thread: a thread that used SQLAlchemy leaves greenlets behind, and if another one does so while they are
-destroyed, CPython 3.11 never comes back as long as it is traced, as coverage does.
+The migrations run in this thread: a thread that used SQLAlchemy leaves greenlets behind, and if another thread does the
+same while they are destroyed, CPython 3.11 hangs when it is traced, for example by coverage.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ class TestMigrations:
     async def test_leave_no_difference_to_the_tables_in_code(self, database_url: str) -> None:
         await check(database_url)
 
-    async def test_can_be_taken_back_and_applied_again(self, database_url: str) -> None:
+    async def test_can_be_reverted_and_applied_again(self, database_url: str) -> None:
         await downgrade(database_url)
         await upgrade(database_url)
         await check(database_url)
@@ -47,7 +47,9 @@ class TestTransaction:
         assert inserted.count(True) == 1
         assert len(await rows(database, SettledInvoices)) == 1
 
-    async def test_of_two_processes_both_succeed_hundreds_of_times(self, database_url: str, database: Database) -> None:
+    async def test_succeeds_hundreds_of_times_in_two_processes_at_once(
+        self, database_url: str, database: Database
+    ) -> None:
         other = Database(database_url)
         writes = [settle(each, f"{name}-{n}") for name, each in (("a", database), ("b", other)) for n in range(300)]
         try:
@@ -56,7 +58,7 @@ class TestTransaction:
             await other.close()
         assert len(await rows(database, SettledInvoices)) == 600
 
-    async def test_that_is_cancelled_half_way_neither_keeps_the_lock_nor_the_connection(
+    async def test_that_is_cancelled_midway_releases_the_lock_and_the_connection(
         self, database_url: str, database: Database
     ) -> None:
         for number in range(100):

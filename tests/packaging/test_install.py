@@ -180,13 +180,13 @@ def test_a_complete_environment_is_left_as_it_is(one_package: Install) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-def test_a_changed_lock_leaves_nothing_of_the_former_one(one_package: Install) -> None:
+def test_a_changed_lock_leaves_nothing_of_the_previous_one(one_package: Install) -> None:
     one_package()
     one_package.write(one_package.line("h11"))
     check_that_exactly_the_lock_is_installed(one_package)
 
 
-def test_an_install_that_was_broken_off_is_made_again(one_package: Install) -> None:
+def test_an_interrupted_install_is_repeated(one_package: Install) -> None:
     one_package.write(one_package.line("idna") + f"h11=={LATER} --hash=sha256:{'0' * 64}\n")
     assert one_package().returncode != 0
     assert (one_package.venv / "pyvenv.cfg").exists()
@@ -195,7 +195,7 @@ def test_an_install_that_was_broken_off_is_made_again(one_package: Install) -> N
     check_that_exactly_the_lock_is_installed(one_package)
 
 
-def test_an_environment_whose_python_was_removed_is_made_again(one_package: Install) -> None:
+def test_an_environment_whose_python_was_removed_is_recreated(one_package: Install) -> None:
     one_package()
     for name in one_package.venv.glob("bin/python*"):
         name.unlink()
@@ -203,7 +203,7 @@ def test_an_environment_whose_python_was_removed_is_made_again(one_package: Inst
     check_that_exactly_the_lock_is_installed(one_package)
 
 
-def test_an_environment_that_was_moved_is_made_again(one_package: Install) -> None:
+def test_an_environment_that_was_moved_is_recreated(one_package: Install) -> None:
     one_package()
     one_package.venv.rename(one_package.folder / "moved")
     one_package.venv.symlink_to(one_package.folder / "moved")
@@ -222,7 +222,7 @@ def test_a_folder_that_is_no_environment_is_not_touched(one_package: Install) ->
     [("version_info", "Python 3.11 to 3.14 is needed"), ("ensurepip", "apt install python3-venv")],
     ids=["too old", "without venv"],
 )
-def test_a_python_that_will_not_do_is_refused_in_one_line(one_package: Install, lacks: str, remedy: str) -> None:
+def test_an_unsuitable_python_is_refused_in_one_line(one_package: Install, lacks: str, remedy: str) -> None:
     one_package.program("python3", f'case "$*" in *{lacks}*) exit 1 ;; esac\nexec "{REAL_PYTHON}" "$@"')
     done = one_package()
     assert done.returncode != 0

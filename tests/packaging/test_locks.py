@@ -60,7 +60,7 @@ def test_the_requirements_were_read_from_the_locked_versions(lock: str) -> None:
 
 
 @FOR_EACH_ENVIRONMENT
-def test_a_lock_without_what_an_extra_requires_is_found_out(environment: Environment) -> None:
+def test_a_lock_without_what_an_extra_requires_is_detected(environment: Environment) -> None:
     locked = [pin for pin in read("requirements-dev.txt") if pin.name != "greenlet"]
     (missing,) = unmet(locked, wanted("dev"), installed, environment)
     assert missing.startswith("greenlet")
@@ -78,7 +78,7 @@ def test_an_extra_that_another_package_asks_for_counts_on_the_pythons_it_is_for(
         assert bool(missing) is (environment.python == "3.11")
 
 
-def test_a_version_that_a_package_does_not_accept_is_found_out() -> None:
+def test_a_version_that_a_package_does_not_accept_is_detected() -> None:
     locked = [Requirement("pytest-cov==7.1.0"), Requirement("coverage==7.10.5")]
     requires = {"pytest-cov": [Requirement("coverage[toml]>=7.10.6")]}
     assert unmet(locked, [], lambda name: requires.get(name, []), HERE) == {"coverage[toml]>=7.10.6 (pytest-cov)"}

@@ -26,10 +26,10 @@ def commands(job: str) -> list[str]:
 
 
 class TestContinuousIntegration:
-    def test_the_workflow_is_right_as_far_as_a_linter_sees(self) -> None:
+    def test_a_linter_finds_no_error_in_the_workflow(self) -> None:
         subprocess.run([executable("actionlint"), ROOT / ".github/workflows/ci.yml"], check=True)
 
-    def test_workflow_and_updates_give_no_attacker_a_way_in(self) -> None:
+    def test_a_security_linter_finds_nothing_in_workflow_and_updates(self) -> None:
         environment = {"PATH": os.environ["PATH"], "ZIZMOR_OFFLINE": "true"}
         subprocess.run([executable("zizmor"), "--quiet", "--offline", ROOT], env=environment, check=True)
 
@@ -38,7 +38,7 @@ class TestContinuousIntegration:
         assert TESTED[0] == OLDEST
         assert minors == list(range(minors[0], int(BEYOND.removeprefix("3."))))
 
-    def test_it_does_what_a_developer_does(self) -> None:
+    def test_it_runs_the_commands_of_a_developer(self) -> None:
         assert commands("check") == ["make check"]
         assert commands("test") == ["make test"]
         assert "docker build --tag durable-patterns ." in commands("image")
@@ -49,7 +49,7 @@ class TestContinuousIntegration:
             assert "permissions" not in job, name
             assert job["timeout-minutes"] <= 60, name
 
-    def test_updates_are_looked_for_where_versions_are_written(self) -> None:
+    def test_updates_cover_every_file_with_versions(self) -> None:
         files = {
             "pip": "pyproject.toml",
             "github-actions": ".github/workflows/ci.yml",
@@ -66,7 +66,7 @@ class TestContinuousIntegration:
 
 class TestPythons:
     def test_a_checkout_gets_the_oldest_supported_python(self) -> None:
-        """What runs on it runs on the others; types and lint rules are for it too."""
+        """Code that runs on it runs on the newer ones. Types and lint rules are checked for it too."""
         assert (ROOT / ".python-version").read_text() == f"{OLDEST}\n"
         assert PYPROJECT["tool"]["mypy"]["python_version"] == OLDEST
         assert PYPROJECT["tool"]["ruff"]["target-version"] == f"py{OLDEST.replace('.', '')}"

@@ -78,7 +78,7 @@ class TestAccess:
         assert inspect.iscoroutinefunction(create_conn)
         inspect.signature(create_conn).bind("one", 1, request_timeout_ms=1_000, **security)
 
-    def test_bootstrap_servers_are_taken_apart(self) -> None:
+    def test_bootstrap_servers_are_split_into_host_and_port(self) -> None:
         assert sorted((host, port) for host, port, _ in collect_hosts("one:1,two:2")) == [("one", 1), ("two", 2)]
 
     async def test_a_server_that_is_not_there_is_an_error_of_its_own(self) -> None:
@@ -87,7 +87,7 @@ class TestAccess:
 
 
 class CoordinatorThatHangs(GroupCoordinator):  # type: ignore[misc]
-    """Closing it never ends, and so `stop` of its consumer neither: the fetcher would go on."""
+    """Its `close` never returns, so `stop` of its consumer does not either, and the fetcher would keep running."""
 
     async def close(self) -> None:
         await asyncio.Event().wait()

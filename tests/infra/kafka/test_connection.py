@@ -1,4 +1,4 @@
-"""How a cluster is reached is checked when the process starts."""
+"""The connection settings of a cluster are checked when the process starts."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A consumer that runs beside its test."""
+"""A consumer that runs during a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,9 +17,9 @@ from workers.kafka.decisions.lanes import Limits
 from workers.kafka.delivery import Destination, Sink
 
 QUICK = Timing(check_topic=0.5, topic_missing=60)
-"""Checks often; on a busy machine it takes a while until a topic that was made is there."""
+"""Checks often, and waits long for a missing topic: on a busy machine a new topic takes a while to appear."""
 IMPATIENT = Timing(check_topic=0.5, topic_missing=1)
-"""For tests of a topic that is gone."""
+"""For tests in which the topic stays missing."""
 
 
 def post(key: str, content: object) -> tuple[bytes, bytes]:

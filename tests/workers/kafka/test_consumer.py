@@ -1,4 +1,4 @@
-"""The consumer against a broker: what it takes it delivers, and what it commits it has delivered."""
+"""The consumer against a broker: it delivers every record that it reads, and commits only delivered records."""
 
 import asyncio
 
@@ -78,7 +78,7 @@ async def test_poison_becomes_a_dead_letter_with_its_bytes_and_the_reason(broker
     assert letters[1].timestamp == original.timestamp
 
 
-async def test_a_restart_goes_on_at_the_commit_and_loses_nothing(broker: str, topics: Topics) -> None:
+async def test_a_restart_continues_at_the_commit_and_loses_nothing(broker: str, topics: Topics) -> None:
     topic = await topics.make()
     await topics.write(topic, *(post(f"user{n % 4}", n) for n in range(200)))
     sub = subscription(topic)
@@ -191,14 +191,14 @@ async def test_a_commit_beyond_the_logs_end_breaks_the_subscription_and_names_bo
 
 
 async def test_a_topic_that_does_not_exist_breaks_the_subscription_and_is_not_made(broker: str) -> None:
-    sub = subscription("nobody-made-this")
-    with pytest.raises(SubscriptionBroken, match="Topic 'nobody-made-this' is not in cluster 'local'"):
+    sub = subscription("never-created")
+    with pytest.raises(SubscriptionBroken, match="Topic 'never-created' is not in cluster 'local'"):
         async with consuming(broker, sub, RecordingSink(), timing=IMPATIENT) as running:
             await running.until(lambda: False)
-    assert await KafkaClusters({"local": broker}).topic("local", "nobody-made-this") is None
+    assert await KafkaClusters({"local": broker}).topic("local", "never-created") is None
 
 
-async def test_a_topic_made_anew_has_another_source(broker: str, topics: Topics) -> None:
+async def test_a_recreated_topic_has_another_source(broker: str, topics: Topics) -> None:
     topic = await topics.make()
     sources = set()
     for group in ("first", "second"):
@@ -212,7 +212,7 @@ async def test_a_topic_made_anew_has_another_source(broker: str, topics: Topics)
     assert len(sources) == 2
 
 
-async def test_a_broker_that_begins_again_gets_a_new_consumer_and_another_source() -> None:
+async def test_a_broker_that_restarts_empty_gets_a_new_consumer_and_another_source() -> None:
     sub = subscription("posts")
     sink = RecordingSink()
     with running_broker() as address:
@@ -236,14 +236,14 @@ async def one_post(address: str, content: str) -> None:
     await producer.stop()
 
 
-async def test_latest_begins_with_what_comes_after_and_keeps_that_place(broker: str, topics: Topics) -> None:
+async def test_latest_starts_after_the_existing_records_and_keeps_that_position(broker: str, topics: Topics) -> None:
     topic = await topics.make()
     await topics.write(topic, post("ann", "old"))
     sub = subscription(topic, **{"auto.offset.reset": "latest"})
     async with consuming(broker, sub, RecordingSink()) as running:
         await running.committed(1)
-    await topics.write(topic, post("ann", "while nobody read"))
+    await topics.write(topic, post("ann", "while no consumer ran"))
     sink = RecordingSink()
     async with consuming(broker, sub, sink) as running:
         await running.committed(2)
-    assert sink.contents() == {"ann": ["while nobody read"]}
+    assert sink.contents() == {"ann": ["while no consumer ran"]}

@@ -160,7 +160,7 @@ async def test_closing_does_not_wait_longer_than_it_is_given(world: World) -> No
     assert (world.tracker.safe, world.delivery.in_flight) == (0, 0)
 
 
-async def test_a_fault_of_the_program_is_raised_and_not_swallowed(world: World) -> None:
+async def test_a_bug_is_raised_and_not_swallowed(world: World) -> None:
     world.sink.held["ann"] = asyncio.Event()
     world.post(b"ann", "hello")
     await eventually(lambda: world.sink.calls == 1)

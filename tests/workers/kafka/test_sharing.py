@@ -24,7 +24,7 @@ RECORDS = 3_000
 
 
 class Entities:
-    """Receives as entities do: an inbox for each key. One call in ten is taken, but its acknowledgement is lost."""
+    """Receives as entities do: an inbox for each key. One call in ten is accepted, but its acknowledgement is lost."""
 
     def __init__(self) -> None:
         self.applied: dict[str, list[str]] = defaultdict(list)
@@ -79,7 +79,7 @@ async def test_every_record_is_applied_once_and_in_its_keys_order_while_consumer
         await three[0].until(lambda: lag(*three) == 0)
     for key in range(KEYS):
         assert entities.applied[f"user{key}"] == [str(number) for number in range(key, RECORDS, KEYS)]
-    assert entities.received > RECORDS, "some came twice"
+    assert entities.received > RECORDS, "some were delivered twice"
 
 
 def shares(*consumers: Running) -> list[int]:

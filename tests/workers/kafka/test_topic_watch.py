@@ -1,4 +1,4 @@
-"""What a consumer makes of a topic that its broker does not know, or knows as another one."""
+"""How a consumer treats a topic that its broker does not know, or knows under another ID."""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Answer = Topic | KafkaUnreachable | None
 
 
 class Answers(KafkaClusters):
-    """A cluster that answers as it is told, the last answer for good."""
+    """A cluster that gives the listed answers in turn, then repeats the last one."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
         super().__init__({})
@@ -47,7 +47,7 @@ async def test_a_topic_that_a_broker_does_not_know_yet_is_asked_for_again() -> N
     assert await watch.begin() == FIRST
 
 
-async def test_a_topic_seen_between_its_two_lives_has_changed_and_is_not_lost() -> None:
+async def test_a_topic_missing_while_it_is_recreated_has_changed_and_is_not_lost() -> None:
     watch, _ = watching(FIRST, None, None, SECOND)
     await watch.begin()
     with pytest.raises(TopicChanged):
@@ -66,7 +66,7 @@ async def test_a_topic_that_stays_missing_breaks_the_subscription() -> None:
     await watch.begin()
     with pytest.raises(SubscriptionBroken, match="Topic 'posts' is not in cluster 'local' any more"):
         await watch.run()
-    assert cluster.asked > 2, "one answer is no proof"
+    assert cluster.asked > 2, "one answer does not prove it"
 
 
 async def test_an_outage_while_the_topic_is_missing_is_an_outage() -> None:

@@ -1,4 +1,4 @@
-"""What only Apache Kafka can be asked."""
+"""Tests of what only Apache Kafka has."""
 
 from collections.abc import AsyncIterator
 

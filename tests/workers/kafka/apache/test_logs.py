@@ -42,7 +42,7 @@ async def test_delivers_what_was_committed_and_nothing_that_was_aborted(
     async with consuming(apache_broker, subscription(topic), sink) as running:
         await running.committed(18)
         (partition,) = running.progress.partitions
-        assert (partition.end, partition.lag) == (18, 0), "twelve records and six marks, all of them read"
+        assert (partition.end, partition.lag) == (18, 0), "twelve records and six transaction markers, all of them read"
     assert sink.contents() == {"ann": ["0a", "0b", "2a", "2b", "4a", "4b"]}
 
 
@@ -83,10 +83,10 @@ async def test_gaps_left_by_compaction_do_not_hold_the_commit_back(apache_broker
         assert received[key][-1] == "19"
 
 
-async def test_an_end_of_the_log_that_is_older_than_the_records_beside_it_is_no_loss(
+async def test_an_end_of_the_log_older_than_the_fetched_records_is_no_loss(
     apache_broker: str, apache_topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The embedded broker cannot be asked: it takes the last batch for one record."""
+    """Not on the embedded broker, which counts the last batch as one record."""
     topic = await apache_topics.make()
     await apache_topics.write(topic, *(post("ann", n) for n in range(20)))
     monkeypatch.setattr(AIOKafkaConsumer, "highwater", lambda *_: 1)
@@ -97,7 +97,7 @@ async def test_an_end_of_the_log_that_is_older_than_the_records_beside_it_is_no_
 
 
 async def compacted(address: str, topics: Topics, topic: str) -> bool:
-    """Whether the first record is gone. Each look writes one more, without which the last segment would stay open."""
+    """Whether the first record is gone. Each call writes a record: without it the last segment would stay open."""
     await topics.write(topic, post("cleaner", 0))
     consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, 0)])

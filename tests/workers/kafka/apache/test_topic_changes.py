@@ -1,4 +1,4 @@
-"""A topic that is replaced, removed or grown under its consumer, and a group that others use."""
+"""A topic that is replaced, removed or grown while it is consumed, and a group with other members."""
 
 from collections.abc import Awaitable, Callable
 

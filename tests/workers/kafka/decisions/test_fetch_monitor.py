@@ -17,7 +17,7 @@ def test_a_partition_that_was_never_fetched_from_is_stuck() -> None:
     assert monitor.stuck({0: None}, now=LATE) == [0]
 
 
-def test_a_full_partition_may_rest() -> None:
+def test_a_full_partition_that_is_not_read_is_not_stuck() -> None:
     monitor = FetchMonitor()
     monitor.stuck({0: 111}, now=0.0)
     monitor.stuck({}, now=30.0)

@@ -20,7 +20,7 @@ def test_forgets_what_was_longer_ago_than_ten_seconds() -> None:
     assert rate.sampled(1_100 + 5, now=31) == 5
 
 
-def test_falls_to_zero_when_nothing_counts_up_any_more() -> None:
+def test_falls_to_zero_when_counting_stops() -> None:
     rate = Rate(now=0)
     rate.sampled(500, now=1)
     assert rate.sampled(500, now=2) == 250

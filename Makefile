@@ -42,11 +42,12 @@ $(RESTATE): benchmarks/compare/systems/restate/package.json
 		npm install --prefix $(dir $<) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo 'npm is missing: the comparison runs without Restate. Install npm to include it.' >&2; fi
 
-check: install ## Format, lint, types, and the direction of imports
+check: install ## Format, lint, types, direction of imports, and plain words
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.packaging.words
 
 # Only with the locked uv: another version may write the files differently.
 lock: ## Write the requirements files from pyproject.toml, keeping versions that fit (UPGRADE=1: the newest)

@@ -28,7 +28,7 @@ async def count_events_of_latest(client: Client, workflow_type: str) -> int:
 
 @dataclass(frozen=True)
 class HistorySizes:
-    """Of all runs of some workflows; each figure is that of the run that has most of it."""
+    """The largest figures of some workflows: each is the maximum over all their runs."""
 
     runs: int = 0
     events: int = 0

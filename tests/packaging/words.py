@@ -1,0 +1,138 @@
+"""Finds discouraged words in code and pages, each with the plain word to write instead: `make check`.
+
+Code, log lines and errors are read by people in a hurry, many of whom learned English as a second language.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CHECKED = frozenset(
+    {".example", ".html", ".ini", ".mako", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
+)
+CHECKED_NAMES = frozenset({"Dockerfile", "Makefile"})
+HERE = frozenset({"tests/packaging/words.py", "tests/packaging/test_words.py"})
+PENDING = (
+    "activities/",
+    "api/",
+    "domain/",
+    "workers/",
+    "workflows/",
+    "tests/api/",
+    "tests/chaos/",
+    "tests/clients/",
+    "tests/domain/",
+    "tests/integration/",
+    "tests/replay/",
+    "tests/workflows/",
+    "benchmarks/compare/rows/package_tracker.py",
+    "devstack/child.py",
+    "infra/database.py",
+    "infra/work.py",
+    "tests/activities/test_fan_out.py",
+    "tests/activities/test_message_queue.py",
+    "tests/devstack/test_servers.py",
+    "tests/infra/test_http_sender.py",
+    "tests/infra/test_mail.py",
+    "tests/test_house.py",
+    "tests/workers/test_query_tasks.py",
+    "tests/workers/watching.py",
+)
+"""Folders and files that are still to be rewritten."""
+
+
+@dataclass(frozen=True)
+class Discouraged:
+    """`pattern` is a regular expression for whole words, upper or lower case. A space in it is any gap between words:
+    an underscore, or a line break in a comment. `instead` says what to write, `example` is a text with the word.
+    """
+
+    pattern: str
+    instead: str
+    example: str
+
+
+WORDS = (
+    Discouraged("anew", "again, or recreated", "a topic made anew"),
+    Discouraged("for ever", "indefinitely", "wait for ever"),
+    Discouraged("mend(s|ed|ing)?", "fix", "a retry does not mend it"),
+    Discouraged(r"(?<![:/@])(no|some|every)body(?='s |[.,;:!?\")]*\s)", "who: the user, no client", "nobody reads it"),
+    Discouraged("meanwhile", "during that time", "a failure that came meanwhile"),
+    Discouraged("whence", "from where", "and whence it came"),
+    Discouraged("thence", "from there", "and thence to the broker"),
+    Discouraged("hitherto", "until now", "hitherto unknown"),
+    Discouraged("lest", "so that ... not", "lest it runs twice"),
+    Discouraged("whilst", "while", "whilst it runs"),
+    Discouraged("amongst", "among", "amongst the workers"),
+    Discouraged("shall", "must, or will", "the others shall not wait"),
+    Discouraged("where(by|in)|there(in|of)", "two sentences", "the signal whereby it stops"),
+    Discouraged("for want of", "because there is no", "it fails for want of time"),
+    Discouraged("side by side", "concurrently", "test_they_run_side_by_side"),
+    Discouraged("(is|are|was|were|be|being|go|goes|going|went) away(?! from)", "unavailable, or gone", "Kafka is away"),
+    Discouraged('(broker|database|kafka|server|temporal) away|"away"', "unavailable", "DATABASE_AWAY"),
+    Discouraged("(is|are|was|were|be|been|being|not) taken for", "counts as", "it is taken for lost"),
+    Discouraged(
+        r"(take|takes|taking|took) \w+( \w+)? for (an? |the )?(dead|deadlocked|lost)",
+        "counts ... as",
+        "Temporal took this consumer for lost",
+    ),
+    Discouraged("tell(s|ing)?|told", "report, return, say, or distinguish", "it tells why a step failed"),
+    Discouraged("lies in", "is", "the reason lies in the broker"),
+    Discouraged("(all|everything|nothing|none),? save (for|that)", "except", "all, save for the last"),
+    Discouraged(
+        "behind (it|them|another|(an?|its|each|the) (answer|batch|end|first|last|letter|offset|post|record|space))",
+        "after",
+        "pages go on behind the last letter",
+    ),
+    Discouraged(
+        r"\d[\d,.]*( (?!(after|and|as|at|for|from|has|in|is|of|or|to|was|with) )\w+)? a (second|minute)",
+        "per second, per minute",
+        "20 polls a second",
+    ),
+    Discouraged('(#|""") ?(?-i:Of)(?= (?!course))', "a sentence", '"""Of the posts that are read."""'),
+)
+_GAP = r"(?:[ \t]|\n[ \t]*(?:[#>*-]+[ \t]+)?)"
+_PATTERNS = [
+    (re.compile(rf"(?<![a-z0-9])(?:{word.pattern.replace(' ', _GAP)})(?![a-z0-9])", re.IGNORECASE), word.instead)
+    for word in WORDS
+]
+
+
+def find(text: str) -> Iterator[tuple[int, str]]:
+    """The line number of each discouraged word, and what to write instead."""
+    words = text.replace("_", " ")  # so that the words of a name count too
+    for pattern, instead in _PATTERNS:
+        for found in pattern.finditer(words):
+            yield words.count("\n", 0, found.start()) + 1, f"{' '.join(found[0].split())!r}: better {instead}"
+
+
+def files() -> Iterator[Path]:
+    """The files to check: everything that a person writes, but no folder that .gitignore names."""
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.endswith("/")}
+    for folder, subfolders, names in os.walk(ROOT):
+        if "pyvenv.cfg" in names:
+            subfolders.clear()
+            continue
+        subfolders[:] = sorted(set(subfolders) - ignored - {".git"})
+        for name in sorted(names):
+            if name in CHECKED_NAMES or Path(name).suffix in CHECKED:
+                yield Path(folder, name)
+
+
+def findings() -> list[str]:
+    """A line for each discouraged word in the project."""
+    paths = {str(file.relative_to(ROOT)): file for file in files()}
+    return [
+        f"{path}:{line}: {what}"
+        for path, file in paths.items()
+        if path not in HERE and not path.startswith(PENDING)
+        for line, what in sorted(find(file.read_text()))
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(findings()) or None)

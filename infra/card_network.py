@@ -1,4 +1,4 @@
-"""A simulated card network and its vault. A card number comes in once, and only its token goes on."""
+"""A simulated card network and its vault. The vault receives a card number once; everything else uses its token."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ DECLINED_NUMBERS = frozenset({"4111111111111111", "4000000000000002"})
 
 
 class CardVault:
-    """Exchanges card numbers for tokens: the same number gives the same token, from which it cannot be guessed."""
+    """Exchanges card numbers for tokens. The same number gives the same token; a token does not reveal its number."""
 
     def __init__(self, database: Database, key: SecretStr) -> None:
         self._database = database
@@ -80,7 +80,7 @@ def _must_be_this(charge: Charge, status: str, card_token: str | None, amount_ce
     if status != "CHARGED":
         raise PaymentCancelled(f"Payment {charge.key} was refunded before it was charged.")
     if (card_token, amount_cents) != (charge.payment.card.token, charge.payment.amount_cents):
-        raise KeyReused(f"Payment {charge.key} is another one.")
+        raise KeyReused(f"Payment {charge.key} exists with another card or amount.")
 
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 POSTGRES_POOL_SIZE = 10
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
 """Errors worth retrying: the database is unreachable or locked, or its connection pool is exhausted."""
 
 
@@ -53,7 +53,7 @@ class CarReservations(Reservation, Table):
 
 
 class CardTokens(Table):
-    """What the card network knows of a token. The number itself is stored nowhere."""
+    """What the card network knows about a token. The card number itself is not stored."""
 
     __tablename__ = "card_tokens"
     token: Mapped[str] = mapped_column(primary_key=True)
@@ -128,12 +128,12 @@ class ModerationHolds(Table):
 
 
 class CompletedWork(Table):
-    """What simulated work left behind, as a downstream system that knows its keys keeps it."""
+    """The effects of simulated work, as a downstream system would store them by idempotency key."""
 
     __tablename__ = "completed_work"
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[str] = mapped_column(index=True)
-    """Of the payload: the same work under two keys was done twice."""
+    """The digest of the payload. Two keys with the same digest are work that was done twice."""
     done_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -150,14 +150,14 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Everything in the body happens, or nothing of it."""
+        """Commit everything that the body writes, or nothing if it raises."""
         async with self._engine.begin() as connection:
             yield connection
 
     async def insert_once(
         self, connection: AsyncConnection, table: type[Table], *, unique: str | None = None, **values: Any
     ) -> bool:
-        """Insert a row unless one with its primary key, or the column `unique`, is there; return whether it was."""
+        """Insert a row unless one with its primary key, or its column `unique`, exists. Return whether it was new."""
         inserted = await connection.execute(self._insert_once(table, unique).values(_storable(values)))
         return inserted.rowcount == 1
 
@@ -169,7 +169,7 @@ class Database:
         *,
         unique: str | None = None,
     ) -> None:
-        """Insert those rows, by names of columns, that are not there, in their order."""
+        """Insert, in order, the rows that do not exist yet. A row maps names of columns to values."""
         if storable := [_storable(row) for row in rows]:
             await connection.execute(self._insert_once(table, unique), storable)
 
@@ -192,14 +192,14 @@ def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_nul(value: Any) -> Any:
-    """PostgreSQL's text holds every character but this one, and no retry would change that."""
+    """Replace U+0000, the one character that PostgreSQL cannot store in a text."""
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
     if path := make_url(url).database:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # One connection a process: writers queue here instead of fighting for the file's lock.
+    # One connection per process: writers queue here instead of competing for the file's lock.
     engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60)
 
     @event.listens_for(engine.sync_engine, "connect")

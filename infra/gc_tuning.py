@@ -1,16 +1,16 @@
-"""Python's garbage collector, set for processes that live long and make many objects that do not."""
+"""Sets Python's garbage collector for long-running processes with many short-lived objects."""
 
 import gc
 
-# Objects between two looks at the young ones, and how many of those between two at the older ones. A full look walks
-# whatever is there: by default it comes so often that it took half of a worker's CPU while records flowed. But a
-# workflow that leaves the worker's cache is some 500 objects in circles, which only a look frees, at 2 us each. Rarer
-# looks than these let a worker grow by 100 KiB with each workflow it has seen, and then stand still for seconds.
+# New objects before a collection of the youngest generation, and collections of each generation before one of the next.
+# A full collection visits every object: at Python's defaults collections took half of a worker's CPU while records
+# flowed. But a workflow that leaves the worker's cache is some 500 objects in cycles, which only a collection frees, at
+# 2 us each. With rarer collections a worker grew by 100 KiB per workflow, and then stopped for seconds to collect them.
 _THRESHOLDS = (20_000, 3, 2)
 
 
 def apply() -> None:
-    """Exempt what is loaded by now, modules and classes that stay to the end, and look at the rest less often."""
+    """Exempt the modules and classes loaded so far, which are never freed, and collect the rest less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -14,11 +14,11 @@ MAX_BODY_CHARACTERS = 10_000
 _TRY_AGAIN = {408, 425, 429}
 _OURS = {"host", "content-length", "transfer-encoding", "idempotency-key"}
 _SAFE = string.punctuation.replace("%", "") + " "
-"""Headers are ASCII; what else a key contains is percent-encoded."""
+"""Headers are ASCII: every other character of a key is percent-encoded."""
 
 
 class TryAgainLater(Exception):
-    """The receiver could not take the request now."""
+    """The receiver cannot handle the request now."""
 
 
 class HttpSender:
@@ -26,7 +26,7 @@ class HttpSender:
 
     def __init__(self, allowed_hosts: list[str]) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one task's are none of another's business
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # a task must not send the cookies of another
         self._client = httpx2.AsyncClient(
             timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=no_cookies
         )

@@ -22,7 +22,7 @@ log = logging.getLogger("mail")
 
 SMTP_TIMEOUT_SECONDS = 20
 PERMANENT = 500
-"""Answers from here on will not change; those below may."""
+"""The server repeats an SMTP answer of 500 or above; a lower one may change with a retry."""
 Transport = Callable[[EmailMessage], Awaitable[object]]
 
 
@@ -60,7 +60,7 @@ class ReminderMail:
         invoice = hashlib.sha256(reminder.invoice.encode()).hexdigest()[:32]
         message = EmailMessage()
         message["From"] = self._sender
-        # Whoever knows the customers' addresses would be asked here.
+        # A production system would look up the customer's address here.
         message["To"] = _address(reminder.customer, domain)
         message["Subject"] = f"Reminder {reminder.number}: invoice {reminder.invoice} is not paid"
         message["Message-ID"] = f"<reminder-{reminder.number}.{invoice}@{domain}>"

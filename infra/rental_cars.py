@@ -20,9 +20,9 @@ class SimulatedRentalCompany(Reservations):
         return await self._hold(reservation.key, f"{car.pickup_location} on {car.rental_date}")
 
     async def cancel(self, key: str) -> None:
-        """As `Reservations.cancel`. Raises `CancellationRefused` for a car at `NO-RETURN`, as often as it is asked."""
+        """As `Reservations.cancel`. Raises `CancellationRefused` for a car at `NO-RETURN`, every time."""
         async with self._database.transaction() as connection:
             what = (await connection.execute(select(self.table.what).where(self.table.key == key))).scalar()
         if what and what.startswith("NO-RETURN "):
-            raise CancellationRefused(f"The car of {key} is not taken back; ask at the station.")
+            raise CancellationRefused(f"The rental company does not cancel {key}: call the station.")
         await super().cancel(key)

@@ -29,7 +29,7 @@ class Reservations:
             raise ReservationCancelled(f"There is no reservation {key} to confirm.")
 
     async def cancel(self, key: str) -> None:
-        """Cancel what is reserved; if nothing is, spend the key, so that a late reservation is refused."""
+        """Cancel the reservation. If there is none, spend the key, so that a late reservation is refused."""
         async with self._database.transaction() as connection:
             if not await self._database.insert_once(connection, self.table, key=key, what="", status="CANCELLED"):
                 await connection.execute(update(self.table).where(self.table.key == key).values(status="CANCELLED"))
@@ -45,5 +45,5 @@ class Reservations:
         if status == "CANCELLED" or reservation_id is None:
             raise ReservationCancelled(f"Reservation {key} was cancelled before it was made.")
         if held != without_nul(what):
-            raise KeyReused(f"Reservation {key} is another one.")
+            raise KeyReused(f"Reservation {key} exists for something else.")
         return str(reservation_id)

@@ -1,4 +1,4 @@
-"""Simulated work, which takes its time."""
+"""Simulated work, which takes a random time."""
 
 import asyncio
 import random
@@ -18,8 +18,8 @@ class WorkFailed(Exception):
 class SimulatedWork:
     """Stands for heavy work: takes up to `longest`. The payload `{"fail": "reason"}` makes it fail.
 
-    Work that is done leaves a row, once per key, so that its effect can be counted: however often an attempt loses its
-    answer and is made again, there is one. Subtasks leave none, lest a job of 10,000 had as many transactions.
+    Finished work inserts one row per key, so that its effects can be counted: however often an attempt is repeated
+    because its answer was lost, there is one row. Subtasks insert none: a job of 10,000 would need 10,000 transactions.
     """
 
     def __init__(self, longest: timedelta, database: Database) -> None:
@@ -44,7 +44,7 @@ class SimulatedSubtasks:
 
     async def run(self, key: str, subtask: str) -> str:
         """Raises `SubtaskFailed`."""
-        del key  # there is nothing to do twice
+        del key  # running it twice has no effect
         await _take_time(self._longest)
         if subtask.startswith("fail"):
             raise SubtaskFailed(f"Subtask {subtask!r} cannot be done.")

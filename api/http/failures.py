@@ -16,7 +16,7 @@ from clients.temporal_errors import (
     is_not_started,
     is_unavailable,
 )
-from infra.database import DATABASE_AWAY
+from infra.database import DATABASE_UNAVAILABLE
 
 log = logging.getLogger("api")
 
@@ -69,7 +69,7 @@ def install(app: FastAPI) -> None:
         log.warning("The database did not answer %s %s: %s", request.method, request.url.path, type(error).__name__)
         return _try_again("database-unavailable", "The database cannot be reached").response()
 
-    for kind in DATABASE_AWAY:
+    for kind in DATABASE_UNAVAILABLE:
         app.add_exception_handler(kind, on_database_unavailable)
 
 

@@ -1,4 +1,4 @@
-"""What a process that lives long keeps of what it is done with."""
+"""A long-running process frees the workflows that it no longer uses."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ print(len(gc.get_objects()))
 """
 
 
-def test_workflows_that_have_left_the_cache_do_not_pile_up() -> None:
-    """A workflow is a circle of some 500 objects, long-lived by the time it leaves."""
+def test_workflows_that_have_left_the_cache_are_freed() -> None:
+    """A workflow is a cycle of some 500 objects, in an old generation by the time it leaves the cache."""
     objects = int(subprocess.run([sys.executable, "-c", WORKER], check=True, capture_output=True, text=True).stdout)
     assert 200 * 500 <= objects < 1_000 * 500

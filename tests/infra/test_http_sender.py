@@ -14,7 +14,7 @@ MEBIBYTE = 1024 * 1024
 
 
 class Receiver:
-    """Somebody's server: keeps each request as it came, and answers with `answer`."""
+    """The receiver of tasks: keeps each request as it arrived, and answers with `answer`."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []

@@ -19,7 +19,7 @@ SENDER = "Billing <billing@shop.example>"
 
 
 class Postbox:
-    """A mail server's handler, which keeps what it receives and refuses what it is told to."""
+    """A mail server's handler, which keeps what it receives, and refuses what a test sets."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []

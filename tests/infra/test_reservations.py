@@ -104,7 +104,7 @@ class TestConfirm:
         await airline.confirm("a")
         assert await flight_statuses(database) == ["CONFIRMED"]
 
-    async def test_is_not_taken_back_by_a_late_reserve(self, airline: SimulatedAirline, database: Database) -> None:
+    async def test_is_not_reverted_by_a_late_reserve(self, airline: SimulatedAirline, database: Database) -> None:
         first = await airline.reserve(seat("a"))
         await airline.confirm("a")
         assert await airline.reserve(seat("a")) == first

@@ -16,9 +16,9 @@ from benchmarks.harness.bodies import REGISTRATION, location
 from domain.package_tracker import LOCATIONS_KEPT, PACKAGE_TRACKER
 
 READ_PREFIX = "read"
-"""Of the packages that are read."""
+"""The prefix of the packages that are read."""
 READ_LOCATIONS = 3
-"""Of each package that is read."""
+"""How many locations each of them has."""
 WATCHED = 20
 """Packages whose state is awaited, those with the last records; afterwards all are checked."""
 REGISTERED_ONCE = 1_000

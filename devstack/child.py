@@ -1,4 +1,4 @@
-"""One process of the stack: started, ready, stopped."""
+"""One process of the stack: how it starts, becomes ready, and stops."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from devstack.watchdog import Watchdog
 Log = Callable[[str, str], None]
 """Takes the name of a process and a line of its output."""
 Command = Callable[[], Sequence[str]]
-"""Makes a command line, anew for each start."""
+"""Returns the command line. It is called again for each start."""
 Probe = Callable[[], Awaitable[bool]]
 
 _LINES_KEPT = 15
@@ -29,7 +29,7 @@ _LAST_LINES_WITHIN_SECONDS = 2
 
 @dataclass(frozen=True)
 class Spec:
-    """How to run one process, and how to tell that it is ready."""
+    """How to run one process, and how to see that it is ready."""
 
     name: str
     command: Command
@@ -86,7 +86,7 @@ class Child:
         return self._process.pid
 
     async def exited(self) -> int:
-        """Wait for its end and its last line. Returns its exit code."""
+        """Wait until the process has ended and its last line is logged. Returns the exit code."""
         return await asyncio.shield(self._end)
 
     async def wait_until_ready(self) -> None:
@@ -99,10 +99,10 @@ class Child:
             raise ChildNotReady(self.name, within, self._last_lines) from None
 
     async def stop(self) -> int:
-        """End it with SIGTERM, and after a while with SIGKILL. Returns its exit code."""
+        """Send SIGTERM, then SIGKILL after `stop_within`. Returns the exit code."""
         self.stopping = True
         self._signal(signal.SIGTERM)
-        self.resume()  # a paused process learns of the signal only then
+        self.resume()  # a paused process handles the signal only after it is resumed
         try:
             return await asyncio.wait_for(self.exited(), self._spec.stop_within.total_seconds())
         except TimeoutError:
@@ -116,7 +116,7 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Have it do nothing, as if its machine hung; its connections stay open."""
+        """Freeze the process, as if its machine hung. Its connections stay open."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -143,7 +143,7 @@ class Child:
             self._signal_group(number)
 
     def _signal_group(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter is macOS's word for a zombie
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a zombie
             os.killpg(self.pid, number)
 
     async def _follow(self, output: asyncio.StreamReader) -> int:
@@ -174,8 +174,8 @@ class Child:
 
 @contextlib.asynccontextmanager
 async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
-    """A pipe for a process's output. One that asyncio made would keep `wait` from seeing the end of the process
-    for as long as a process that it started itself holds the pipe."""
+    """A pipe for a process's output. With a pipe made by asyncio, `wait` would not return while a grandchild holds
+    the pipe, although the process itself has ended."""
     read_end, write_end = os.pipe()
     try:
         output = asyncio.StreamReader(limit=_MAX_LINE_BYTES)

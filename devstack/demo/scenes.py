@@ -1,4 +1,4 @@
-"""One scene per pattern: what is sent, and what must come of it."""
+"""One scene per pattern: what it sends, and what it expects."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,7 +18,7 @@ SETTINGS = {"REMINDER_INTERVAL": "PT2S", "MODERATION_POLL_INTERVAL": "PT1S", "SI
 
 
 async def message_queue(stage: Stage) -> None:
-    """Send a task twice; it runs once, two seconds later."""
+    """Send a task twice. It runs once, two seconds later."""
     task = {"kind": "heavy_work", "payload": {"report": "monthly"}}
     send = f"POST /{MESSAGE_QUEUE.service}/runTask/send?delay=2s"
     once = {"Idempotency-Key": "monthly-report"}

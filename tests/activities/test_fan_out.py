@@ -1,4 +1,4 @@
-"""A batch of subtasks: side by side within bounds, and going on where an attempt before stopped."""
+"""A batch of subtasks: they run concurrently up to a limit, and continue where the previous attempt stopped."""
 
 import asyncio
 import dataclasses
@@ -140,8 +140,8 @@ async def test_an_attempt_skips_what_the_heartbeat_says_is_done(
 async def test_another_error_fails_the_attempt_once_the_others_are_done(
     environment: ActivityEnvironment, subtasks: FakeSubtasks, heartbeats: list[list[SubtaskOutcome]]
 ) -> None:
-    subtasks.faults["a"] = [ConnectionError("away")]
-    with pytest.raises(ConnectionError, match="away"):
+    subtasks.faults["a"] = [ConnectionError("no answer")]
+    with pytest.raises(ConnectionError, match="no answer"):
         await environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b", "c"))
     assert [outcome.index for outcome in heartbeats[-1]] == [1, 2]
 
@@ -149,18 +149,22 @@ async def test_another_error_fails_the_attempt_once_the_others_are_done(
 async def test_after_the_last_attempt_it_costs_no_subtask_but_its_own(
     environment: ActivityEnvironment, subtasks: FakeSubtasks
 ) -> None:
-    subtasks.faults["b"] = [ConnectionError("away")]
+    subtasks.faults["b"] = [ConnectionError("no answer")]
     attempt(environment, 5)
     outcomes = await environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b", "c"))
-    assert [(outcome.result, outcome.error) for outcome in outcomes] == [("DONE", None), (None, "away"), ("DONE", None)]
+    assert [(outcome.result, outcome.error) for outcome in outcomes] == [
+        ("DONE", None),
+        (None, "no answer"),
+        ("DONE", None),
+    ]
 
 
 async def test_in_a_job_that_stops_the_last_attempt_fails_as_well(
     environment: ActivityEnvironment, subtasks: FakeSubtasks
 ) -> None:
-    subtasks.faults["b"] = [ConnectionError("away")]
+    subtasks.faults["b"] = [ConnectionError("no answer")]
     attempt(environment, 5)
-    with pytest.raises(ConnectionError, match="away"):
+    with pytest.raises(ConnectionError, match="no answer"):
         await environment.run(FanOutActivities(subtasks).run_batch, batch_of("a", "b", on_failure=OnFailure.STOP))
 
 

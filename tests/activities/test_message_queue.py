@@ -1,4 +1,4 @@
-"""The task kinds: what they call, under which key, and that they heartbeat meanwhile."""
+"""The task kinds: what they call, under which key, and that they heartbeat while they run."""
 
 import asyncio
 import dataclasses
@@ -102,8 +102,8 @@ async def test_heavy_work_can_be_cancelled(
 async def test_work_that_fails_fails_the_attempt(
     environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
 ) -> None:
-    work.fault = ConnectionError("away")
-    with pytest.raises(ConnectionError, match="away"):
+    work.fault = ConnectionError("no answer")
+    with pytest.raises(ConnectionError, match="no answer"):
         await environment.run(activities.heavy_work, None)
 
 

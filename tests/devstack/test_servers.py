@@ -53,7 +53,7 @@ async def test_temporal_has_its_web_ui_and_keeps_what_has_ended_for_a_week(tmp_p
             assert (await http.get(f"http://{HOST}:{ports.ui}/")).status_code == httpx2.codes.OK
 
 
-async def test_a_task_queue_is_in_one_piece_so_that_no_task_waits_where_nobody_polls(tmp_path: Path) -> None:
+async def test_a_task_queue_has_one_partition_so_that_every_task_is_where_workers_poll(tmp_path: Path) -> None:
     async with running("temporal", data=tmp_path) as (_, ports):
         client = await Client.connect(f"{HOST}:{ports.temporal}")
         queue = ListTaskQueuePartitionsRequest(namespace="default", task_queue=TaskQueue(name=BOOKING.task_queue))

@@ -29,18 +29,8 @@ PENDING = (
     "tests/integration/",
     "tests/replay/",
     "tests/workflows/",
-    "benchmarks/compare/rows/package_tracker.py",
-    "devstack/child.py",
-    "infra/database.py",
-    "infra/work.py",
     "tests/activities/test_fan_out.py",
-    "tests/activities/test_message_queue.py",
-    "tests/devstack/test_servers.py",
-    "tests/infra/test_http_sender.py",
-    "tests/infra/test_mail.py",
     "tests/test_house.py",
-    "tests/workers/test_query_tasks.py",
-    "tests/workers/watching.py",
 )
 """Folders and files that are still to be rewritten."""
 

@@ -25,8 +25,8 @@ with workflow.unsafe.imports_passed_through():
     from workers.sandbox import GuardedSandboxRunner
 
 TRIES = [0.5 + 0.25 * number for number in range(30)]
-"""Query and task wait for the worker together; which is first is up to Temporal. A timer's seconds for each try: more
-and more, because on a busy machine the first are too few."""
+"""Query and task wait for the worker together; which is first is up to Temporal. The timer's seconds of each try: they
+grow, because on a busy machine the first are too few."""
 
 
 @workflow.defn
@@ -123,7 +123,7 @@ async def test_a_query_that_brings_a_timer_along_is_refused_and_the_task_finds_t
 
 
 async def test_the_sdk_alone_acts_upon_the_timer_and_its_history_does_not_replay(server: WorkflowEnvironment) -> None:
-    """When this fails the SDK is mended, and `workers.query_tasks` can go."""
+    """When this fails, the SDK is fixed, and `workers.query_tasks` can be removed."""
     for seconds in TRIES:
         history, _ = await asked_between_timer_and_signal(server, SandboxedWorkflowRunner(), seconds)
         if not await replays(history):
@@ -132,7 +132,7 @@ async def test_the_sdk_alone_acts_upon_the_timer_and_its_history_does_not_replay
 
 
 async def test_a_task_that_comes_with_the_end_of_a_repeated_one_is_acted_upon(server: WorkflowEnvironment) -> None:
-    """Temporal tells the same size of the history for both: it has not counted the repeated task yet."""
+    """Temporal reports the same history size for both: it has not counted the repeated task yet."""
     client, name = server.client, uuid.uuid4().hex
     begun, go_on = threading.Event(), threading.Event()
     attempts = iter(("lost", "held"))

@@ -1,4 +1,4 @@
-"""Workflow runners that tell a test of each activation: before a workflow acts upon it, or how long it took."""
+"""Workflow runners that report each activation to a test: before the workflow handles it, or how long it took."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from temporalio.workflow import _Definition
 from workers.sandbox import ContextFreeInstance
 
 Before = Callable[[str, WorkflowActivation], None]
-"""Given the workflow's ID, in the workflow's thread. An error fails the task."""
+"""Called with the workflow's ID, in the workflow's thread. An error fails the task."""
 
 
 class Watching(WorkflowRunner):
@@ -45,7 +45,7 @@ class Measuring(WorkflowRunner):
     def __init__(self, runner: WorkflowRunner) -> None:
         self._runner = runner
         self.cpu_seconds: list[float] = []
-        """Of each activation: what a busy machine does not stretch, unlike the time by the clock."""
+        """The CPU time of each activation, which, unlike wall-clock time, does not grow on a busy machine."""
 
     def prepare_workflow(self, defn: _Definition) -> None:
         self._runner.prepare_workflow(defn)

@@ -18,6 +18,7 @@ from temporalio.worker._workflow import _WorkflowWorker
 from devstack.ports import claim_ports
 from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
+from tests.server_program import ServerProgram
 from workflows import search_attributes
 
 pytest_plugins = ["tests.brokers.fixtures"]
@@ -58,17 +59,19 @@ def unused_tcp_port() -> int:
 
 
 @pytest.fixture(scope="module")
-async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+async def time_skipping(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's time-skipping test server: a month passes in a second.
 
     One for each file: an activity that outlives its workflow would stop time for every test after it.
     """
-    async with await WorkflowEnvironment.start_time_skipping(
+    program = ServerProgram(executable("temporal-test-server"), tmp_path_factory.mktemp("server"))
+    environment = await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
-        test_server_existing_path=executable("temporal-test-server"),
+        test_server_existing_path=str(program.path),
         port=claim_ports(1)[0],
         test_server_startup_timeout=STARTUP_TIMEOUT,
-    ) as environment:
+    )
+    async with program.ending(environment):
         await environment.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(
                 namespace=environment.client.namespace,

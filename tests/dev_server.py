@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from devstack.ports import claim_ports
 from tests.conftest import STARTUP_TIMEOUT, executable
+from tests.server_program import ServerProgram
 from workflows import search_attributes
 
 FAST = {"history.transferProcessorMaxPollRPS": 2_000, "history.timerProcessorMaxPollRPS": 2_000}
@@ -19,15 +22,20 @@ SIGNALS = "history.maximumSignalsPerExecution"
 async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own. `limits` are dynamic configuration, by Temporal's names."""
     options = {**FAST, **limits}
-    async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=executable("temporal"),
-        port=claim_ports(1)[0],
-        dev_server_log_level="error",
-        dev_server_startup_timeout=STARTUP_TIMEOUT,
-        dev_server_extra_args=[
-            argument for name, value in options.items() for argument in ("--dynamic-config-value", f"{name}={value}")
-        ],
-        search_attributes=search_attributes.ALL,
-    ) as environment:
-        yield environment
+    with TemporaryDirectory() as folder:
+        program = ServerProgram(executable("temporal"), Path(folder))
+        environment = await WorkflowEnvironment.start_local(
+            data_converter=pydantic_data_converter,
+            dev_server_existing_path=str(program.path),
+            port=claim_ports(1)[0],
+            dev_server_log_level="error",
+            dev_server_startup_timeout=STARTUP_TIMEOUT,
+            dev_server_extra_args=[
+                argument
+                for name, value in options.items()
+                for argument in ("--dynamic-config-value", f"{name}={value}")
+            ],
+            search_attributes=search_attributes.ALL,
+        )
+        async with program.ending(environment):
+            yield environment

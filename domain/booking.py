@@ -33,7 +33,7 @@ class PaymentInfo(Payload):
 
 
 class TripRequest(Payload):
-    """What a client sends."""
+    """A request to book a trip."""
 
     flights: FlightRequest
     car: CarRequest
@@ -41,7 +41,7 @@ class TripRequest(Payload):
 
 
 class CardToken(Payload):
-    """Stands for a card number, which stays with the card network."""
+    """Replaces a card number, which only the card network keeps."""
 
     token: str
     last4: str
@@ -64,7 +64,7 @@ class TripConfirmation(Payload):
 
 
 class Trip(Payload):
-    """What the saga works on: the request, its card number replaced by a token."""
+    """The input of the saga: the request, with a token instead of the card number."""
 
     flight: FlightRequest
     car: CarRequest
@@ -84,21 +84,21 @@ class Trip(Payload):
 
 
 class FlightReservation(Payload):
-    """Ask for a seat under `key`, which makes the call idempotent and names it for its compensation."""
+    """A request for a seat. `key` makes it idempotent; its compensation uses the same key."""
 
     key: str
     flight: FlightRequest
 
 
 class CarReservation(Payload):
-    """Ask for a car under `key`, which makes the call idempotent and names it for its compensation."""
+    """A request for a car. `key` makes it idempotent; its compensation uses the same key."""
 
     key: str
     car: CarRequest
 
 
 class Charge(Payload):
-    """Ask for money under `key`, the payment ID, chosen before the charge."""
+    """A request to charge a card. `key` is the payment ID, which is chosen before the charge."""
 
     key: str
     payment: Payment
@@ -139,11 +139,11 @@ class ReservationCancelled(BusinessFailure):
 
 
 class CancellationRefused(BusinessFailure):
-    """A company does not take back what it reserved; a person has to ask."""
+    """The airline or rental company refuses to cancel a reservation; an operator has to contact it."""
 
 
 class KeyReused(BusinessFailure):
-    """The key names another reservation or payment, which stays as it is: an ID was used for two trips."""
+    """The key belongs to another reservation or payment, which is not changed: an ID was used for two trips."""
 
 
 class CardDeclined(BusinessFailure):

@@ -1,4 +1,4 @@
-"""What a saga shows of its compensations: which there are, how far each is, and what an operator decides."""
+"""The compensations of a saga: their statuses, and an operator's decision on a stuck one."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -18,7 +18,7 @@ class CompensationStatus(StrEnum):
 
 
 class Compensation(Payload):
-    """One compensation and how far it is."""
+    """One compensation and its status."""
 
     name: str
     status: CompensationStatus
@@ -26,7 +26,7 @@ class Compensation(Payload):
 
 
 class Resolution(Payload):
-    """An operator's answer to a stuck compensation: retry it, or say what was done by hand."""
+    """An operator's answer to a stuck compensation: retry it, or report what was done by hand."""
 
     compensation: Annotated[str, Field(min_length=1, max_length=200)]
     retry: bool = False

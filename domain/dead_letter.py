@@ -72,7 +72,7 @@ def read_redriven(topic: str, headers: Headers) -> Redriven | None:
 
 
 def without_redrive_headers(headers: Headers) -> list[tuple[str, bytes]]:
-    """Return the headers that a redriven record had at first."""
+    """Return the headers without those that redriving added."""
     return [(name, value) for name, value in headers if name not in _REDRIVE_HEADERS]
 
 

@@ -1,4 +1,4 @@
-"""A delayed message: what to hand to which entity once the delay is over."""
+"""A delayed message: what to send to which entity after the delay."""
 
 from typing import Any
 

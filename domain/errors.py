@@ -1,9 +1,9 @@
 """Errors that retrying cannot fix.
 
-    Refusal                  a rule said no; answered with 400
-    ├── InvalidKey, ...      each stands with the rule that raises it
-    └── BusinessFailure      a downstream system or a business rule said no, after the request was accepted
-        └── CardDeclined, ...   each stands with its pattern, and registers itself in `BUSINESS_FAILURES`
+    Refusal                  the request breaks a rule; answered with 400
+    ├── InvalidKey, ...      each is defined next to the rule that raises it
+    └── BusinessFailure      a downstream system or a business rule refused, after the request was accepted
+        └── CardDeclined, ...   each is defined with its pattern, and registers itself in `BUSINESS_FAILURES`
 
 Temporal carries a `BusinessFailure` from an activity to its workflow, and from there to the client,
 under its class's name (`ApplicationError.type`).
@@ -15,15 +15,15 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 
 class Refusal(Exception):
-    """A request that breaks a rule, with a message for whoever sent it."""
+    """A request that breaks a rule. The message is for its sender."""
 
 
 BUSINESS_FAILURES: set[str] = set()
-"""Of every kind, once its module is imported: ask `domain.patterns`, which imports all patterns."""
+"""The class names of the business failures in the modules imported so far. `domain.patterns` imports all of them."""
 
 
 class BusinessFailure(ApplicationError):
-    """A refusal by a downstream system or a business rule: final, expected, not a fault of ours."""
+    """A refusal by a downstream system or a business rule: expected, final, and not a bug."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -1,4 +1,4 @@
-"""Parallelizing work: split a job, run its parts side by side, gather what they return in order."""
+"""Parallelizing work: split a job into subtasks, run them concurrently, combine their results in order."""
 
 import math
 from enum import StrEnum
@@ -13,12 +13,12 @@ from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 FAN_OUT = Pattern("fan_out", "FanOutWorker")
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
-"""Activities per job: a job of up to 100 subtasks has one for each, a larger one shares them out."""
-SMALLEST_SHARE = 100
-"""Subtasks that an activity has at least, once it has more than one: an activity costs some ten milliseconds."""
+"""Activities per job: one for each of up to 100 subtasks; in a larger job each activity runs a batch of them."""
+MIN_BATCH_SUBTASKS = 100
+"""The smallest batch of a larger job, apart from its last one: an activity costs some ten milliseconds."""
 
 MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024
-"""A result with more than this comes without the reasons of its failures."""
+"""A larger result omits the reasons of its failures."""
 
 
 class SubtaskFailed(BusinessFailure):
@@ -31,7 +31,7 @@ class OnFailure(StrEnum):
 
 
 class Job(Payload):
-    """Subtasks, separated by commas."""
+    """A job: its subtasks, separated by commas."""
 
     description: Annotated[str, Field(min_length=1, examples=["get out of bed,shower,make coffee"])]
     on_failure: Annotated[
@@ -83,9 +83,9 @@ class Progress(Payload):
 
 
 def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
-    """Share a job's subtasks out to at most `MAX_BATCHES` batches, in order."""
+    """Split a job's subtasks into at most `MAX_BATCHES` batches, in order."""
     subtasks = job.subtasks()
-    size = 1 if len(subtasks) <= MAX_BATCHES else max(SMALLEST_SHARE, math.ceil(len(subtasks) / MAX_BATCHES))
+    size = 1 if len(subtasks) <= MAX_BATCHES else max(MIN_BATCH_SUBTASKS, math.ceil(len(subtasks) / MAX_BATCHES))
     return [
         SubtaskBatch(job_id=job_id, first=i, subtasks=subtasks[i : i + size], on_failure=job.on_failure)
         for i in range(0, len(subtasks), size)
@@ -93,7 +93,7 @@ def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
 
 
 def aggregate(job: Job, outcomes: dict[int, SubtaskOutcome]) -> JobResult:
-    """Gather the outcomes in the order of the description."""
+    """Combine the outcomes in the order of the description."""
     lines = [_line(text, outcomes[index]) for index, text in enumerate(job.subtasks())]
     result = JobResult(description=", ".join(lines))
     if encoded_bytes(result) > MAX_RESULT_BYTES:

@@ -1,9 +1,8 @@
-"""How an entity receives: each message once, whatever is redelivered.
+"""The inbox of an entity: it admits each message once, even if the message is delivered repeatedly.
 
-Messages reach an entity workflow in batches, from HTTP or from Kafka. A record from Kafka counts once by
-its position: the inbox remembers the highest offset of every source it has read. A message from HTTP counts
-once by its ID, and leaves a receipt in which its sender can look up what became of it. A record that was
-re-driven has a new offset and counts by both.
+Messages reach an entity workflow in batches, from HTTP or from Kafka. The inbox recognises a Kafka record by its
+position: it remembers the highest offset of every source. It recognises an HTTP message by its ID, and keeps a receipt
+with the message's outcome. A redriven record has a new offset, so the inbox checks both its offset and its ID.
 
 Offsets suffice because the ingress keeps at most one batch per key in flight, in offset order.
 """
@@ -18,18 +17,18 @@ from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 from domain.payload import Payload, encoded_bytes
 
 RECEIPTS_KEPT = 500
-"""Finished receipts that an entity remembers; older ones are forgotten, and with them their message IDs."""
+"""How many finished receipts an entity keeps. It no longer recognises messages whose receipts it has dropped."""
 
 CARRIED_BYTES = 512 * 1024
-"""Of finished receipts, at most, that go with an entity into its next run."""
+"""The most bytes of finished receipts that an entity carries into its next run."""
 
 Body = TypeVar("Body")
 OmitEmpty = Field(exclude_if=lambda value: value is None or value == "")
-"""Records come by the thousand: what they do not have is not sent."""
+"""Leaves a field without a value out of the JSON: messages are sent by the thousand, so their size matters."""
 
 
 def origin(message_id: str, trace: str | None) -> str:
-    """How log lines name a message: by its ID, and its trace context if it has one."""
+    """Return a message's name in log lines: its ID, and its trace context if it has one."""
     return f"{message_id} trace {trace}" if trace else message_id
 
 
@@ -37,17 +36,17 @@ class Message(Payload, Generic[Body]):
     """One fact sent to an entity."""
 
     id: str
-    """Of a record its coordinates, `topic-partition-offset`."""
+    """The ID of a record is its coordinates, `topic-partition-offset`; of a redriven record, its origin."""
     body: Body
     fingerprint: Annotated[str, OmitEmpty] = ""
-    """Of the body, from HTTP: the same ID with another fingerprint is a conflict."""
+    """The fingerprint of the body, from HTTP: the same ID with another fingerprint is a conflict."""
     submission: Annotated[str, OmitEmpty] = ""
-    """Of the call, from HTTP: tells the call that brought the message from the calls that repeated it.
-    Of the record that brought it again, if it was re-driven."""
+    """From HTTP: a unique ID of the call, which distinguishes the first call with this message from its repetitions.
+    From Kafka: the coordinates of a redriven record."""
     offset: Annotated[int | None, OmitEmpty] = None
     """Position in the batch's source, from Kafka."""
     trace: Annotated[str | None, OmitEmpty] = None
-    """W3C trace context, from Kafka: `traceparent`, and behind a space `tracestate`."""
+    """W3C trace context, from Kafka: `traceparent`, followed by a space and `tracestate` if there is one."""
 
     @property
     def origin(self) -> str:
@@ -59,7 +58,7 @@ class Batch(Payload, Generic[Body]):
 
     messages: list[Message[Body]]
     source: str | None = None
-    """Where the offsets count: `cluster/topic/epoch/partition`. None for HTTP."""
+    """The partition that the offsets belong to: `cluster/topic/epoch/partition`. None for HTTP."""
 
 
 class ReceiptStatus(StrEnum):
@@ -68,7 +67,7 @@ class ReceiptStatus(StrEnum):
 
 
 class Receipt(Payload):
-    """What became of a message."""
+    """The status of a message, and its outcome once it is done."""
 
     fingerprint: str
     submission: str
@@ -80,19 +79,19 @@ class Receipt(Payload):
 
 
 class Inbox(BaseModel):
-    """What an entity remembers of its messages. Travels with it through continue-as-new."""
+    """What an entity remembers about its messages. It is carried through continue-as-new."""
 
     watermarks: dict[str, int] = Field(default_factory=dict)
     receipts: dict[str, Receipt] = Field(default_factory=dict)
     _finished: deque[str] = PrivateAttr(default_factory=deque)
-    """Those of `receipts` that are finished, oldest first: looking for them with every message would take a workflow
-    that received a thousand longer than a workflow task may take."""
+    """The IDs of the finished receipts, oldest first. Searching `receipts` for each message instead would take too
+    long: with a thousand messages, longer than a workflow task may take."""
 
     def model_post_init(self, _: Any) -> None:
         self._finished.extend(i for i, r in self.receipts.items() if r.status is ReceiptStatus.DONE)
 
     def admit(self, handler: str, batch: Batch[Body], now: datetime) -> list[Message[Body]]:
-        """Return the messages of `batch` that were never seen, and remember them."""
+        """Return the messages of `batch` that are new, and remember them."""
         return [m for m in batch.messages if self._is_new(handler, batch.source, m, now)]
 
     def done(self, message_id: str, outcome: Payload, now: datetime) -> None:
@@ -100,20 +99,20 @@ class Inbox(BaseModel):
         receipt = self.receipts.pop(message_id, None)
         if receipt is None:
             return
-        if receipt.status is ReceiptStatus.DONE:  # a record that was re-driven while the first was in hand
+        if receipt.status is ReceiptStatus.DONE:  # a record that was redriven before the first delivery was done
             self._finished.remove(message_id)
-        what = {
+        changes = {
             "status": ReceiptStatus.DONE,
             "finished_at": now,
             "outcome": outcome.model_dump(mode="json", by_alias=True),
         }
-        self.receipts[message_id] = receipt.model_copy(update=what)
+        self.receipts[message_id] = receipt.model_copy(update=changes)
         self._finished.append(message_id)
         if len(self._finished) > RECEIPTS_KEPT:
             del self.receipts[self._finished.popleft()]
 
     def forget_beyond(self, limit_bytes: int = CARRIED_BYTES) -> None:
-        """Forget the oldest finished receipts until the others have at most `limit_bytes`."""
+        """Drop the oldest finished receipts until the others have at most `limit_bytes`."""
         kept_bytes = 0
         for message_id in reversed(self._finished):
             kept_bytes += len(message_id) + encoded_bytes(self.receipts[message_id])

@@ -22,7 +22,7 @@ class TaskRejected(BusinessFailure):
 
 
 class Task(Payload):
-    """Something to do: a kind and what that kind needs."""
+    """A task: its kind, and the payload that this kind takes."""
 
     kind: Annotated[str, Field(min_length=1, max_length=100, examples=["heavy_work"])]
     payload: JsonValue = None
@@ -71,7 +71,7 @@ TASK_KINDS: dict[str, TypeAdapter[object]] = {
     "heavy_work": TypeAdapter(JsonValue),
     "http_request": TypeAdapter(HttpRequest),
 }
-"""What each kind takes. The kind's name is the name of its activity in `activities.message_queue`."""
+"""The payload of each kind. The kind's name is the name of its activity in `activities.message_queue`."""
 
 
 def check_task(task: Task) -> None:

@@ -1,4 +1,4 @@
-"""Event enrichment and joins: a package's registration meets its locations, in either order."""
+"""Event enrichment and joins: a package's registration and its locations, whichever comes first."""
 
 import bisect
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,9 @@ from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
 
 LOCATIONS_KEPT = 1_000
-"""Locations that a package remembers: the latest by event time."""
+"""How many locations a package keeps: the latest by event time."""
 LOCATIONS_KEPT_BYTES = 1024 * 1024
-"""Of very long ones it remembers fewer, so that a package fits into one payload."""
+"""The most bytes of locations that it keeps, so that a package fits into one payload."""
 
 
 def event_time(timestamp: str) -> datetime:
@@ -59,11 +59,11 @@ class PackageState(Payload):
 
 
 class LocationReceipt(Payload):
-    """How much is known of a package after a message to it."""
+    """What is known about a package after a message to it."""
 
     registered: bool
     locations: int
-    """All that ever came, also those that are not kept."""
+    """All locations received, including those that are no longer kept."""
 
 
 class Package(BaseModel):
@@ -78,11 +78,11 @@ class Package(BaseModel):
         self._kept_bytes = sum(map(encoded_bytes, self.locations))
 
     def register(self, registration: PackageRegistration) -> None:
-        """Set the destination; what is known of the package stays."""
+        """Set the destination. The locations stay."""
         self.final_destination = registration.final_destination
 
     def locate(self, update: LocationUpdate) -> None:
-        """Insert by event time; of equal times the later message comes later."""
+        """Insert by event time; with equal times, in the order of the messages."""
         self.received += 1
         if not self.locations or event_time(update.timestamp) >= event_time(self.locations[-1].timestamp):
             self.locations.append(update)
@@ -113,7 +113,7 @@ class PackageMemory(BaseModel):
 
 
 class PackageInput(Payload):
-    """What a package's run begins with; its first run has no memory."""
+    """The input of a package's run; the first run has no memory."""
 
     package_id: str
     plan: PackagePlan

@@ -1,6 +1,6 @@
-"""What a pattern is called in URLs, in IDs and on its task queue; and what can be sent to one whose keys are workflows.
+"""The names of a pattern in URLs, IDs and task queues; and for entities, the messages that they receive.
 
-Each pattern's row stands in its own file. `domain.patterns` is the table of them.
+Each pattern is defined in its own file; `domain.patterns` lists them.
 """
 
 import json
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_KEY_LENGTH = 200
 MAX_ENCODED_KEY_BYTES = 2_000
-"""As a search attribute, where a character beyond U+FFFF takes twelve bytes; Temporal allows 2,048."""
+"""The size as a search attribute, where a character beyond U+FFFF takes twelve bytes. Temporal allows 2,048."""
 
 
 class InvalidKey(Refusal):
@@ -26,7 +26,7 @@ class InvalidKey(Refusal):
 
 @dataclass(frozen=True)
 class Pattern:
-    """One pattern. `name` is its word in every folder, `service` its name in URLs and of its workflow."""
+    """One pattern. `name` is the name of its modules, `service` its name in URLs and the name of its workflow."""
 
     name: str
     service: str
@@ -46,10 +46,10 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Handler:
-    """What a service does with one kind of message."""
+    """A handler of a service: the messages that it takes, and their outcome."""
 
     signal: str
-    """The signal of the service's workflow that carries the messages."""
+    """The signal that carries the messages to the service's workflow."""
     body: type[Payload]
     outcome: type[Payload]
 
@@ -60,7 +60,7 @@ class Entity(Pattern):
 
     handlers: Mapping[str, Handler]
     start_input: Callable[[str, "Plans"], Payload]
-    """The workflow's argument for a key that is new."""
+    """Returns the workflow's argument for a new key."""
     state: type[Payload] | None = None
     """What the workflow's query `state` returns, for `GET /{Service}/{key}`; None if the service shows another view."""
 
@@ -69,8 +69,8 @@ def valid_key(key: str) -> str:
     """Return `key` if it can name an execution.
 
     Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
-    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and not U+FFFD: what was not
-    UTF-8 in a path arrives as that, and different bytes must not name one execution.
+    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and no U+FFFD. Invalid UTF-8 in
+    a path is decoded to U+FFFD, so that different paths would name the same execution.
 
     Raises `InvalidKey`.
     """
@@ -83,7 +83,7 @@ def valid_key(key: str) -> str:
     if "/" in key:
         raise InvalidKey("The key contains a slash, which separates path segments.")
     if "\ufffd" in key:
-        raise InvalidKey("The key is not UTF-8, or contains U+FFFD, which stands for what is not.")
+        raise InvalidKey("The key is not UTF-8, or contains U+FFFD, the replacement for invalid UTF-8.")
     if not key.isprintable() or key != key.strip():
         raise InvalidKey("The key contains control characters, or spaces at its ends.")
     return key

@@ -12,9 +12,9 @@ from domain.user_feed import USER_FEED
 PATTERNS: tuple[Pattern, ...] = (MESSAGE_QUEUE, BOOKING, PAYMENT_TRACKER, FAN_OUT, USER_FEED, PACKAGE_TRACKER)
 
 ENTITIES = {pattern.service: pattern for pattern in PATTERNS if isinstance(pattern, Entity)}
-"""Those that messages can be sent to, over HTTP, with a delay, and from Kafka; by service."""
+"""By service, the patterns that receive messages: over HTTP, with a delay, and from Kafka."""
 
 
 def is_business_failure(error_type: str | None) -> bool:
-    """Whether an `ApplicationError` of this type is a business failure. Asked here, where all patterns are imported."""
+    """Whether this type of `ApplicationError` is a business failure of any pattern: all patterns are imported here."""
     return error_type in BUSINESS_FAILURES

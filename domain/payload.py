@@ -1,4 +1,4 @@
-"""The base of everything that travels: camelCase on the wire, frozen in Python.
+"""The base class of everything that is sent: camelCase in JSON, frozen in Python.
 
 Unknown fields are ignored here, so that old workers read what newer gateways send; the HTTP edge
 refuses them (see `api.http.body`).
@@ -15,10 +15,10 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json, to_json
 
 MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
-"""Temporal takes no larger argument or result; whatever is gathered or carried stays under it."""
+"""Temporal accepts no larger argument or result, so results and the state that a run carries stay below it."""
 
 _HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
-"""What a number that is larger than any float looks like, and also others."""
+"""Matches every number that is larger than any float, and also some others."""
 
 
 class Payload(BaseModel):
@@ -30,8 +30,8 @@ class Payload(BaseModel):
 def check_json(raw: bytes) -> None:
     """Refuse JSON that parses but cannot be stored: numbers that JSON does not have, and U+0000.
 
-    Python's JSON knows `NaN` and `Infinity` and reads `1e999` as the latter; pydantic writes each as null.
-    PostgreSQL takes no text with U+0000. Raises `ValueError`.
+    Python's JSON parser accepts `NaN` and `Infinity`, and reads `1e999` as infinity; pydantic writes each as null.
+    PostgreSQL rejects text with U+0000. Raises `ValueError`.
     """
     value = from_json(raw, allow_inf_nan=False)
     if b"\\u0000" in raw or _HUGE.search(raw):
@@ -54,7 +54,7 @@ def _check(value: JsonValue) -> None:
 
 
 def encoded_bytes(value: Any) -> int:
-    """The size of `value` as it is sent: a character can be six bytes."""
+    """The size of `value` in JSON, where a character can take six bytes."""
     return len(to_json(value))
 
 

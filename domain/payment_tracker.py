@@ -1,11 +1,11 @@
 """Scheduling tasks: when an invoice's payment fails, remind its customer, then escalate.
 
-The rules, apart from the workflow that keeps time for them:
+The rules, for which the workflow runs the timers:
 
-- the first failure is answered by a reminder at once, followed by one every `interval`;
+- the first failure sends a reminder at once, and after it one every `interval`;
 - after `reminders` reminders the next due action is the escalation to support;
-- a further failure makes the next action due now, it never starts a second chain;
-- a success ends it all, whatever comes later.
+- another failure makes the next action due now, and never starts a second chain of reminders;
+- a success ends the chain for good: later failures are ignored.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from domain.payload import Payload
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255)]
 EVENTS_KEPT = 2_000
-"""Event IDs that a tracker remembers, newest first to be kept."""
+"""How many event IDs a tracker remembers: the newest."""
 MAX_ID_LENGTH_KEPT = 64
-"""Of a longer ID the tracker remembers a digest, so that its memory fits into one payload."""
+"""A longer ID is remembered as a digest, so that the tracker's memory fits into one payload."""
 
 
 class MailRejected(BusinessFailure):
@@ -37,7 +37,7 @@ class PaymentEventData(Payload):
 
 
 class PaymentEvent(Payload):
-    """A payment event as Stripe words it. `data.id` is the event's ID and counts once per handler."""
+    """A payment event in Stripe's terms. `data.id` is the event's ID, which counts once per handler."""
 
     type: Identifier
     created: Annotated[int, Field(ge=0, le=253_402_300_799, description="Seconds since 1970.")]
@@ -68,7 +68,7 @@ class Reminder(Payload):
 
 
 class Ticket(Payload):
-    """A request to support to take an invoice over."""
+    """A support ticket about an invoice."""
 
     invoice: str
     customer: str
@@ -87,19 +87,19 @@ class InvoiceState(Payload):
 
 
 class Invoice(BaseModel):
-    """An invoice's life as a state machine. Pure: it is told the time."""
+    """An invoice as a state machine. It has no clock of its own: its methods take the time."""
 
     status: InvoiceStatus = InvoiceStatus.OPEN
     reminders_sent: int = 0
     reminders_failed: int = 0
-    """Those that no mail server took; they count towards the escalation."""
+    """Reminders that could not be sent; they count towards the escalation."""
     due_at: datetime | None = None
     """When the next reminder, or the escalation, is due."""
     last_failure: PaymentEvent | None = None
     seen: dict[str, None] = Field(default_factory=dict)
 
     def payment_failed(self, event: PaymentEvent, now: datetime) -> None:
-        """Open the chain of reminders, or bring its next action forward to `now`."""
+        """Start the chain of reminders, or make its next action due `now`."""
         if not self._count_once("failed", event) or self.status in (
             InvoiceStatus.PAID,
             InvoiceStatus.ESCALATED,
@@ -123,7 +123,7 @@ class Invoice(BaseModel):
         return self.due_at is not None and self.due_at <= now
 
     def begin_due_action(self) -> PaymentEvent:
-        """Return the failure that the due action is about; another failure during the action sets a new time."""
+        """Return the failure that the due action is about. Another failure during the action sets a new time."""
         assert self.last_failure is not None, "an action is due only after a failure"
         self.due_at = None
         return self.last_failure
@@ -141,7 +141,7 @@ class Invoice(BaseModel):
         return self.reminders_sent + self.reminders_failed + 1
 
     def postponed(self, plan: ReminderPlan, now: datetime) -> None:
-        """Wait for the interval, unless a failure or a success has decided otherwise."""
+        """Make the next action due after the interval, unless a failure or a success has already changed that."""
         if self.status is InvoiceStatus.REMINDING and self.due_at is None:
             self.due_at = now + plan.interval
 
@@ -163,8 +163,8 @@ class Invoice(BaseModel):
             customer=self.last_failure.data.customer if self.last_failure else None,
         )
 
-    def _count_once(self, what: str, event: PaymentEvent) -> bool:
-        event_key = f"{what}:{_short(event.data.id)}"
+    def _count_once(self, kind: str, event: PaymentEvent) -> bool:
+        event_key = f"{kind}:{_short(event.data.id)}"
         if event_key in self.seen:
             return False
         self.seen[event_key] = None
@@ -180,11 +180,11 @@ class TrackerMemory(BaseModel):
     inbox: Inbox = Inbox()
     settled_at: datetime | None = None
     unanswered: list[str] = []
-    """Messages whose receipt waits for what the invoice becomes."""
+    """The IDs of messages whose receipts wait for the invoice's new state."""
 
 
 class TrackerInput(Payload):
-    """What a tracker's run begins with; its first run has no memory."""
+    """The input of a tracker's run; the first run has no memory."""
 
     invoice_id: str
     plan: ReminderPlan
@@ -206,7 +206,7 @@ PAYMENT_TRACKER = Entity(
 
 
 def _short(event_id: str) -> str:
-    """An ID as it is, if it is short and plain."""
+    """Return a short, printable ASCII ID as it is, and the digest of any other."""
     if len(event_id) <= MAX_ID_LENGTH_KEPT and event_id.isascii() and event_id.isprintable():
         return event_id
     return hashlib.sha256(event_id.encode(errors="surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""What an operator decides about the patterns: when to remind, how long to wait."""
+"""The settings of the patterns that an operator chooses: when to remind, how long to wait."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from domain.user_feed import ModerationPlan
 
 @dataclass(frozen=True)
 class Plans:
-    """The plans that new keys start with; a key keeps the plan that it began with."""
+    """The plans that new keys start with; a key keeps the plan that it started with."""
 
     reminders: ReminderPlan = field(default_factory=ReminderPlan)
     moderation: ModerationPlan = field(default_factory=ModerationPlan)

@@ -1,4 +1,4 @@
-"""A Kafka record, and what it is read as: a message for a key, or poison."""
+"""A Kafka record, and what it is parsed to: a message for a key, or poison."""
 
 import re
 from dataclasses import dataclass

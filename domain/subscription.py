@@ -29,7 +29,7 @@ class SubscriptionBroken(BusinessFailure):
 
 
 class SubscriptionOptions(Payload):
-    """Options have the names that Restate and librdkafka use, dots included, where they have one."""
+    """Options that Restate or librdkafka also have, have the same names here, dots included."""
 
     auto_offset_reset: Annotated[
         Literal["earliest", "latest"],
@@ -91,7 +91,7 @@ class Subscription(Payload):
 
     @property
     def id(self) -> str:
-        """One subscription per topic and handler: subscribing again returns the first."""
+        """One subscription per topic and handler: subscribing again returns the existing one."""
         return f"{self.cluster}.{self.topic}-{self.service}.{self.handler}"
 
     @property
@@ -160,7 +160,7 @@ class ConsumerProgress(Payload):
     delivered: int
     dead_lettered: int
     in_flight: int
-    """Calls to Temporal."""
+    """Calls to Temporal that have not returned."""
     rate: float
     oldest_in_flight_seconds: float
     last_error: str | None
@@ -180,7 +180,7 @@ class SubscriptionState(Payload):
 
 
 class SubscriptionInput(Payload):
-    """What a subscription's run begins with; status and error are what a run hands to the next."""
+    """The input of a subscription's run; each run passes its status and error to the next."""
 
     subscription: Subscription
     status: SubscriptionStatus = SubscriptionStatus.RUNNING

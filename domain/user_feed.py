@@ -12,19 +12,19 @@ from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
 
 Origin = Annotated[str, OmitEmpty]
-"""Names in log lines the message that a step is about: see `domain.inbox.origin`."""
+"""The name of a post's message in log lines: see `domain.inbox.origin`."""
 
 MAX_CONTENT_LENGTH = 10_000
 POSTS_IN_MODERATION = 20
-"""Posts of a user that moderation is asked about together, and that one activity finishes."""
+"""How many posts of a user one activity asks moderation about, and how many one activity finishes."""
 POSTS_PER_STORE = 50
-"""Posts that one activity stores."""
+"""How many posts one activity stores."""
 BYTES_PER_STORE = 1_500_000
-"""Of posts that one activity stores. Fifty of the longest posts have up to 3.3 MB: more than a payload takes."""
+"""The most bytes of posts that one activity stores: fifty of the longest have 3.3 MB, too much for one payload."""
 POSTS_WAITING = 1_000
-"""Posts in the queue from which on senders have to wait: what a run carries fits into one payload."""
+"""Senders wait while more posts than this are queued, so that the state that a run carries fits into one payload."""
 RECENT_POSTS = 20
-"""Posts that the feed's state shows; the database has them all."""
+"""How many posts the feed's state shows; the database has all of them."""
 
 
 class SocialMediaPost(Payload):
@@ -35,7 +35,7 @@ class SocialMediaPost(Payload):
 class ModerationPlan(Payload):
     poll_interval: timedelta = timedelta(seconds=5)
     give_up_after: timedelta = timedelta(minutes=10)
-    """After this the post waits for a person, and the user's next post takes its turn."""
+    """After this time the post goes to a person for review, and the next post's turn begins."""
 
 
 class PostStatus(StrEnum):
@@ -56,7 +56,7 @@ STATUS_AFTER = {
     Verdict.REJECTED: PostStatus.REJECTED,
     Verdict.PENDING: PostStatus.IN_REVIEW,
 }
-"""What becomes of a post when its turn ends with a verdict, or without one."""
+"""The status of a post after its turn. `PENDING` stands for no verdict in time."""
 
 
 class Draft(Payload):
@@ -90,7 +90,7 @@ class Decision(PostRef):
 
 
 class Decisions(Payload):
-    """What becomes of a user's next posts, in their order."""
+    """The new statuses of a user's next posts, in their order."""
 
     decisions: list[Decision]
 
@@ -101,16 +101,16 @@ class PostOutcome(Payload):
 
 
 class PendingPost(Payload):
-    """A post in the user's queue. Its content goes to the database with the first step, its ID stays."""
+    """A post in the user's queue. Its content is removed once the database has it."""
 
     message_id: str
     post_id: str
     draft: SocialMediaPost | None
     review_at: datetime | None = None
-    """When moderation has taken too long; set when the post's turn comes."""
+    """The deadline for moderation, set when the post's turn begins."""
     trace: Annotated[str | None, OmitEmpty] = None
     verdict: Annotated[Verdict | None, OmitEmpty] = None
-    """Moderation's, or `PENDING` once it has taken too long; it takes effect when the post's turn comes."""
+    """The verdict of moderation, or `PENDING` after the deadline. It takes effect in the post's turn."""
 
     def ref(self, user: str) -> PostRef:
         return PostRef(user=user, post_id=self.post_id, origin=self.origin)
@@ -131,7 +131,7 @@ class FeedState(Payload):
     """The user's most recent posts, and what is queued or in review."""
 
     posts: list[PostOutcome]
-    """The most recent ones that were finished, oldest first."""
+    """The most recently finished posts, oldest first."""
     published: int
     rejected: int
     queued: int
@@ -165,25 +165,25 @@ class FeedMemory(BaseModel):
         return any(pending.draft for pending in self.queue)
 
     def stored(self, posts: list[PendingPost]) -> None:
-        """Forget the content of posts that the database has."""
+        """Remove the content of posts that the database has."""
         self._update({pending.post_id: {"draft": None} for pending in posts})
 
     def is_full(self) -> bool:
         return len(self.queue) > POSTS_WAITING
 
     def begin_turn(self, review_at: datetime) -> datetime:
-        """Begin the first post's turn, if it has not begun; return when it ends without a verdict."""
+        """Begin the first post's turn if it has not begun, and return its deadline for moderation."""
         first = self.queue[0]
         if first.review_at is None:
             self._update({first.post_id: {"review_at": review_at}})
         return first.review_at or review_at
 
     def undecided(self) -> list[PendingPost]:
-        """The posts that moderation is to be asked about."""
+        """The posts to ask moderation about."""
         return [post for post in self.queue[:POSTS_IN_MODERATION] if post.draft is None and post.verdict is None]
 
     def decisions(self, user: str) -> list[Decision]:
-        """What becomes of the next posts, up to the first without a verdict."""
+        """The new statuses of the next posts, up to the first without a verdict."""
         decisions: list[Decision] = []
         for post in self.queue[:POSTS_IN_MODERATION]:
             if post.verdict is None:
@@ -192,11 +192,11 @@ class FeedMemory(BaseModel):
         return decisions
 
     def decide(self, verdicts: Mapping[str, Verdict]) -> None:
-        """Note the verdicts on posts in the queue, by their ID."""
+        """Store the verdicts on posts in the queue, by their ID."""
         self._update({post_id: {"verdict": verdict} for post_id, verdict in verdicts.items()})
 
     def finish_first(self, status: PostStatus, now: datetime) -> None:
-        """The first post's turn is over."""
+        """End the first post's turn."""
         pending = self.queue.pop(0)
         outcome = PostOutcome(post_id=pending.post_id, status=status)
         self.inbox.done(pending.message_id, outcome, now)
@@ -227,7 +227,7 @@ class FeedMemory(BaseModel):
 
 
 class FeedInput(Payload):
-    """What a feed's run begins with; its first run has no memory."""
+    """The input of a feed's run; the first run has no memory."""
 
     user: str
     plan: ModerationPlan

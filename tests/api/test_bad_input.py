@@ -123,7 +123,7 @@ async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx
         ("/BookingWorkflow/%20/run", "The key is empty."),
         ("/BookingWorkflow/a%2Fb/run", "The key contains a slash, which separates path segments."),
         (f"/BookingWorkflow/{'k' * 1000}/run", "The key has 1000 characters; at most 200 are allowed."),
-        ("/BookingWorkflow/%FF/run", "The key is not UTF-8, or contains U+FFFD, which stands for what is not."),
+        ("/BookingWorkflow/%FF/run", "The key is not UTF-8, or contains U+FFFD, the replacement for invalid UTF-8."),
         ("/BookingWorkflow/a%0Ab/run", "The key contains control characters, or spaces at its ends."),
     ],
 )

@@ -1,7 +1,7 @@
-"""A message body, for tests in which only the message counts."""
+"""A message body for tests that do not look at bodies."""
 
 from domain.payload import Payload
 
 
 class Empty(Payload):
-    """Nothing."""
+    """A body without fields."""

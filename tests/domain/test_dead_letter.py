@@ -38,9 +38,9 @@ def pending(*records: DeadLetter) -> list[int]:
 
 
 class TestPendingLetters:
-    def test_letters_of_other_subscriptions_and_strangers_do_not_count(self) -> None:
-        stranger = DeadLetter(0, 2, b"k", b"v", 0, (("__connect.errors.topic", b"posts"),))
-        assert pending(letter(0, 10), letter(1, 11, subscription="another"), stranger) == [0]
+    def test_letters_of_other_subscriptions_and_other_records_do_not_count(self) -> None:
+        other_record = DeadLetter(0, 2, b"k", b"v", 0, (("__connect.errors.topic", b"posts"),))
+        assert pending(letter(0, 10), letter(1, 11, subscription="another"), other_record) == [0]
 
     def test_the_later_of_two_letters_of_one_record_counts(self) -> None:
         assert pending(letter(0, 10), letter(1, 11), letter(2, 10)) == [1, 2]
@@ -104,6 +104,6 @@ class TestInbox:
         return [admitted.id for admitted in inbox.admit("processPost", batch, NOW)]
 
 
-def test_a_message_does_not_send_what_it_does_not_have() -> None:
+def test_fields_without_a_value_are_not_sent() -> None:
     message = Message[Empty](id="posts-0-10", body=Empty(), offset=10)
     assert message.model_dump_json(by_alias=True) == '{"id":"posts-0-10","body":{},"offset":10}'

@@ -53,7 +53,7 @@ def test_a_delay_is_read(text: str, delay: timedelta) -> None:
         "1e3s",
     ],
 )
-def test_what_is_no_delay_is_refused_and_the_message_shows_it_and_what_to_write(text: str) -> None:
+def test_a_text_that_is_no_delay_is_refused_with_the_text_and_an_example(text: str) -> None:
     with pytest.raises(InvalidDelay) as refusal:
         parse_delay(text)
     assert repr(text.strip()) in str(refusal.value)

@@ -1,4 +1,4 @@
-"""How a job is split and put together again."""
+"""How a job is split, and its outcomes are combined."""
 
 import pytest
 from hypothesis import given
@@ -14,30 +14,30 @@ def job_of(size: int) -> Job:
 
 @given(st.integers(1, MAX_SUBTASKS))
 def test_batches_have_every_subtask_once_in_order(size: int) -> None:
-    shares = batches("job", job_of(size))
-    indexes = [share.first + n for share in shares for n in range(len(share.subtasks))]
+    split = batches("job", job_of(size))
+    indexes = [batch.first + n for batch in split for n in range(len(batch.subtasks))]
     assert indexes == list(range(size))
-    assert [subtask for share in shares for subtask in share.subtasks] == [str(n) for n in range(size)]
-    assert len(shares) <= MAX_BATCHES
+    assert [subtask for batch in split for subtask in batch.subtasks] == [str(n) for n in range(size)]
+    assert len(split) <= MAX_BATCHES
 
 
 @pytest.mark.parametrize("size", [1, 2, 99, 100])
 def test_up_to_a_hundred_subtasks_each_have_a_batch_of_their_own(size: int) -> None:
-    assert [len(share.subtasks) for share in batches("job", job_of(size))] == [1] * size
+    assert [len(batch.subtasks) for batch in batches("job", job_of(size))] == [1] * size
 
 
-@pytest.mark.parametrize(("size", "shares"), [(101, 2), (1_000, 10), (5_000, 50), (10_000, 100)])
-def test_more_are_shared_out_a_hundred_to_a_batch(size: int, shares: int) -> None:
-    assert len(batches("job", job_of(size))) == shares
-    assert {len(share.subtasks) for share in batches("job", job_of(size))[:-1]} == {100}
+@pytest.mark.parametrize(("size", "count"), [(101, 2), (1_000, 10), (5_000, 50), (10_000, 100)])
+def test_a_larger_job_has_batches_of_a_hundred_subtasks(size: int, count: int) -> None:
+    assert len(batches("job", job_of(size))) == count
+    assert {len(batch.subtasks) for batch in batches("job", job_of(size))[:-1]} == {100}
 
 
-def test_a_batch_knows_its_job_and_what_a_failure_means() -> None:
-    [share] = batches("fan-out:1", Job(description="a", on_failure=OnFailure.STOP))
-    assert (share.job_id, share.on_failure) == ("fan-out:1", OnFailure.STOP)
+def test_a_batch_has_the_job_id_and_what_to_do_on_a_failure() -> None:
+    [batch] = batches("fan-out:1", Job(description="a", on_failure=OnFailure.STOP))
+    assert (batch.job_id, batch.on_failure) == ("fan-out:1", OnFailure.STOP)
 
 
-def test_spaces_around_subtasks_do_not_count() -> None:
+def test_spaces_around_subtasks_are_removed() -> None:
     assert Job(description=" get out of bed ,shower").subtasks() == ["get out of bed", "shower"]
 
 
@@ -57,7 +57,7 @@ def test_a_job_that_cannot_be_split_is_refused_with_the_reason(description: str,
 
 
 @given(st.permutations(range(5)))
-def test_outcomes_are_put_together_in_the_order_of_the_description(order: list[int]) -> None:
+def test_outcomes_are_combined_in_the_order_of_the_description(order: list[int]) -> None:
     outcomes = {i: SubtaskOutcome(index=i, result="DONE") for i in order} | {1: SubtaskOutcome(index=1, error="no oil")}
     result = aggregate(Job(description="a,b,c,d,e"), outcomes)
     assert result.description == "a: DONE, b: FAILED (no oil), c: DONE, d: DONE, e: DONE"

@@ -1,4 +1,4 @@
-"""What a feed remembers of its posts, and what becomes of them."""
+"""The queue of a feed: storing, moderation, turns."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -54,7 +54,7 @@ class TestModeration:
         decided = [(decision.post_id, decision.status) for decision in memory.decisions("ada")]
         assert decided == [("p0", PostStatus.PUBLISHED), ("p1", PostStatus.REJECTED)]
 
-    def test_that_came_too_late_hands_the_post_to_a_person(self) -> None:
+    def test_that_takes_too_long_hands_the_post_to_a_person(self) -> None:
         memory = queued(1)
         memory.decide({"p0": Verdict.PENDING})
         [decision] = memory.decisions("ada")
@@ -67,7 +67,7 @@ class TestTurn:
         assert memory.begin_turn(NOW) == NOW
         assert memory.begin_turn(NOW + timedelta(minutes=1)) == NOW
 
-    def test_ends_with_the_next_posts_turn(self) -> None:
+    def test_is_followed_by_the_next_posts_turn(self) -> None:
         memory = queued(2)
         memory.finish_first(PostStatus.IN_REVIEW, NOW)
         state = memory.state()
@@ -75,5 +75,5 @@ class TestTurn:
 
 
 @pytest.mark.parametrize(("waiting", "is_full"), [(POSTS_WAITING, False), (POSTS_WAITING + 1, True)])
-def test_a_feed_is_full_beyond_the_posts_that_may_wait(waiting: int, is_full: bool) -> None:
+def test_a_feed_is_full_when_more_posts_wait_than_allowed(waiting: int, is_full: bool) -> None:
     assert queued(waiting).is_full() is is_full

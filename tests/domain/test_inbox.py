@@ -1,4 +1,4 @@
-"""Each message once, whatever is redelivered."""
+"""An inbox admits each message once, even if it is delivered repeatedly."""
 
 import itertools
 from datetime import UTC, datetime
@@ -30,8 +30,8 @@ def admitted(inbox: Inbox, batch: Batch[Empty], handler: str = "handler") -> lis
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[int], list[list[int]]]:
-    """Offsets of one key, and batches that deliver them as a consumer does: in order, after each crash from an earlier
-    one on, cut anew.
+    """Offsets of one key, and batches that deliver them as a consumer does: in order, and after each crash from an
+    earlier offset on, in other batches.
     """
     offsets = sorted(draw(st.sets(st.integers(0, 10_000), min_size=1, max_size=30)))
     batches: list[list[int]] = []
@@ -44,7 +44,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[int], list[list[int]]]:
 
 
 def contiguous(offsets: list[int], batches: list[list[int]]) -> list[list[int]]:
-    """Without batches that begin beyond what was delivered before: a consumer goes on from what it committed."""
+    """Leave out batches that would skip offsets: a consumer continues at an offset that it committed."""
     known, kept = 0, []
     for batch in batches:
         if batch and offsets.index(batch[0]) <= known:
@@ -61,12 +61,12 @@ class TestRecords:
         applied = [m.offset for batch in contiguous(offsets, batches) for m in inbox.admit("h", records(*batch), NOW)]
         assert applied == offsets
 
-    def test_offset_0_is_a_record_like_another(self) -> None:
+    def test_the_record_at_offset_0_counts_once_too(self) -> None:
         inbox = Inbox()
         assert len(admitted(inbox, records(0))) == 1
         assert admitted(inbox, records(0)) == []
 
-    def test_a_topic_that_begins_again_is_another_source(self) -> None:
+    def test_a_recreated_topic_is_another_source(self) -> None:
         inbox = Inbox()
         admitted(inbox, records(0, 1, 2))
         assert len(admitted(inbox, records(0, source="cluster/topic/epoch-2/0"))) == 1
@@ -77,7 +77,7 @@ class TestRecords:
         inbox.done(f"{TOPIC}/0", Empty(), NOW)
         assert inbox.receipts == {}
 
-    def test_what_was_seen_survives_serialisation(self) -> None:
+    def test_seen_messages_are_remembered_through_serialisation(self) -> None:
         inbox = Inbox()
         admitted(inbox, records(0, 1, 2))
         admitted(inbox, requests("a"))
@@ -99,7 +99,7 @@ class TestRequests:
         admitted(inbox, requests("a", submission="second"))
         assert inbox.receipts["a"].submission == "first"
 
-    def test_a_receipt_tells_queued_then_done_with_the_outcome(self) -> None:
+    def test_a_receipt_is_queued_then_done_with_the_outcome(self) -> None:
         inbox = Inbox()
         admitted(inbox, requests("a"), handler="run")
         assert (inbox.receipts["a"].status, inbox.receipts["a"].handler) == (ReceiptStatus.QUEUED, "run")
@@ -109,7 +109,7 @@ class TestRequests:
         assert isinstance(receipt.outcome, dict)
         assert receipt.outcome["id"] == "x"
 
-    def test_the_oldest_finished_receipts_are_forgotten_and_none_that_is_queued(self) -> None:
+    def test_the_oldest_finished_receipts_are_dropped_and_queued_ones_are_kept(self) -> None:
         inbox = Inbox()
         ids = [str(number) for number in range(RECEIPTS_KEPT + 2)]
         admitted(inbox, requests("waiting", *ids))
@@ -117,7 +117,7 @@ class TestRequests:
             inbox.done(message_id, Empty(), NOW)
         assert list(inbox.receipts) == ["waiting", *ids[2:]]
 
-    def test_an_inbox_that_travelled_goes_on_forgetting_the_oldest(self) -> None:
+    def test_a_deserialised_inbox_still_drops_the_oldest_receipts(self) -> None:
         inbox = Inbox()
         ids = [str(number) for number in range(RECEIPTS_KEPT + 2)]
         admitted(inbox, requests(*ids))
@@ -128,7 +128,7 @@ class TestRequests:
             again.done(message_id, Empty(), NOW)
         assert list(again.receipts) == ids[2:]
 
-    def test_what_a_run_carries_is_bounded_by_its_size_and_goes_on_from_there(self) -> None:
+    def test_carried_receipts_are_limited_by_size_and_later_ones_are_added_to_them(self) -> None:
         inbox = Inbox()
         admitted(inbox, requests("a", "b", "waiting"))
         for message_id in ("a", "b"):
@@ -138,7 +138,7 @@ class TestRequests:
         inbox.done("waiting", Empty(), NOW)
         assert list(inbox.receipts) == ["b", "waiting"]
 
-    def test_a_message_that_is_finished_twice_has_one_receipt_of_the_second(self) -> None:
+    def test_a_message_that_is_finished_twice_has_one_receipt(self) -> None:
         inbox = Inbox()
         ids = [str(number) for number in range(RECEIPTS_KEPT)]
         admitted(inbox, requests("twice", *ids))

@@ -1,4 +1,4 @@
-"""An invoice's life: reminders, escalation, payment."""
+"""The states of an invoice: reminders, escalation, payment."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -108,7 +108,7 @@ def test_an_event_counts_once_as_a_failure_and_once_as_a_success() -> None:
     assert invoice.status is InvoiceStatus.PAID
 
 
-def test_the_state_tells_the_last_failure_and_its_customer() -> None:
+def test_the_state_has_the_last_failure_and_its_customer() -> None:
     invoice = Invoice()
     assert invoice.state().customer is None
     invoice.payment_failed(event("evt_1"), NOW)
@@ -117,7 +117,7 @@ def test_the_state_tells_the_last_failure_and_its_customer() -> None:
 
 
 @given(st.integers(1, 20))
-def test_events_beyond_what_is_kept_are_forgotten_the_oldest_first(extra: int) -> None:
+def test_the_oldest_events_are_dropped_when_there_are_too_many(extra: int) -> None:
     invoice = Invoice(seen={f"failed:evt_{n}": None for n in range(EVENTS_KEPT)})
     for number in range(extra):
         invoice.payment_failed(event(f"new_{number}"), NOW)

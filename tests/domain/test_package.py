@@ -31,7 +31,7 @@ def at(timestamp: str, location: str = "here") -> LocationUpdate:
         ("2024-10-10", datetime(2024, 10, 10, tzinfo=UTC)),
     ],
 )
-def test_an_event_time_is_read_and_is_utc_unless_it_says_otherwise(timestamp: str, moment: datetime) -> None:
+def test_an_event_time_is_utc_unless_it_has_a_zone(timestamp: str, moment: datetime) -> None:
     assert event_time(timestamp) == moment
 
 
@@ -42,7 +42,7 @@ def test_an_update_without_a_time_is_refused(timestamp: str) -> None:
 
 
 @given(st.lists(st.datetimes(timezones=st.just(UTC) | st.timezones()), max_size=30))
-def test_locations_are_in_event_time_order_whatever_order_they_come_in(moments: list[datetime]) -> None:
+def test_locations_are_in_event_time_order_in_whatever_order_they_arrive(moments: list[datetime]) -> None:
     package = Package()
     for moment in moments:
         package.locate(at(moment.isoformat()))
@@ -51,14 +51,14 @@ def test_locations_are_in_event_time_order_whatever_order_they_come_in(moments: 
     )
 
 
-def test_of_equal_times_the_later_message_comes_later() -> None:
+def test_with_equal_times_the_later_message_comes_later() -> None:
     package = Package()
     for location in ("first", "second"):
         package.locate(at("2024-10-10 13:00", location))
     assert [known.location for known in package.locations] == ["first", "second"]
 
 
-def test_the_earliest_location_goes_when_there_are_too_many() -> None:
+def test_the_earliest_location_is_dropped_when_there_are_too_many() -> None:
     package = Package()
     for number in reversed(range(LOCATIONS_KEPT + 1)):
         package.locate(at(f"2024-10-10 {number // 60:02}:{number % 60:02}"))
@@ -77,7 +77,7 @@ def test_registering_again_changes_the_destination_and_keeps_the_history() -> No
     assert (info.final_destination, len(info.locations)) == ("Basel", 1)
 
 
-def test_the_state_is_written_as_the_key_that_people_look_for() -> None:
+def test_the_state_has_the_package_under_package_info() -> None:
     package = Package(final_destination="Bern")
     info = package.info()
     assert info is not None

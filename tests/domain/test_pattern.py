@@ -36,7 +36,7 @@ def test_a_key_that_cannot_name_an_execution_is_refused_with_the_reason(key: str
 
 
 @given(st.sampled_from(PATTERNS), st.text(min_size=1, max_size=200))
-def test_a_key_is_found_again_in_its_execution_id_of_at_most_1000_bytes(pattern: Pattern, key: str) -> None:
+def test_a_key_can_be_read_from_its_execution_id_of_at_most_1000_bytes(pattern: Pattern, key: str) -> None:
     try:
         execution_id = pattern.execution_id(key)
     except InvalidKey:

@@ -1,4 +1,4 @@
-"""What travels."""
+"""Payloads: fingerprints, JSON that can be stored, names in JSON."""
 
 import json
 
@@ -19,7 +19,7 @@ json_values = st.recursive(
 
 
 def reordered(value: object) -> object:
-    """Equal, its fields the other way round."""
+    """Return an equal value with its fields in reverse order."""
     if isinstance(value, dict):
         return {name: reordered(value[name]) for name in reversed(value)}
     return [reordered(item) for item in value] if isinstance(value, list) else value
@@ -38,7 +38,7 @@ class TestFingerprint:
 
 class TestCheckJson:
     @given(json_values | st.floats(allow_nan=False, allow_infinity=False))
-    def test_lets_pass_what_can_be_kept(self, value: object) -> None:
+    def test_accepts_json_that_can_be_stored(self, value: object) -> None:
         raw = json.dumps(value)
         assume("\\u0000" not in raw)
         check_json(raw.encode())
@@ -56,20 +56,20 @@ class TestCheckJson:
             b'{"\\u0000": 1}',
         ],
     )
-    def test_refuses_what_cannot(self, raw: bytes) -> None:
+    def test_refuses_json_that_cannot_be_stored(self, raw: bytes) -> None:
         with pytest.raises(ValueError, match=r"expected value|out of range|U\+0000"):
             check_json(raw)
 
 
 class TestPayload:
-    def test_is_camel_case_on_the_wire_and_read_in_either_case(self) -> None:
+    def test_is_written_in_camel_case_and_read_in_either_case(self) -> None:
         flight = FlightRequest.model_validate({"flightId": "1", "passenger_name": "Ada"})
         assert flight.model_dump(by_alias=True) == {"flightId": "1", "passengerName": "Ada"}
 
     def test_from_a_newer_gateway_is_read_without_its_new_fields(self) -> None:
         assert FlightRequest.model_validate({"flightId": "1", "passengerName": "Ada", "seat": "3A"}).flight_id == "1"
 
-    def test_does_not_change(self) -> None:
+    def test_cannot_be_changed(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
             FlightRequest(flight_id="1", passenger_name="Ada").flight_id = "2"  # type: ignore[misc]
 

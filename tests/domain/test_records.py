@@ -1,4 +1,4 @@
-"""What a record is read as, and when it is poison."""
+"""How a record is parsed, and when it is poison."""
 
 from dataclasses import replace
 
@@ -97,6 +97,6 @@ class Order(Payload):
         return amount
 
 
-def test_what_the_business_refuses_is_poison_with_its_reason() -> None:
+def test_a_business_refusal_is_poison_with_its_reason() -> None:
     refused = poison(record(value=b'{"amount": 0}'), Order)
     assert (refused.kind, refused.stage, str(refused)) == ("BusinessRejection", Stage.SINK, "An order is not free.")

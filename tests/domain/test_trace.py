@@ -1,4 +1,4 @@
-"""A record's trace context becomes part of its message."""
+"""A message has the trace context of its record."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""The steps that touch the world, one class per pattern, each with the ports it needs."""
+"""Activities, which do all I/O of the workflows: one class per pattern, with the ports that it needs."""

@@ -1,4 +1,4 @@
-"""The steps of a trip, and their compensations. Every call is idempotent by the key it is given."""
+"""The steps of a trip, and their compensations. Every call is idempotent by its key."""
 
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class Flights(Protocol):
         """Turn the hold into a booking. Raises `ReservationCancelled`."""
 
     async def cancel(self, key: str) -> None:
-        """Give the seat back; if nothing was reserved, refuse whatever comes under `key` later."""
+        """Cancel the reservation. If there is none, refuse a later reservation under `key`."""
 
 
 class CarRentals(Protocol):
@@ -30,21 +30,21 @@ class CarRentals(Protocol):
         """Turn the hold into a rental. Raises `ReservationCancelled`."""
 
     async def cancel(self, key: str) -> None:
-        """Give the car back; if nothing was reserved, refuse whatever comes under `key` later."""
+        """Cancel the reservation. If there is none, refuse a later reservation under `key`."""
 
 
 class Payments(Protocol):
     """A card network."""
 
     async def charge(self, charge: Charge) -> None:
-        """Take the money once per key. Raises `CardDeclined`, `PaymentCancelled`, `KeyReused`."""
+        """Charge the card once per key. Raises `CardDeclined`, `PaymentCancelled`, `KeyReused`."""
 
     async def refund(self, key: str) -> None:
-        """Give the money back; if nothing was charged, refuse whatever comes under `key` later."""
+        """Refund the charge. If there is none, refuse a later charge under `key`."""
 
 
 class BookingActivities:
-    """What the saga does to the outside."""
+    """The activities of the saga."""
 
     def __init__(self, flights: Flights, cars: CarRentals, payments: Payments) -> None:
         self._flights = flights

@@ -8,14 +8,14 @@ from domain.delivery import DELIVERY_ACTIVITY, DelayedMessage
 
 
 class Mailbox(Protocol):
-    """The way into an entity."""
+    """Sends messages to entities."""
 
     async def deliver(self, message: DelayedMessage) -> None:
-        """Hand the messages over; the entity counts each once by its ID."""
+        """Send the messages to their entity, which counts each message ID once."""
 
 
 class DeliveryActivities:
-    """The delayed form of a send."""
+    """The activity that delivers delayed messages."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox

@@ -1,4 +1,4 @@
-"""Run a batch of subtasks side by side, and continue where an attempt before this one stopped."""
+"""Run a batch of subtasks concurrently, and continue where the previous attempt stopped."""
 
 import asyncio
 from typing import Protocol
@@ -9,38 +9,39 @@ from domain.fan_out import OnFailure, SubtaskBatch, SubtaskFailed, SubtaskOutcom
 
 REASON_LENGTH = 200
 HEARTBEAT_SECONDS = 1.0
-"""Between two heartbeats, at least: what a lost worker did since the last is done again."""
-SIDE_BY_SIDE = 40
+"""The shortest pause between heartbeats. What a lost worker finished after its last heartbeat runs again."""
+CONCURRENT_SUBTASKS = 40
 """Subtasks that one batch runs at the same time."""
 
 
 class Subtasks(Protocol):
-    """What does the work."""
+    """Runs subtasks."""
 
     async def run(self, key: str, subtask: str) -> str:
-        """Do one subtask; idempotent by `key`. Raises `SubtaskFailed` when trying again is of no use."""
+        """Run one subtask; idempotent by `key`. Raises `SubtaskFailed` if a retry would fail too."""
 
 
 class FanOutActivities:
-    """The parallel work of a job."""
+    """The activity that runs the subtasks of a job."""
 
     def __init__(self, subtasks: Subtasks) -> None:
         self._subtasks = subtasks
 
     @activity.defn
     async def run_batch(self, batch: SubtaskBatch) -> list[SubtaskOutcome]:
-        """Run every subtask of `batch`; the outcomes come in the batch's order.
+        """Run every subtask of `batch`, and return the outcomes in the batch's order.
 
-        A subtask that fails for good is an outcome like another, unless the job stops at the first failure:
-        then `SubtaskFailed` is raised. Any other error fails the attempt once the other subtasks are done; the next
-        attempt skips what the heartbeat says is done, and after the last one the error is the subtask's outcome.
+        A subtask that fails for good has an outcome with its error, unless the job stops at the first failure: then
+        `SubtaskFailed` is raised. Any other error fails the attempt once the other subtasks have ended, and the next
+        attempt skips the subtasks that the last heartbeat reported as finished. At the last attempt such an error is
+        the subtask's outcome.
         """
         finished = _finished_before()
         errors: list[Exception] = []
-        room = asyncio.Semaphore(SIDE_BY_SIDE)
+        slots = asyncio.Semaphore(CONCURRENT_SUBTASKS)
 
         async def run(index: int, subtask: str) -> None:
-            async with room:
+            async with slots:
                 try:
                     finished[index] = await self._run_one(batch, index, subtask)
                 except SubtaskFailed:
@@ -48,7 +49,7 @@ class FanOutActivities:
                 except Exception as error:
                     errors.append(error)
 
-        telling = asyncio.create_task(_tell(finished))
+        heartbeats = asyncio.create_task(_report_progress(finished))
         try:
             async with asyncio.TaskGroup() as group:
                 for index, subtask in enumerate(batch.subtasks, batch.first):
@@ -57,7 +58,7 @@ class FanOutActivities:
         except* SubtaskFailed as failures:
             errors[:] = [failures.exceptions[0]]
         finally:
-            telling.cancel()
+            heartbeats.cancel()
             if len(finished) < len(batch.subtasks):
                 activity.heartbeat(list(finished.values()))
         if errors:
@@ -88,13 +89,13 @@ def _reason(failure: Exception) -> str:
     return reason[:REASON_LENGTH]
 
 
-async def _tell(finished: dict[int, SubtaskOutcome]) -> None:
-    """Heartbeat what is done, when there is more of it; a batch that is quickly done has none."""
-    told = len(finished)
+async def _report_progress(finished: dict[int, SubtaskOutcome]) -> None:
+    """Send a heartbeat whenever more subtasks have finished. A batch that ends within the first pause sends none."""
+    reported = len(finished)
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
-        if len(finished) > told:
-            told = len(finished)
+        if len(finished) > reported:
+            reported = len(finished)
             activity.heartbeat(list(finished.values()))
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats beside the work, so that Temporal notices a lost worker and the work notices a cancellation."""
+"""Heartbeats of an activity, by which Temporal notices a lost worker and the activity a cancellation."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
 """Tasks: each kind is one activity, and the worker's list of activities is the registry.
 
-A task is a standalone activity: Temporal is the queue, holds the delay, retries, and keeps the outcome. A new
+A task is a standalone activity: Temporal is the queue: it waits for the delay, retries, and keeps the outcome. A new
 kind is one decorated method here and one row in `domain.message_queue.TASK_KINDS`. The activity ID is the same
 in every attempt: use it as the idempotency key of whatever the task does.
 """
@@ -15,21 +15,21 @@ from domain.message_queue import HttpRequest, HttpResponse, WorkDone
 
 
 class Work(Protocol):
-    """Something that takes its time."""
+    """Work that takes long."""
 
     async def do(self, key: str, payload: JsonValue) -> str:
-        """Do the work once per key and say how it went."""
+        """Do the work once per key, and return its result."""
 
 
 class Http(Protocol):
-    """Calls to other people's servers."""
+    """Calls to external servers."""
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
-        """Send the request. Raises `TaskRejected` for a host not allowed, and for an answer that will not change."""
+        """Send the request. Raises `TaskRejected` for a host that is not allowed, or if a retry would fail too."""
 
 
 class MessageQueueActivities:
-    """The task kinds that come with the product."""
+    """The task kinds of this application."""
 
     def __init__(self, work: Work, http: Http) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""What a payment tracker does: send a reminder, open a ticket, settle an invoice."""
+"""The steps of a payment tracker: send a reminder, open a ticket, settle an invoice."""
 
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class PaymentTrackerActivities:
     async def send_reminder(self, reminder: Reminder) -> bool:
         """Send a reminder unless the invoice was settled; return whether it is still open.
 
-        An invoice that was paid stays paid after its workflow is forgotten: the billing record remembers.
+        The billing record has every paid invoice, also those whose workflow has completed.
         """
         if await self._billing.is_settled(reminder.invoice):
             return False

@@ -15,24 +15,24 @@ HEARTBEAT_SECONDS = 2.0
 
 
 class Ingress(Protocol):
-    """The way from Kafka into the services."""
+    """Carries records from Kafka to the services."""
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return within half a minute; if cancelled, drop everything.
 
-        Raises `SubscriptionBroken` for what only a person can fix; after any other error a new run goes on.
+        Raises `SubscriptionBroken` for what only an operator can fix; after any other error a new run continues.
         """
 
 
 class SubscriptionActivities:
-    """Consumers, which Temporal moves to another worker when theirs dies."""
+    """Consumers, which Temporal starts on another worker if theirs is lost."""
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
 
     @activity.defn
     async def consume(self, task: ConsumerTask) -> None:
-        """Be one consumer of a subscription. Never returns: ends with cancellation, an error, or the worker."""
+        """Run one consumer of a subscription, until it is cancelled, fails, or its worker shuts down. Never returns."""
         stop = asyncio.Event()
         heartbeat = _Heartbeat()
         beating = asyncio.create_task(heartbeat.repeat())
@@ -41,7 +41,7 @@ class SubscriptionActivities:
         try:
             await asyncio.wait({consuming, shutdown}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            if _another_goes_on():
+            if _is_replaced():
                 consuming.cancel()
             raise
         finally:
@@ -53,7 +53,7 @@ class SubscriptionActivities:
             _log_failure(consuming)
         await consuming
         raise ApplicationError(
-            "The worker shuts down; another goes on.",
+            "The worker is shutting down: another worker continues.",
             type="WorkerShutdown",
             next_retry_delay=timedelta(seconds=1),
             category=ApplicationErrorCategory.BENIGN,
@@ -61,7 +61,7 @@ class SubscriptionActivities:
 
 
 class _Heartbeat:
-    """Carries the consumer's latest progress to Temporal."""
+    """Sends the consumer's latest progress to Temporal."""
 
     def __init__(self) -> None:
         self._latest: ConsumerProgress | None = None
@@ -81,14 +81,14 @@ class _Heartbeat:
             activity.heartbeat(self._latest)
 
 
-def _another_goes_on() -> bool:
-    """Whether Temporal took this consumer for lost: its heartbeats came too late."""
+def _is_replaced() -> bool:
+    """Whether Temporal starts another consumer, because the heartbeats of this one came too late."""
     details = activity.cancellation_details()
     return details is not None and (details.not_found or details.timed_out)
 
 
 async def _ended(consuming: asyncio.Task[None]) -> None:
-    """Wait for the drain, which is bounded: a cancellation during it must not leave a consumer running."""
+    """Wait for the drain, which has a time limit: a cancellation during it must not leave a consumer running."""
     while not consuming.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait({consuming})

@@ -1,4 +1,4 @@
-"""What a user's feed does: store posts, wait for moderation, publish."""
+"""The steps of a user's feed: store posts, wait for moderation, publish."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ MESSAGES = {
     PostStatus.REJECTED: ("Post %(post)s of user %(user)s was rejected%(about)s", logging.INFO),
     PostStatus.IN_REVIEW: ("Post %(post)s of user %(user)s waits for a person's review%(about)s", logging.WARNING),
 }
-"""What the log says of a post that is finished, and how loud."""
+"""The log message of a finished post, and its level."""
 
 
 class Posts(Protocol):
@@ -37,21 +37,21 @@ class Posts(Protocol):
         """Append posts to their user's feed, in the order given."""
 
     async def set_status(self, post_ids: list[str], status: PostStatus) -> None:
-        """Record what became of posts that are not published."""
+        """Store the status of posts that are not published."""
 
 
 class Moderation(Protocol):
     """A content moderation service."""
 
     async def ask(self, user: str, post_ids: list[str]) -> Mapping[str, Verdict]:
-        """Ask about posts; the first question about a post submits it. Returns the verdicts that there are.
+        """Return the verdicts so far, by post ID. The first question about a post submits it.
 
-        A post that could not be asked about is one without a verdict: it must not hold up those before it.
+        A post that cannot be asked about has no verdict: an error must not delay the posts before it.
         """
 
 
 class UserFeedActivities:
-    """The downstream systems of a feed."""
+    """The activities of a feed."""
 
     def __init__(self, posts: Posts, moderation: Moderation) -> None:
         self._posts = posts
@@ -65,10 +65,10 @@ class UserFeedActivities:
 
     @activity.defn
     async def await_verdicts(self, waiting: PostsToModerate) -> list[Verdict]:
-        """Return the verdict on each post, `PENDING` on those that have none yet.
+        """Return the verdict on each post, `PENDING` for those that have none yet.
 
-        As long as the first has none, ask Temporal for another attempt after the poll interval: polling by retry
-        leaves one activity in the history however long it takes.
+        While the first post has none, raise an error that Temporal retries after the poll interval: however long the
+        polling takes, the history has one activity.
         """
         user = waiting.posts[0].user
         found = await self._moderation.ask(user, [post.post_id for post in waiting.posts])
@@ -86,7 +86,7 @@ class UserFeedActivities:
 
     @activity.defn
     async def finish_posts(self, finished: Decisions) -> None:
-        """Publish each post or record what else became of it, in their order."""
+        """Publish each post or store its other status, in their order."""
         for status, decisions in groupby(finished.decisions, lambda decision: decision.status):
             await self._finish(status, list(decisions))
 
@@ -98,8 +98,8 @@ class UserFeedActivities:
             await self._posts.set_status(post_ids, status)
         message, level = MESSAGES[status]
         for post in posts:
-            what = {"post": post.post_id, "user": post.user, "about": _about(post.origin)}
-            activity.logger.log(level, message, what)
+            values = {"post": post.post_id, "user": post.user, "about": _about(post.origin)}
+            activity.logger.log(level, message, values)
 
 
 def _log_pending(post: PostRef, poll_interval: timedelta) -> None:

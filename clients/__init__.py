@@ -1,1 +1,1 @@
-"""What starts and signals workflows, for the gateway and for the workers."""
+"""Client code that starts and signals workflows, for the gateway and for the workers."""

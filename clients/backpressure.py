@@ -1,9 +1,9 @@
-"""Senders stop before a key's workflow has more than it can take.
+"""Senders wait before a key's workflow has more messages than it can handle.
 
-Temporal takes 10,000 signals, 51,200 events or 50 MiB in one run, and ends a run with more bytes than that, with all
-that it had received. Long before, what its workflow has not read yet is too much for one workflow task, which has two
-seconds. So each sender looks at a key's run after every 500 messages or half a mebibyte that it sent to it, and
-sends nothing more while the run is full.
+Temporal allows 10,000 signals, 51,200 events or 50 MiB in one run. It terminates a run with more bytes, and the run's
+messages are lost. Long before that, the unread messages are too many for one workflow task, which has two seconds. So
+each sender checks a key's run after every 500 messages or 512 KiB that it sent to the key, and sends nothing more while
+the run is full.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ from domain.payload import encoded_bytes
 from workflows.search_attributes import STATUS
 from workflows.status import FULL
 
-LOOK_AFTER_MESSAGES = 500
-LOOK_AFTER_BYTES = 512 * 1024
+CHECK_AFTER_MESSAGES = 500
+CHECK_AFTER_BYTES = 512 * 1024
 KEYS_REMEMBERED = 10_000
 FULL_EVENTS = 5_000
 FULL_BYTES = 8 * 1024 * 1024
 UNREAD_BYTES = 256 * 1024
-"""From this size on a sender waits until the workflow has read what there is: some 2,000 small messages, of which a
-workflow reads 3,000 to 7,000 in a second."""
+"""Beyond this size of a run, a sender waits until the workflow has read its messages. This is the size of some 2,000
+small messages; a workflow reads 3,000 to 7,000 per second."""
 PATIENCE_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4)
-"""Pauses before the looks at a run that may be full: a workflow that works reads within them."""
+"""The pauses before each check of a run: within them, a healthy workflow reads its messages."""
 DESCRIBE_TIMEOUT = timedelta(seconds=5)
 
 
 class KeyBusy(Exception):
-    """More messages wait for a key than its workflow can take: the message was not sent, try again later."""
+    """Too many messages wait for a key's workflow: the message was not sent, try again later."""
 
 
 @dataclass
 class Backpressure:
-    """What one process sent to each key since it last looked."""
+    """Counts what this process sent to each key since it last checked the key's run."""
 
     client: Client
     _sent: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
@@ -51,7 +51,7 @@ class Backpressure:
         self._sent[workflow_id] = (messages, size)
         if len(self._sent) > KEYS_REMEMBERED:
             self._sent.popitem(last=False)
-        if messages >= LOOK_AFTER_MESSAGES or size >= LOOK_AFTER_BYTES:
+        if messages >= CHECK_AFTER_MESSAGES or size >= CHECK_AFTER_BYTES:
             await _until_not_full(self.client, workflow_id)
             self._sent.pop(workflow_id, None)
 
@@ -61,7 +61,7 @@ async def _until_not_full(client: Client, workflow_id: str) -> None:
         await asyncio.sleep(pause)
         if not await _is_full(client, workflow_id):
             return
-    raise KeyBusy(f"More messages wait for {workflow_id} than it can take.")
+    raise KeyBusy(f"Too many messages wait for {workflow_id}: nothing was sent, try again later.")
 
 
 async def _is_full(client: Client, workflow_id: str) -> bool:

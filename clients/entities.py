@@ -17,26 +17,26 @@ from domain.plans import Plans
 from workflows.search_attributes import attributes
 
 SEND_TIMEOUT = timedelta(seconds=10)
-"""A signal to an entity that is just completing waits about a second; ten leave room for a busy server."""
+"""A signal to an entity that is just completing waits about a second; ten seconds leave room for a busy server."""
 
 RECEIPT_QUERY = "receipt"
-"""Every entity answers it: what became of the message with this ID, a `Receipt` or None."""
+"""The query that every entity answers: the `Receipt` of the message with this ID, or None."""
 
 
 class EntityClient:
     """Sends to any key of any entity. One per process, because it counts what it sends to each key."""
 
     def __init__(self, client: Client, plans: Plans) -> None:
-        """`plans` are what new keys start with."""
+        """New keys start with `plans`."""
         self._client = client
         self._plans = plans
         self._backpressure = Backpressure(client)
 
     async def send(self, entity: Entity, key: str, handler: str, batch: Batch[Any]) -> None:
-        """Signal the key's workflow, started if there is none. Durable once it returns.
+        """Signal the key's workflow, and start it if it does not run. The batch is durable once this returns.
 
-        Raises `RPCError` when Temporal refuses or is unavailable, `KeyBusy` when the key has enough to do, and
-        `InvalidKey`.
+        Raises `RPCError` when Temporal refuses or is unavailable, `KeyBusy` when too many messages wait for the
+        key, and `InvalidKey`.
         """
         workflow_id = entity.execution_id(key)
         await self._backpressure.admit(workflow_id, batch)

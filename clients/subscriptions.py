@@ -1,4 +1,4 @@
-"""Starts the workflows of subscriptions, and reads how far their consumers are."""
+"""Starts the workflows of subscriptions, and reads the progress of their consumers."""
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -18,7 +18,7 @@ from workflows.subscription import SubscriptionWorkflow
 async def start(client: Client, subscription: Subscription) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
     """Start the subscription's workflow, or find the one that runs already (with the options it has).
 
-    One that failed is tried again: its topic was looked for, or made, just before.
+    One that failed is resumed: the caller has just found or created its topic.
     """
     return await client.start_workflow(
         SubscriptionWorkflow.run,
@@ -34,7 +34,7 @@ async def start(client: Client, subscription: Subscription) -> WorkflowHandle[Su
 
 
 async def consumers_progress(client: Client, subscription_id: str) -> list[ConsumerProgress]:
-    """What the running consumers reported last. Raises `RPCError` (NOT_FOUND) if there is no such subscription."""
+    """Return the last reports of the running consumers. Raises `RPCError` (NOT_FOUND) if there is no subscription."""
     handle = client.get_workflow_handle(workflow_id(subscription_id))
     description = await handle.describe()
     reports: list[ConsumerProgress] = []

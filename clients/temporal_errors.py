@@ -1,4 +1,4 @@
-"""What an error of Temporal means where its status does not say it, read from its text.
+"""The meaning of Temporal's errors, read from their texts where the status does not show it.
 
 Neither the server nor the SDK has a code for these cases. All of the texts that this application depends on are here.
 """

@@ -1,11 +1,11 @@
-"""Saga: book a flight, a car and a payment together, or leave no trace of them.
+"""Saga: book a flight, a car and a payment together, or undo all of them.
 
     reserve flight ─ reserve car ─ charge ─ confirm flight ─ confirm car ─► booked
          │               │           │
     cancel flight ◄─ cancel car ◄─ refund          on any failure, or when cancelled
 
-Flight and car are two-phase: reserved, then confirmed or cancelled. The payment is made in one shot, under an ID
-chosen beforehand, by which it can be refunded even if it is unknown whether it went through.
+Flight and car are two-phase: reserved, then confirmed or cancelled. The payment is made in one step, under an ID
+that is chosen beforehand, so that it can be refunded even if it is unknown whether the charge succeeded.
 """
 
 import asyncio
@@ -44,12 +44,12 @@ COMPENSATIONS: dict[str, tuple[Callable[[BookingActivities, str], Awaitable[None
     "cancel car": (BookingActivities.cancel_car, "car"),
     "refund payment": (BookingActivities.refund, "payment"),
 }
-"""Each compensation by its name, and what it undoes, in the order of the steps."""
+"""Each compensation by its name: the activity, and the key of the step that it undoes, in the order of the steps."""
 
 
 @workflow.defn(name=BOOKING.service)
 class BookingWorkflow:
-    """One trip, from its reservations to booked, or to everything undone.
+    """One trip, until it is booked or everything is undone.
 
     Query: state. Update: resolve_compensation, by an operator, when a compensation is stuck.
     """
@@ -94,7 +94,7 @@ class BookingWorkflow:
         self._compensate_with("refund payment")
         await self._pay_and_confirm(trip.payment)
         if _was_reset():
-            await self._pay_and_confirm(trip.payment)  # what this run counts as done may be undone: ask again
+            await self._pay_and_confirm(trip.payment)  # repeat the steps: the run before the reset may have undone them
         trip_id = BOOKING.key_of(workflow.info().workflow_id)
         return trip.confirmed(
             trip_id, flight_reservation_id=flight_id, car_reservation_id=car_id, payment_id=_key("payment")
@@ -102,14 +102,14 @@ class BookingWorkflow:
 
     async def _reserve(
         self,
-        what: str,
+        summary: str,
         reserve: Callable[[BookingActivities, Request], Awaitable[Result]],
         request: Request,
         compensation: str,
     ) -> Result:
         self._compensate_with(compensation)
         try:
-            return await self._step(what, reserve, request)
+            return await self._step(summary, reserve, request)
         except ActivityError as failure:
             if steps.was_refused(failure):
                 self._compensations.withdraw(compensation)
@@ -122,25 +122,25 @@ class BookingWorkflow:
         await self._step("confirm car", BookingActivities.confirm_car, _key("car"))
 
     async def _step(
-        self, what: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
+        self, summary: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
     ) -> Result:
-        result = await steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=what)
-        self._done.append(what)
+        result = await steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=summary)
+        self._done.append(summary)
         return result
 
     def _compensate_with(self, name: str) -> None:
-        activity, what = COMPENSATIONS[name]
-        key = _key(what)
+        activity, step = COMPENSATIONS[name]
+        key = _key(step)
         self._compensations.register(
             name, lambda policy: workflow.execute_activity_method(activity, key, **policy, summary=name)
         )
 
     async def _compensate(self, failure: BaseException) -> None:
         if steps.error_type(failure) == KeyReused.__name__:
-            self._compensations.withdraw_all()  # what these keys hold belongs to an earlier trip of this ID
+            self._compensations.withdraw_all()  # these keys belong to an earlier trip with this ID
         await self._compensations.run()
         if _was_reset() or _key_is_spent(failure):
-            for name in COMPENSATIONS:  # another run of this trip may have come further than this one
+            for name in COMPENSATIONS:  # an earlier run of this trip may have done more than this one
                 self._compensate_with(name)
             await self._compensations.run()
 
@@ -162,7 +162,7 @@ class BookingWorkflow:
 
     def _show(self) -> None:
         stuck = self._compensations.stuck()
-        waiting = f" Stuck, tried on until an operator resolves it: {', '.join(stuck)}." if stuck else ""
+        waiting = f" Stuck, retried until an operator resolves it: {', '.join(stuck)}." if stuck else ""
         self._display.show(self._status_now(), f"Done: {', '.join(self._done) or 'nothing'}.{waiting}")
 
     def _status_now(self) -> TripStatus:
@@ -184,16 +184,16 @@ class BookingWorkflow:
             raise ApplicationError(f"{resolution.compensation!r} is not stuck.", type="NotStuck")
 
 
-def _key(what: str) -> str:
-    return f"{workflow.info().workflow_id}:{what}"
+def _key(step: str) -> str:
+    return f"{workflow.info().workflow_id}:{step}"
 
 
 def _was_reset() -> bool:
-    """Whether this run does not remember what the run that it was copied from did after the copy."""
+    """Whether an operator reset the trip: this run does not know what the run before it did after the reset point."""
     info = workflow.info()
     return info.run_id != info.first_execution_run_id
 
 
 def _key_is_spent(failure: BaseException) -> bool:
-    """Whether an earlier run of this trip was undone, perhaps not to its end."""
+    """Whether an earlier run of this trip has undone some of it, or all."""
     return steps.error_type(failure) in (ReservationCancelled.__name__, PaymentCancelled.__name__)

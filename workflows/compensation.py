@@ -1,6 +1,6 @@
-"""Undo what was done, in reverse, until nothing is left to undo.
+"""Undo the steps of a saga in reverse order, until all of them are undone.
 
-A compensation is registered before the step it belongs to: a step that was cut off may have done its work. A
+A compensation is registered before its step runs: a step that was interrupted may have done its work. A
 compensation that keeps failing is stuck: it does not stop the others, is shown, and is retried until it succeeds, or
 until an operator reports what was done by hand.
 """
@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policies
 
 Action = Callable[[policies.Policy], Awaitable[None]]
-"""Undo one thing, timed and retried as the policy says."""
+"""Undoes one step, with the timeouts and retries of the policy."""
 
 
 class Compensations:
@@ -29,7 +29,7 @@ class Compensations:
         self._on_change = on_change
 
     def register(self, name: str, action: Action) -> None:
-        """Add a compensation; one that is there already stays as it is."""
+        """Add a compensation, unless it is registered already."""
         self._actions.setdefault(name, action)
         self._compensations.setdefault(name, Compensation(name=name, status=CompensationStatus.REGISTERED))
 
@@ -45,7 +45,7 @@ class Compensations:
     async def run(self) -> None:
         """Run each compensation that has not run, the last registered first; return when all are done or resolved.
 
-        A cancellation that comes during it changes nothing: what it asks for is what happens already.
+        A cancellation during this changes nothing: the saga is being undone already.
         """
         running = asyncio.create_task(self._run())
         while not running.done():
@@ -74,7 +74,7 @@ class Compensations:
         await self._try(name, policies.COMPENSATION)
 
     async def _settle(self, name: str) -> None:
-        """Retry a stuck compensation until it is done, or an operator says that it is."""
+        """Retry a stuck compensation until it is done, or an operator reports it as done by hand."""
         while self._compensations[name].status is CompensationStatus.STUCK:
             trying = asyncio.create_task(self._try(name, policies.STUCK_COMPENSATION))
             await workflow.wait_condition(lambda: self._compensations[name].status is not CompensationStatus.STUCK)
@@ -89,7 +89,11 @@ class Compensations:
             if is_cancelled_exception(failure):
                 return  # the operator has decided
             self._set(name, CompensationStatus.STUCK, str(failure.cause or failure))
-            workflow.logger.error("Compensation is stuck: %s: %s", name, failure.cause)
+            workflow.logger.error(
+                "Compensation is stuck: %s: %s. It is retried until it succeeds or an operator resolves it",
+                name,
+                failure.cause,
+            )
         else:
             self._set(name, CompensationStatus.DONE)
 

@@ -1,10 +1,10 @@
-"""Parallelizing work: fan out, run within bounds, gather in order.
+"""Parallelizing work: run the subtasks of a job concurrently, within limits, and combine their results in order.
 
     job ─► batches ─► at most 50 activities at a time, 40 subtasks in each ─► "a: DONE, b: DONE, ..."
 
 Up to 100 subtasks have one activity each; a larger job runs at most 100 activities, of up to 100 subtasks each, so that
-the history of a job with 10,000 subtasks has about 400 events. An activity that is cut off continues from its last
-heartbeat.
+the history of a job with 10,000 subtasks has about 400 events. An activity that is interrupted continues from its
+last heartbeat.
 """
 
 import asyncio
@@ -46,9 +46,9 @@ class FanOutWorker:
 
     @workflow.run
     async def run(self, job: Job) -> JobResult:
-        room = asyncio.Semaphore(BATCHES_AT_A_TIME)
+        slots = asyncio.Semaphore(BATCHES_AT_A_TIME)
         work = [
-            asyncio.create_task(self._run_batch(batch, room)) for batch in batches(workflow.info().workflow_id, job)
+            asyncio.create_task(self._run_batch(batch, slots)) for batch in batches(workflow.info().workflow_id, job)
         ]
         self._show("RUNNING")
         try:
@@ -70,8 +70,8 @@ class FanOutWorker:
         self._show("DONE")
         return result
 
-    async def _run_batch(self, batch: SubtaskBatch, room: asyncio.Semaphore) -> None:
-        async with room:
+    async def _run_batch(self, batch: SubtaskBatch, slots: asyncio.Semaphore) -> None:
+        async with slots:
             self._running += len(batch.subtasks)
             try:
                 outcomes = await self._outcomes_of(batch)

@@ -1,10 +1,10 @@
-"""Event enrichment and joins: a package is the meeting of its registration and its locations, in either order.
+"""Event enrichment and joins: a package joins its registration and its locations, whichever comes first.
 
     package_registered ──┐
                          ├─► package: destination + locations by event time ─► queries
     locations_received ──┘
 
-Locations that come first wait for the registration, at most `registration_ttl`; then the package is given up.
+Locations that come first wait for the registration, at most `registration_ttl`; then the workflow gives the package up.
 """
 
 from temporalio import workflow
@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=PACKAGE_TRACKER.service)
 class PackageTracker:
-    """One package, known from its first message on.
+    """One package, from its first message on.
 
     Signals: package_registered, locations_received. Queries: info (None until registered), state, receipt.
     """
@@ -44,7 +44,7 @@ class PackageTracker:
     async def run(self, start: PackageInput) -> None:
         if not await self._registered_in_time():
             self._show("GIVEN_UP")
-            workflow.logger.warning("Package %s was never registered: given up", start.package_id)
+            workflow.logger.warning("Package %s is given up: it was not registered in time", start.package_id)
             return
         self._show("REGISTERED")
         await workflow.wait_condition(self._must_continue_as_new)
@@ -70,7 +70,7 @@ class PackageTracker:
         return workflow.info().is_continue_as_new_suggested()
 
     def _show(self, status: str) -> None:
-        self._display.show(status, f"{self._package.received} locations when this was written.")
+        self._display.show(status, f"{self._package.received} locations when the status changed.")
 
     @workflow.signal
     def package_registered(self, batch: Batch[PackageRegistration]) -> None:

@@ -1,10 +1,10 @@
-"""Scheduling tasks: durable timers that remind, escalate, and stop the moment the invoice is paid.
+"""Scheduling tasks: durable timers that remind, escalate, and stop as soon as the invoice is paid.
 
     first failure ─► reminder ─ 1 day ─► reminder ─ 1 day ─► reminder ─ 1 day ─► ticket for support
-                        ▲ a further failure brings the next action forward        │
+                        ▲ another failure makes the next action due at once       │
     success at any time ─► paid: timer stopped, ticket closed  ◄──────────────────┘
 
-The rules are in `domain.payment_tracker.Invoice`; the workflow keeps time for them.
+The rules are in `domain.payment_tracker.Invoice`; the workflow runs the timers and the activities.
 """
 
 from contextlib import suppress
@@ -34,10 +34,9 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=PAYMENT_TRACKER.service)
 class PaymentTracker:
-    """One invoice from its first failed payment to paid, or to a person.
+    """One invoice, from its first payment event until some time after it is paid.
 
     Signals: payment_failed, payment_succeeded (each event ID counts once). Queries: state, receipt.
-    Waits at most `plan.interval` between reminders.
     """
 
     @workflow.init
@@ -59,7 +58,7 @@ class PaymentTracker:
             answering, self._unanswered = self._unanswered, []
             await self._act()
             self._answer(answering)
-            if self._is_forgotten():
+            if self._linger_is_over():
                 return self._invoice.state()
             if self._must_continue_as_new():
                 await self._continue_as_new()
@@ -92,7 +91,7 @@ class PaymentTracker:
                 summary=f"reminder {number} of {self._plan.reminders}",
             )
         except ActivityError:
-            workflow.logger.exception("Reminder %d failed; the next one follows after the interval", number)
+            workflow.logger.exception("Reminder %d failed, and the next one follows after the interval", number)
             self._invoice.reminder_failed(self._plan, workflow.now())
             return
         if still_open:
@@ -128,7 +127,7 @@ class PaymentTracker:
     def _linger_end(self) -> datetime | None:
         return self._settled_at + self._plan.settled_linger if self._settled_at else None
 
-    def _is_forgotten(self) -> bool:
+    def _linger_is_over(self) -> bool:
         end = self._linger_end()
         return end is not None and workflow.now() >= end and not self._unanswered
 
@@ -144,7 +143,7 @@ class PaymentTracker:
         workflow.continue_as_new(TrackerInput(invoice_id=self._id, plan=self._plan, memory=memory))
 
     def _still_unanswered(self) -> list[str]:
-        """Messages that wait for an answer; of those that want none, one, so that the next run looks at the invoice."""
+        """The messages with open receipts; if there are none, any message, so that the next run checks the invoice."""
         return [i for i in self._unanswered if i in self._inbox.receipts] or self._unanswered[-1:]
 
     def _waiting_for(self) -> str:

@@ -1,4 +1,4 @@
-"""Timeouts and retries, each with its reason. Seconds are on purpose: nothing here is a default."""
+"""Timeouts and retries, each with its reason. No value is left to a default."""
 
 from datetime import timedelta
 from typing import NotRequired, TypedDict
@@ -7,7 +7,7 @@ from temporalio.common import RetryPolicy
 
 
 class Policy(TypedDict):
-    """How one kind of activity is timed and retried."""
+    """The timeouts and retries of one kind of activity."""
 
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: NotRequired[timedelta]
@@ -15,35 +15,35 @@ class Policy(TypedDict):
 
 
 BOOKING_STEP = Policy(
-    # A forward step is bounded: after five minutes without an answer the traveller is better served by a compensation.
+    # After five minutes without an answer the trip is undone: that is better for the traveller than to wait longer.
     start_to_close_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(minutes=5),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)),
 )
 
 COMPENSATION = Policy(
-    # It is tried for a minute, the length of a restart. If it fails for longer, the others do not wait for it.
+    # Retried for a minute, the length of a restart. If it fails for longer, the others do not wait for it.
     start_to_close_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(minutes=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
 )
 
 STUCK_COMPENSATION = Policy(
-    # Without limit: what is held stays held until it is undone. It is shown as stuck, and a person may resolve it.
+    # Retried without limit, since a seat stays reserved until it is cancelled. An operator may resolve it earlier.
     start_to_close_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=1)),
 )
 
 DATABASE = Policy(
-    # One idempotent write to our own database. Without limit: an entity that gave up would lose its place in the queue,
-    # and while it waits it shows as a pending activity with its last error.
+    # One idempotent write to our own database. Retried without limit: the entity cannot continue without it. During an
+    # outage it shows as a pending activity with its last error.
     start_to_close_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)),
 )
 
 
 def moderation(poll_interval: timedelta, time_left: timedelta) -> Policy:
-    """Questions to the moderation service, at an even pace until the post has to go to a person."""
+    """Questions to the moderation service, at a constant interval until the post goes to a person."""
     return Policy(
         start_to_close_timeout=timedelta(seconds=10),
         schedule_to_close_timeout=time_left,
@@ -52,7 +52,7 @@ def moderation(poll_interval: timedelta, time_left: timedelta) -> Policy:
 
 
 MAIL = Policy(
-    # A mail server may be down for a while; if it stays down, the tracker goes on with the next reminder.
+    # A mail server may be down for a while; if it stays down, the tracker continues with the next reminder.
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),
@@ -64,7 +64,7 @@ class HeartbeatPolicy(Policy):
 
 
 SUBTASKS = HeartbeatPolicy(
-    # A batch is up to 100 subtasks, 40 at a time; five attempts, each of which keeps what is done.
+    # A batch is up to 100 subtasks, 40 at a time; five attempts, each of which keeps the finished subtasks.
     start_to_close_timeout=timedelta(minutes=30),
     schedule_to_close_timeout=timedelta(hours=3),
     # The longest that a subtask may go without finishing; a lost worker is noticed after this.
@@ -82,6 +82,6 @@ CONSUME = HeartbeatPolicy(
     start_to_close_timeout=timedelta(hours=24),
     # Heartbeats come every two seconds: a lost worker's partitions are taken over after this.
     heartbeat_timeout=timedelta(seconds=10),
-    # Without limit: an outage of Kafka may last. What only a person can fix is not retried.
+    # Retried without limit: an outage of Kafka may last. An error that only an operator can fix is not retried.
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
 )

@@ -1,4 +1,4 @@
-"""By what executions are found: their pattern, key and status. Never personal data: these are not encrypted."""
+"""The search attributes of executions: pattern, key and status. They are not encrypted: no personal data in them."""
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
@@ -12,5 +12,5 @@ ALL = (PATTERN, KEY, STATUS)
 
 
 def attributes(pattern: Pattern, key: str) -> TypedSearchAttributes:
-    """What an execution is started with; its workflow sets `STATUS` as it goes."""
+    """Return the attributes that an execution starts with. Its workflow sets `STATUS`."""
     return TypedSearchAttributes([SearchAttributePair(PATTERN, pattern.name), SearchAttributePair(KEY, key)])

@@ -9,7 +9,7 @@ FULL = "FULL"
 
 
 class StatusDisplay:
-    """What one run shows. A new status costs one event in the history, details cost none."""
+    """The status and details of one run. A new status costs one event in the history, new details cost none."""
 
     def __init__(self) -> None:
         self._shown: str | None = None

@@ -1,4 +1,4 @@
-"""One step of a saga: it runs to its end even if the workflow is cancelled, and its failure says what became of it."""
+"""A step of a saga runs to its end even if the workflow is cancelled. Its failure shows whether it did its work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,12 +38,12 @@ async def run_to_its_end(
 
 
 def error_of(failure: BaseException) -> ApplicationError | None:
-    """The error that the activity raised; None if it was cancelled, or gave no answer in time."""
+    """The error that the activity raised; None if it was cancelled or timed out."""
     return failure.__cause__ if isinstance(failure.__cause__, ApplicationError) else None
 
 
 def error_type(failure: BaseException) -> str | None:
-    """The name of that error's class."""
+    """The class name of the error that the activity raised."""
     error = error_of(failure)
     return error.type if error else None
 
@@ -55,5 +55,5 @@ def was_refused(failure: BaseException) -> bool:
 
 
 def got_no_answer(failure: BaseException) -> bool:
-    """Whether the step may have done its work all the same."""
+    """Whether the step timed out: it may have done its work."""
     return isinstance(failure.__cause__, TimeoutError)

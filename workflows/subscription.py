@@ -1,8 +1,8 @@
-"""Kafka ingress: a subscription runs consumers, and outlives the workers they run on.
+"""Kafka ingress: a subscription runs consumers, and survives the workers that they run on.
 
 RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating activities, each with its share
-   ├── pause ──► PAUSED                        a worker dies ─► Temporal starts them elsewhere
-   ├── a consumer finds what only a person can fix ──► FAILED
+   ├── pause ──► PAUSED                        a worker dies ─► Temporal starts them on another
+   ├── an error that only an operator can fix ──► FAILED
    └── delete ──► drained, completed
 """
 
@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 class SubscriptionWorkflow:
     """One subscription until it is deleted.
 
-    Updates: pause, resume, delete; each answers at once, consumers drain after it. Signal: subscribed. Query: state.
+    Updates: pause, resume, delete; each answers before the consumers have drained. Signal: subscribed. Query: state.
     """
 
     @workflow.init
@@ -55,7 +55,7 @@ class SubscriptionWorkflow:
         return self.state()
 
     async def _consume(self) -> None:
-        """Run the consumers until one ends or all have to; return when all have drained."""
+        """Run the consumers until one ends or all have to stop; return when all have drained."""
         consumers = [self._start_consumer(member) for member in range(self._subscription.options.consumers)]
         await workflow.wait_condition(
             lambda: (
@@ -67,7 +67,7 @@ class SubscriptionWorkflow:
         for consumer in consumers:
             consumer.cancel()
         for outcome in await asyncio.gather(*consumers, return_exceptions=True):
-            self._note(outcome)
+            self._note_failure(outcome)
 
     def _start_consumer(self, member: int) -> ActivityHandle[None]:
         return workflow.start_activity_method(
@@ -78,7 +78,7 @@ class SubscriptionWorkflow:
             summary=f"consumer {member + 1} of {self._subscription.options.consumers}",
         )
 
-    def _note(self, outcome: BaseException | None) -> None:
+    def _note_failure(self, outcome: BaseException | None) -> None:
         if outcome is not None and (error := error_of(outcome)):
             self._last_error = error.message
             if self._status is SubscriptionStatus.RUNNING:
@@ -104,13 +104,13 @@ class SubscriptionWorkflow:
 
     @workflow.signal
     def subscribed(self) -> None:
-        """Subscribing again resumes a subscription that failed; a pause stays."""
+        """Subscribing again resumes a subscription that failed. A paused one stays paused."""
         if self._status is SubscriptionStatus.FAILED:
             self._resume()
 
     @workflow.update
     def pause(self) -> SubscriptionState:
-        """Stop the consumers; a subscription that failed stays so."""
+        """Stop the consumers. A subscription that failed stays failed."""
         if self._status is SubscriptionStatus.RUNNING:
             self._status = SubscriptionStatus.PAUSED
         return self.state()

@@ -3,10 +3,9 @@
     posts_received ─► queue ─► store ─► wait for moderation ─► publish | reject | hand to a person
                                         └── of the next 20     └── in the order received
 
-All waiting posts are stored with one activity; from then on the queue holds only their IDs. Moderation is asked about
-the next posts together, by the retries of one activity until the first of them is decided; a verdict takes effect
-when those before it have. It is bounded: a post that is not decided in time of its turn goes to human review, and
-the next one takes its turn.
+All waiting posts are stored with one activity; from then on the queue holds only their IDs. One activity asks
+moderation about the next posts together, and is retried until the first of them is decided. A verdict takes effect
+after those before it. A post whose turn ends without a verdict goes to human review, and the next post's turn begins.
 """
 
 from datetime import timedelta
@@ -89,7 +88,7 @@ class UserFeed:
                 self._memory.finish_first(decision.status, workflow.now())
 
     async def _moderate(self, time_left: timedelta) -> None:
-        """Note the verdicts on the next posts. The first has one then, unless this run must end before."""
+        """Store the verdicts on the next posts. Then the first post has one, unless this run must end before."""
         asked = self._memory.undecided()
         verdicts = await self._ask(asked, time_left)
         if verdicts is not None:
@@ -97,7 +96,7 @@ class UserFeed:
             self._memory.decide({asked[0].post_id: Verdict.PENDING, **decided})
 
     async def _ask(self, posts: list[PendingPost], time_left: timedelta) -> list[Verdict] | None:
-        """Return the verdicts, each `PENDING` if the first came too late; None if this run must end before."""
+        """Return the verdicts, each `PENDING` if the time is over; None if this run must end before."""
         too_late = [Verdict.PENDING] * len(posts)
         if time_left <= timedelta(0):
             return too_late
@@ -152,7 +151,7 @@ class UserFeed:
 
     @workflow.update
     async def review_post(self, review: Review) -> PostOutcome:
-        """Publish or reject a post that waited for a person; published, it goes to the feed's end."""
+        """Publish or reject a post in review. A published post is added to the end of the feed."""
         self._memory.in_review.remove(review.post_id)
         status = PostStatus.PUBLISHED if review.approved else PostStatus.REJECTED
         decision = Decision(user=self._user, post_id=review.post_id, status=status)

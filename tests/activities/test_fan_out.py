@@ -9,7 +9,7 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import ActivityEnvironment
 
 from activities import fan_out
-from activities.fan_out import SIDE_BY_SIDE, FanOutActivities
+from activities.fan_out import CONCURRENT_SUBTASKS, FanOutActivities
 from domain.fan_out import OnFailure, SubtaskBatch, SubtaskFailed, SubtaskOutcome
 from tests.eventually import eventually
 from tests.workflows.fakes import FakeSubtasks, Gate
@@ -59,7 +59,7 @@ async def test_a_batch_runs_forty_subtasks_at_a_time(environment: ActivityEnviro
     names = [str(number) for number in range(100)]
     outcomes = await environment.run(FanOutActivities(subtasks).run_batch, batch_of(*names))
     assert len(outcomes) == 100
-    assert subtasks.most_running == SIDE_BY_SIDE == 40
+    assert subtasks.most_running == CONCURRENT_SUBTASKS == 40
 
 
 async def test_indexes_and_keys_are_the_jobs(environment: ActivityEnvironment, subtasks: FakeSubtasks) -> None:

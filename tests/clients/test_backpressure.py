@@ -71,7 +71,7 @@ class TestTooManySignals:
 class TestBackpressure:
     @pytest.fixture(autouse=True)
     def looks_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(backpressure, "LOOK_AFTER_MESSAGES", 5)
+        monkeypatch.setattr(backpressure, "CHECK_AFTER_MESSAGES", 5)
 
     async def test_a_run_that_is_full_takes_nothing_more_until_the_next(
         self, dev_server: WorkflowEnvironment, mail: FakeMail, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""The way from a delayed message into its entity."""
+"""Delivers delayed messages to their entities."""
 
 from clients.entities import EntityClient
 from domain.delivery import DelayedMessage, UndeliverableMessage
@@ -6,7 +6,7 @@ from domain.patterns import ENTITIES
 
 
 class EntityMailbox:
-    """Delivers through Temporal."""
+    """Sends a delayed message as a signal."""
 
     def __init__(self, entities: EntityClient) -> None:
         self._entities = entities
@@ -15,5 +15,7 @@ class EntityMailbox:
         """Raises `UndeliverableMessage` for a service or handler that does not exist (any more)."""
         entity = ENTITIES.get(message.service)
         if entity is None or message.handler not in entity.handlers:
-            raise UndeliverableMessage(f"There is no {message.service}/{message.handler}.")
+            raise UndeliverableMessage(
+                f"This worker has no {message.service}/{message.handler}: nothing was sent to key {message.key!r}."
+            )
         await self._entities.send(entity, message.key, message.handler, message.batch)

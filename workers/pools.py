@@ -44,12 +44,13 @@ from workflows.subscription import SubscriptionWorkflow
 from workflows.user_feed import UserFeed
 
 CONCURRENT_WORKFLOW_TASKS = 24
-"""Workflow code takes turns on one processor, however many tasks there are. Of a hundred at a time each can take longer
-than the two seconds that the SDK gives it; then it counts as deadlocked and is done again, and a flood never ends."""
+"""Workflow code runs on one processor, however many tasks there are. With a hundred tasks at a time, each can take
+longer than the two seconds that the SDK allows. It then counts as deadlocked and is repeated, so that the backlog never
+shrinks."""
 
 WORKFLOW_TASK_POLLS = PollerBehaviorAutoscaling(maximum=8, initial=4)
-"""Two queues are polled, the shared one and the worker's own, and every poll that waits holds a place for its task.
-Polls must leave places over: where they can hold them all, a query waits until one of them comes back empty."""
+"""A worker polls two queues, the shared one and its own, and each open poll reserves a slot for its task. Polls must
+not be able to reserve all slots: a query would then wait until a poll returns without a task."""
 
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 """A cancellation reaches an activity with its heartbeat; by default they are sent up to 60 s apart."""

@@ -1,4 +1,4 @@
-"""What the activities of a worker process are built from, opened once and closed once."""
+"""The connections that the activities of a worker process share, opened once and closed once."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,7 @@
 """The SDK's sandbox, entered for workflow code only.
 
-The SDK also asks each workflow, three to four times for every payload that comes or goes, in which context it is
-serialized, and enters the sandbox to ask: a fifth of a worker's Python time. Our converter has no use for contexts.
+For every payload the SDK also asks the workflow three to four times for the context of its serialization, and enters
+the sandbox to ask: a fifth of a worker's Python time. Our converter does not use contexts.
 """
 
 from typing import Any
@@ -15,13 +15,13 @@ from temporalio.workflow import Info
 
 from workers.query_tasks import RAN_AHEAD, StartedTask
 
-_NOWHERE = StorageDriverStoreContext(target=None)
+_NO_TARGET = StorageDriverStoreContext(target=None)
 
 
 class GuardedSandboxRunner(SandboxedWorkflowRunner):
     """Runs workflows in the sandbox, guarded against early queries.
 
-    For clients whose data converter is the same in every context, and stores nothing elsewhere.
+    The client's data converter must be the same in every context, and must not use external storage.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
@@ -29,7 +29,7 @@ class GuardedSandboxRunner(SandboxedWorkflowRunner):
 
 
 class ContextFreeInstance(WorkflowInstance):
-    """A workflow that answers questions for contexts without entering the sandbox: it has none."""
+    """A workflow without contexts: the SDK's questions for them are answered without entering the sandbox."""
 
     def __init__(self, inner: WorkflowInstance) -> None:
         self._inner = inner
@@ -41,7 +41,7 @@ class ContextFreeInstance(WorkflowInstance):
         return None
 
     def get_external_store_context(self, _command_info: Any) -> StorageDriverStoreContext:
-        return _NOWHERE
+        return _NO_TARGET
 
     def get_info(self) -> Info:
         return self._inner.get_info()
@@ -58,7 +58,7 @@ class EarlyQueryGuard(ContextFreeInstance):
         self._started = StartedTask()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if self._started.is_behind(act):
+        if self._started.is_ahead(act):
             refusal = WorkflowActivationCompletion()
             refusal.failed.failure.message = RAN_AHEAD
             return refusal

@@ -1,4 +1,4 @@
-"""The Kafka client of one consumer: its settings, and its records in our terms."""
+"""The Kafka client of one consumer: its settings, and how its records are read."""
 
 from typing import Any
 

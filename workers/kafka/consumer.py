@@ -2,8 +2,8 @@
 
 Consumers do not join a Kafka group. Temporal starts each of them, one at a time, and its number determines its
 partitions; the group is the name under which offsets are kept. A consumer that Temporal considers lost may read for a
-moment beside its successor: entities drop the records that they have seen, and each consumer commits only what it has
-delivered itself.
+moment while its successor reads too: entities drop the records that they have seen, and each consumer commits only what
+it has delivered itself.
 
 Two properties of aiokafka shape this file. Full partitions are left out of `getmany` and not paused, since a pause
 throws away what was fetched; and a consumer that fails is replaced by a new one.

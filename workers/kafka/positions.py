@@ -76,7 +76,7 @@ class Positions:
             beginning = (await self._client.beginning_offsets([tp]))[tp]
         if offset >= beginning:
             await self._check_end(tp, offset)
-            return  # the broker that took it for out of range had not caught up; the client fetches again
+            return  # the broker that reported the error had not caught up; the client fetches again
         expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
         log.error("%s: records %s; check the lag and the topic's retention", self._subscription.id, expired)
         self._client.seek(tp, beginning)

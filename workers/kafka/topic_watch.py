@@ -21,7 +21,7 @@ class TopicChanged(Exception):
 
 
 class TopicWatch:
-    """One consumer's view of its topic."""
+    """Watches the topic of one consumer."""
 
     def __init__(
         self, clusters: KafkaClusters, subscription: Subscription, interval_seconds: float, missing_seconds: float
@@ -33,7 +33,7 @@ class TopicWatch:
         self._missing = missing_seconds
         self._lookups: set[asyncio.Task[Topic | None]] = set()
         self.topic: Topic | None = None
-        """As it was when the consumer began."""
+        """The topic when the consumer began."""
 
     async def begin(self) -> Topic:
         """Raises `SubscriptionBroken` if there is no such topic, `KafkaUnreachable`."""

@@ -55,7 +55,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(WorkflowQueryFailedError)
     async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
-        """Our queries refuse nothing: it came too early, or no worker can replay the run until its code is fixed."""
+        """Our queries raise nothing: it came too early, or no worker can replay the run until its code is fixed."""
         log.warning("A workflow did not answer a query: %s", error)
         return _temporal_unavailable().response()
 
@@ -78,7 +78,7 @@ def _temporal_unavailable() -> Problem:
 
 
 def _key_busy() -> Problem:
-    return _try_again("key-busy", "More messages wait for this key than it can take")
+    return _try_again("key-busy", "Too many messages wait for this key, and nothing was accepted")
 
 
 def _try_again(type: str, what: str) -> Problem:

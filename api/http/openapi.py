@@ -72,7 +72,7 @@ def _add_schemas(document: dict[str, Any], bodies: set[type[Payload]]) -> None:
 
 
 def _remove_fastapis_own_problems(document: dict[str, Any]) -> None:
-    """FastAPI describes a 422 of its own, where it believes that there is one: we answer with problem documents."""
+    """Remove FastAPI's own description of a 422: this application answers with problem documents."""
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             del operation["responses"]["422"]

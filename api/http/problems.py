@@ -27,7 +27,7 @@ PROBLEM = "application/problem+json"
 
 
 class Problem(Exception):
-    """An answer that is not a success. `type` is stable; `extra` are members besides the standard ones."""
+    """An error as an answer. `type` is stable; `extra` are members in addition to the standard ones."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 MAX_FIELDS = 100
-"""Wrong fields that one problem document names: a body can have a hundred thousand."""
+"""How many wrong fields a problem document names: a body can have a hundred thousand."""
 
 BODY_STATUSES = (400, 408, 413, 415, 422)
 """Statuses with which a body can be refused."""

@@ -63,7 +63,7 @@ class EntityInvoker:
     async def outcome(self, invocation_id: str) -> Finished | None:
         receipt = await self._receipt(invocation_id)
         if receipt is None and await self._delayed.is_delivered(invocation_id):
-            # Delivered between the two questions, or so long ago that the entity has forgotten the receipt.
+            # Delivered since the first query, or so long ago that the entity has dropped the receipt.
             receipt = await self._receipt(invocation_id)
             if receipt is None:
                 raise not_found(f"Invocation {invocation_id}")
@@ -111,9 +111,9 @@ class EntityInvoker:
         return DelayedMessages(self.client, self.web_ui, self.entity)
 
     async def _was_accepted(self, invocation_id: str, message: Message[Any]) -> bool:
-        """Whether an earlier call brought this message. Raises `Problem` 409 if that had another body.
+        """Whether an earlier call sent this message. Raises `Problem` 409 if it had another body.
 
-        False if no worker can answer: the entity counts the message once all the same.
+        False if no worker can answer: the entity counts the message only once anyway.
         """
         try:
             receipt = await self._receipt(invocation_id)

@@ -12,12 +12,12 @@ QUERY_TIMEOUT = timedelta(seconds=2)
 """For a query whose answer the gateway can do without: it needs a worker, and there may be none."""
 
 FIRST_POLL = timedelta(milliseconds=20)
-"""The first pause between two looks at a message's receipt. Each pause is 1.5 times the previous one."""
+"""The first pause between two queries for a message's receipt. Each pause is 1.5 times the previous one."""
 MAX_POLL = timedelta(milliseconds=500)
 """The longest such pause."""
 
 DELAYED_DELIVERY = Policy(
-    # One signal to an entity. Without limit: an accepted message is delivered, however long Temporal's own calls fail.
+    # One signal to an entity. Retried without limit: an accepted message is delivered after any outage.
     start_to_close_timeout=timedelta(seconds=30),
     retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=1)),
 )

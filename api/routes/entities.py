@@ -1,4 +1,4 @@
-"""The routes of an entity service, from its row: two for each handler, and the state of a key."""
+"""The routes of an entity service: two for each handler, and the state of a key."""
 
 from fastapi import APIRouter
 

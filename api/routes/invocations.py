@@ -49,7 +49,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     async def attach(
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
-        """Wait for the outcome. If the client disconnects, the waiting ends and the invocation goes on."""
+        """Wait for the outcome. If the client disconnects, the invocation continues."""
         # Waiting has no time limit, but this first question has: a client learns soon that Temporal is unavailable.
         finished = await invoker.outcome(invocation_id)
         if finished is not None:

@@ -1,4 +1,4 @@
-"""Event enrichment and joins: registrations and locations by package, and what they add up to."""
+"""Event enrichment and joins: registrations and locations by package, and the package as a whole."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_entity_routes(router, gateway, invoker)
 
     async def info(response: Response, key: Key) -> PackageInfo:
-        """Where the package goes, and where it was, in the order of event time."""
+        """The destination of the package, and its locations in the order of event time."""
         found = await query(gateway, PACKAGE_TRACKER, key, "info", INFO, response=response)
         if found is None:
             detail = f"Package {key} is not registered: its locations wait for the registration."

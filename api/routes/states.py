@@ -1,4 +1,4 @@
-"""What a key's workflow shows of itself: `GET /{Service}/{key}`, a query."""
+"""The state of a key: `GET /{Service}/{key}`, a query to the key's workflow."""
 
 from typing import Any, TypeVar
 

@@ -76,7 +76,7 @@ def router(gateway: Gateway) -> APIRouter:
     async def subscribe(
         request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))],
     ) -> JSONResponse:
-        """Deliver a topic's records to a handler. Repeating the request finds the first; other options are a 409."""
+        """Deliver a topic's records to a handler. Repeating the request returns the first; other options are a 409."""
         subscription = request.subscription()
         try:
             await check_subscription(subscription, clusters, sinks)
@@ -102,7 +102,7 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
     async def read(subscription_id: SubscriptionId) -> SubscriptionView:
-        """Status, last error, and for each partition what is committed and how many records wait."""
+        """Status, last error, and for each partition the committed offset and how many records wait."""
         return await _view(subscription_id)
 
     @routes.patch(
@@ -124,7 +124,7 @@ def router(gateway: Gateway) -> APIRouter:
         "/{subscription_id}", status_code=202, operation_id="deleteSubscription", responses=responses(404, 422, 503)
     )
     async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
-        """Drain, then end. The group keeps its offsets: a new subscription resumes from them."""
+        """Drain the consumers, then end. The group keeps its offsets, and a new subscription continues from them."""
         with _known(subscription_id):
             await _handle(gateway.client, subscription_id).execute_update(
                 SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT

@@ -1,4 +1,4 @@
-"""What a person decides while a workflow waits: `POST /{Service}/{key}/{name}`, an update of the key's workflow."""
+"""A person's decision for a key: `POST /{Service}/{key}/{name}`, an update of the key's workflow."""
 
 from typing import Annotated, Any
 

@@ -25,7 +25,7 @@ def shell() -> Iterator[int]:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-async def test_the_cpu_time_of_a_process_is_also_that_of_what_it_started(shell: int) -> None:
+async def test_the_cpu_time_of_a_process_includes_that_of_its_children(shell: int) -> None:
     await eventually(lambda: cpu_by_name({"shell": shell})["shell"] >= 0.2)
 
 

@@ -1,4 +1,4 @@
-"""The server that the tests of workflows have."""
+"""The server of the tests of workflows."""
 
 from tests.workflows.conftest import dev_server
 

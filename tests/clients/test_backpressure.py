@@ -1,4 +1,4 @@
-"""Senders wait before a key's workflow has more than it can take."""
+"""Senders wait before a key's workflow has more messages than it can handle."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -28,7 +28,7 @@ from workflows.status import FULL
 
 
 def event(event_id: str) -> PaymentEvent:
-    """One of the largest: each character of the customer is six bytes in JSON."""
+    """An event of the largest size: each character of the customer is six bytes in JSON."""
     return PaymentEvent(type="invoice", created=1, data=PaymentEventData(id=event_id, customer="\x01" * 255))
 
 
@@ -43,7 +43,7 @@ class TestTooManySignals:
         async with dev_server_with({CONTINUE_AS_NEW: 10, SIGNALS: 20}) as environment:
             yield environment
 
-    async def test_are_refused_until_the_next_run_and_the_sender_is_told_to_try_again(
+    async def test_are_refused_until_the_next_run_and_the_sender_must_try_again(
         self, server: WorkflowEnvironment, mail: FakeMail
     ) -> None:
         mail.gate.close()
@@ -70,10 +70,10 @@ class TestTooManySignals:
 
 class TestBackpressure:
     @pytest.fixture(autouse=True)
-    def looks_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checks_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backpressure, "CHECK_AFTER_MESSAGES", 5)
 
-    async def test_a_run_that_is_full_takes_nothing_more_until_the_next(
+    async def test_a_full_run_accepts_nothing_more_until_the_next_run(
         self, dev_server: WorkflowEnvironment, mail: FakeMail, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(backpressure, "FULL_EVENTS", 2 * EVENTS_BEFORE_CONTINUE_AS_NEW)
@@ -84,7 +84,7 @@ class TestBackpressure:
             await eventually(lambda: len(mail.sent) >= 2)
             await until_accepted(lambda: key.send("onPaymentSuccess", event("evt_paid")))
 
-    async def test_what_no_worker_reads_is_bounded_by_its_size(
+    async def test_the_size_of_unread_messages_is_limited(
         self, dev_server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(backpressure, "UNREAD_BYTES", 20_000)
@@ -105,7 +105,7 @@ class TestBackpressure:
         for first in range(0, 3_000, 100):
             records = {n: SocialMediaPost(content=f"{n}", metadata="") for n in range(first, first + 100)}
             await key.deliver("processPost", records)
-            # A query is answered after what came before it.
+            # A query is answered after the messages before it are read.
             await key.handle.query(user_feed.UserFeed.state)
 
 
@@ -121,4 +121,4 @@ async def sent_before_busy(key: EntityKey) -> int:
             await key.send("onPaymentFailure", event(f"evt_{number}"))
         except KeyBusy:
             return number
-    raise AssertionError("it took a thousand messages")
+    raise AssertionError("the key accepted a thousand messages")

@@ -17,7 +17,7 @@ from clients.temporal_errors import is_refusal
         (RPCStatusCode.PERMISSION_DENIED, "Request unauthorized.", False),
     ],
 )
-def test_only_what_temporal_would_refuse_each_time_is_a_refusal(
+def test_only_an_error_that_each_retry_would_get_too_is_a_refusal(
     status: RPCStatusCode, message: str, final: bool
 ) -> None:
     assert is_refusal(RPCError(message, status, b"")) is final

@@ -1,4 +1,4 @@
-"""Many units at once, counted in the database."""
+"""Many bookings and many posts at once, counted in the database."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ async def statuses(
         return {row.status: row.rows for row in await connection.execute(query)}
 
 
-async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others_are_charged_once(
+async def test_of_200_bookings_at_once_the_declined_are_undone_and_the_others_are_charged_once(
     stack: Stack, database: Database
 ) -> None:
     run = uuid.uuid4().hex[:8]
@@ -58,7 +58,7 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
         }
         while True:
             status = (await client.post(f"/BookingWorkflow/{run}-{number}/run", json=trip)).status_code
-            if status != httpx2.codes.SERVICE_UNAVAILABLE:  # which asks the client to come again
+            if status != httpx2.codes.SERVICE_UNAVAILABLE:  # which asks the client to try again
                 return status
             await asyncio.sleep(1)
 
@@ -74,7 +74,7 @@ async def test_of_200_bookings_at_once_the_declined_leave_nothing_and_the_others
     assert await statuses(database, Payments, run) == {"CHARGED": half, "CANCELLED": half}
 
 
-async def test_one_users_moderation_held_back_delays_nobody_else_and_feeds_keep_their_order(
+async def test_a_user_whose_moderation_is_held_delays_no_other_user_and_feeds_keep_their_order(
     stack: Stack, http: httpx2.AsyncClient, database: Database
 ) -> None:
     run = uuid.uuid4().hex[:8]

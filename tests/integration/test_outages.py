@@ -1,4 +1,4 @@
-"""Servers go away and come back; the gateway says so, and is well again without a restart."""
+"""While a server is unavailable the gateway answers 503; afterwards it works again without a restart."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -51,16 +51,16 @@ async def test_without_temporal_the_gateway_answers_503_and_recovers(
     assert (await gateway.get("/health")).status_code == 200
     await stack_to_break.processes.start("temporal")
 
-    async def well_again() -> bool:
+    async def recovered() -> bool:
         answer = await gateway.post("/FanOutWorker/run", json={"description": "a"})
         return answer.status_code == 200
 
-    await eventually(well_again)
+    await eventually(recovered)
     after = await gateway.get("/PackageTracker/p1/getPackageInfo")
     assert after.json()["finalDestination"] == "Amsterdam"
 
 
-async def test_while_temporal_hangs_or_another_holds_the_database_the_gateway_says_to_try_again(
+async def test_while_temporal_hangs_or_the_database_is_locked_the_gateway_says_to_try_again(
     stack_to_break: Stack, gateway: httpx2.AsyncClient
 ) -> None:
     stack_to_break.processes.pause("temporal")

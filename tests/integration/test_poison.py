@@ -34,7 +34,7 @@ BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class YesterdaysLocation(LocationUpdate):
-    """What a version of the handler took that was too strict: places with long names were poison to it."""
+    """The body of an earlier handler, which was too strict: locations with long names were poison to it."""
 
     location: Annotated[str, Field(max_length=30)]
 
@@ -55,7 +55,7 @@ POISON: dict[str, tuple[bytes | None, bytes | None]] = {
     "ValueTooLarge": (b"package", b'"%s"' % (b"x" * MAX_VALUE_BYTES)),
 }
 KINDS = [*POISON, "TooStrict"]
-"""The last is good for its package, once the handler is mended."""
+"""The last kind is no longer poison once the handler is fixed."""
 
 
 def kind_of(number: int) -> str | None:
@@ -78,7 +78,7 @@ class Flow:
         self._http = http
 
     def package(self, number: int) -> str:
-        # Neighbours in time belong to different packages, and so do the poisonous ones.
+        # Consecutive records belong to different packages, and so do the poisonous ones.
         return f"{self.topic}-{(number + number // KEYS) % KEYS}"
 
     def record(self, number: int) -> tuple[bytes | None, bytes | None]:
@@ -87,11 +87,11 @@ class Flow:
             return POISON[kind]
         return self.package(number).encode(), json.dumps(location(number)).encode()
 
-    def expected(self, *, mended: bool) -> dict[str, list[dict[str, str]]]:
-        """The locations of each package, before and after the handler is mended."""
+    def expected(self, *, fixed: bool) -> dict[str, list[dict[str, str]]]:
+        """The locations of each package, before and after the handler is fixed."""
         shown: dict[str, list[dict[str, str]]] = {}
         for number in range(RECORDS):
-            if kind_of(number) is None or (mended and kind_of(number) == "TooStrict"):
+            if kind_of(number) is None or (fixed and kind_of(number) == "TooStrict"):
                 shown.setdefault(self.package(number), []).append(location(number))
         return shown
 
@@ -108,7 +108,7 @@ class Flow:
             await producer.flush()
 
     async def consume_with_yesterdays_handler(self) -> None:
-        """Bring every record to its package, or to the dead letters, and commit."""
+        """Deliver every record to its package, or to the dead letters, and commit."""
         client = await Client.connect(self._stack.temporal_address, data_converter=pydantic_data_converter)
         clusters = KafkaClusters({CLUSTER: self._stack.bootstrap})
         dead_letters = DeadLetterWriter(clusters, self.subscription)
@@ -145,7 +145,7 @@ class Flow:
             query = {"limit": 50, **page["next"]}
 
 
-async def test_exactly_the_poison_is_in_the_dead_letters_and_what_was_mended_is_applied(
+async def test_exactly_the_poison_is_in_the_dead_letters_and_the_fixable_records_are_applied(
     stack: Stack, http: httpx2.AsyncClient
 ) -> None:
     flow = Flow(stack, http)
@@ -154,7 +154,7 @@ async def test_exactly_the_poison_is_in_the_dead_letters_and_what_was_mended_is_
         path = f"/PackageTracker/{package}/registerPackage"
         (await http.post(path, json={"finalDestination": "A"})).raise_for_status()
     await flow.consume_with_yesterdays_handler()
-    assert await flow.shown() == flow.expected(mended=False)
+    assert await flow.shown() == flow.expected(fixed=False)
 
     source = {"source": f"kafka://{CLUSTER}/{flow.topic}", "sink": "service://PackageTracker/updateLocation"}
     (await http.post("/subscriptions", json=source)).raise_for_status()
@@ -167,10 +167,10 @@ async def test_exactly_the_poison_is_in_the_dead_letters_and_what_was_mended_is_
     sent_back = await http.post(f"/subscriptions/{flow.subscription.id}/deadLetters/redrive", json={"all": True})
     assert sent_back.json()["redriven"] == 100
 
-    async def mended() -> bool:
-        return await flow.shown() == flow.expected(mended=True)
+    async def fixed() -> bool:
+        return await flow.shown() == flow.expected(fixed=True)
 
-    await eventually(mended)
+    await eventually(fixed)
     still_poison = 100 - sum(kind_of(number) == "TooStrict" for number in range(RECORDS))
 
     async def back_again() -> bool:

@@ -76,7 +76,7 @@ async def test_an_accepted_card_books_the_trip(http: httpx2.AsyncClient) -> None
     assert (await http.get(f"/BookingWorkflow/{trip}")).json()["status"] == "BOOKED"
 
 
-async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: httpx2.AsyncClient) -> None:
+async def test_reminders_end_in_an_escalation_and_a_payment_settles_the_invoice(http: httpx2.AsyncClient) -> None:
     invoice = f"/PaymentTracker/{unique('invoice123')}"
     failed = await http.post(f"{invoice}/onPaymentFailure", content=EVENT, headers=JSON)
     assert failed.json()["remindersSent"] == 1
@@ -94,7 +94,7 @@ async def test_reminders_end_in_an_escalation_and_a_payment_ends_it_all(http: ht
     assert (await state())["paid"] is True
 
 
-async def test_subtasks_run_side_by_side_and_are_gathered_in_order(http: httpx2.AsyncClient) -> None:
+async def test_subtasks_run_concurrently_and_their_results_are_in_order(http: httpx2.AsyncClient) -> None:
     body = '{"description": "get out of bed,shower,make coffee,have breakfast"}'
     response = await http.post("/FanOutWorker/run", content=body, headers=JSON)
     assert response.json() == {
@@ -134,7 +134,7 @@ async def test_posts_from_kafka_reach_each_users_feed(http: httpx2.AsyncClient, 
 
 
 @pytest.mark.parametrize("registered_first", [True, False])
-async def test_a_package_meets_its_locations_in_either_order(
+async def test_a_package_joins_its_registration_and_its_locations_in_either_order(
     http: httpx2.AsyncClient, producer: AIOKafkaProducer, registered_first: bool
 ) -> None:
     subscription = """{

@@ -1,4 +1,4 @@
-"""Executions that went on in a new run: the first run, and those after it."""
+"""Executions that continued as new: the first run, and those after it."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.workflows.entity_key import EntityKey
 from workflows.subscription import SubscriptionWorkflow
 
 EVENTS_PER_RUN = 60
-"""After which the server suggests to continue as new."""
+"""The number of events after which the server suggests to continue as new."""
 
 
 async def tracked_continued(environment: WorkflowEnvironment) -> Handles:

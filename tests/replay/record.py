@@ -1,6 +1,6 @@
 """Record the histories that `test_replay.py` replays: `python -m tests.replay.record`, for each change of a scenario.
 
-From the tag 0.1.0 on, a recorded history stands for the executions that are open somewhere with the code of its day.
+From the tag 0.1.0 on, a recorded history represents executions that began with the code of its time and are still open.
 It is not replaced: a scenario is played only if it has no file yet. Remove a file only when no such execution can be
 open any more.
 """
@@ -59,4 +59,4 @@ def _without_traces_of_this_machine(part: Any) -> Any:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    os._exit(0)  # the SDK's threads can trip over the end of the interpreter
+    os._exit(0)  # the SDK's threads can crash while the interpreter ends

@@ -1,4 +1,4 @@
-"""Executions that come to an end: trips, jobs, and small entities."""
+"""Short executions: trips, jobs, and small entities."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,15 +88,15 @@ async def stuck_and_resolved(environment: WorkflowEnvironment) -> Handles:
 async def _book(
     environment: WorkflowEnvironment,
     world: World,
-    meanwhile: Callable[[WorkflowHandle[BookingWorkflow, Any]], Awaitable[None]] | None = None,
+    while_it_runs: Callable[[WorkflowHandle[BookingWorkflow, Any]], Awaitable[None]] | None = None,
 ) -> Handles:
     steps = BookingActivities(Flights(world), Cars(world), Payments(world))
     async with worker(environment, BookingWorkflow, steps) as queue:
         trip = await environment.client.start_workflow(
             BookingWorkflow.run, TRIP, id=f"booking:{uuid.uuid4()}", task_queue=queue
         )
-        if meanwhile:
-            await meanwhile(trip)
+        if while_it_runs:
+            await while_it_runs(trip)
         try:
             await trip.result()
         except WorkflowFailureError:
@@ -129,7 +129,7 @@ async def fanned_out_wide(environment: WorkflowEnvironment) -> Handles:
 
 
 async def fanned_out_stopped(environment: WorkflowEnvironment) -> Handles:
-    """A job that stops at its first failure, with others under way and more that never begin."""
+    """A job that stops at its first failure, with other subtasks running and more that never start."""
     names = [f"s{number}" for number in range(80)]
     return await _fan_out(environment, Job(description=",".join(names), on_failure=OnFailure.STOP), failing=names[7:8])
 
@@ -173,7 +173,7 @@ async def joined(environment: WorkflowEnvironment) -> Handles:
 
 
 async def given_up(environment: WorkflowEnvironment) -> Handles:
-    """A package that nobody registers."""
+    """A package that is never registered."""
     plan = PackagePlan(registration_ttl=timedelta(milliseconds=500))
     key = EntityKey(environment.client, PACKAGE_TRACKER, plans=Plans(packages=plan))
     async with worker(environment, package_tracker.PackageTracker, None, key):
@@ -183,7 +183,7 @@ async def given_up(environment: WorkflowEnvironment) -> Handles:
 
 
 async def quiet(key: EntityKey) -> WorkflowHandle[Any, Any]:
-    """The key's workflow, once its history has stopped growing. A new run's first task comes up to a second late."""
+    """The key's workflow, once its history has stopped growing. A new run's first task may start a second late."""
     lengths: list[int] = []
 
     async def quiet() -> bool:

@@ -1,4 +1,4 @@
-"""Executions that live long: entities with many messages, and a subscription's whole life."""
+"""Long executions: entities with many messages, and a subscription from start to deletion."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def failure(number: int) -> PaymentEvent:
 
 
 async def tracked_long(environment: WorkflowEnvironment) -> Handles:
-    """Three hundred failures, each of which came twice; the first hundred bring a reminder forward each."""
+    """Three hundred failures, each sent twice; each of the first hundred makes a reminder due at once."""
     async with tracking(environment, ReminderPlan(reminders=100)) as (key, _):
         for number in range(300):
             for _ in range(2):

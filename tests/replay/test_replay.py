@@ -1,4 +1,4 @@
-"""Executions that began with older code go on with this code: their histories replay."""
+"""Executions that began with older code continue with this code: their histories replay."""
 
 import gzip
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WORKFLOWS: list[type] = [pool.workflow for pool in POOLS if pool.workflow]
 NAMES = {"BookingWorkflow", "PaymentTracker", "FanOutWorker", "UserFeed", "PackageTracker", "Subscription"}
 ENTITIES = {"PaymentTracker", "UserFeed", "PackageTracker", "Subscription"}
 REMEDY = """
-{name} does not replay: executions that are open with the older code would be stuck. Put the change behind
+{name} does not replay: executions that are open with the older code would be stuck. Guard the change with
 workflow.patched("..."), or give the new code a worker version of its own: docs/upgrades.md. Do not record it again."""
 
 
@@ -41,9 +41,9 @@ async def test_a_recorded_history_replays(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.name)
-async def test_a_recorded_history_does_not_replay_with_a_step_more_at_its_beginning(file: Path) -> None:
+async def test_a_recorded_history_does_not_replay_with_an_extra_step_at_its_beginning(file: Path) -> None:
     """Each replay compares something: a history that replayed with any code would protect no execution."""
-    replayer = Replayer(workflows=[*map(with_a_step_more, WORKFLOWS)], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[*map(with_an_extra_step, WORKFLOWS)], data_converter=pydantic_data_converter)
     with pytest.raises(NondeterminismError):
         await replayer.replay_workflow(read(file))
 
@@ -71,8 +71,8 @@ def _continuations(file: Path) -> Iterator[str]:
         yield "new"
 
 
-def with_a_step_more(original: type) -> type:
-    """The same workflow, which first sleeps for a second: what must not happen to open executions."""
+def with_an_extra_step(original: type) -> type:
+    """The same workflow with a timer before its first step, a change that open executions cannot replay."""
     run_original: Any = original.run  # type: ignore[attr-defined]
 
     async def run(self: Any, argument: Any) -> Any:

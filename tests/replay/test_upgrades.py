@@ -44,7 +44,7 @@ async def insure() -> None:
 
 @workflow.defn(name="BookingWorkflow", sandboxed=False)
 class PatchedBooking(BookingWorkflow):
-    """New executions insure, those that are open do not."""
+    """New executions insure the trip, open ones do not."""
 
     @workflow.run
     async def run(self, trip: Trip) -> TripConfirmation:
@@ -55,7 +55,7 @@ class PatchedBooking(BookingWorkflow):
 
 @workflow.defn(name="BookingWorkflow", sandboxed=False)
 class InsuredBooking(BookingWorkflow):
-    """The new code alone, as a build of its own."""
+    """The new code without a patch, as a build of its own."""
 
     @workflow.run
     async def run(self, trip: Trip) -> TripConfirmation:
@@ -64,7 +64,7 @@ class InsuredBooking(BookingWorkflow):
 
 
 class Release:
-    """One trip company, whose workers run whatever code a test gives them."""
+    """A task queue whose workers run the code that a test gives them."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -85,7 +85,7 @@ class Release:
             workflows=[code],
             activities=[*activity_methods(steps), insure_trip],
             deployment_config=versioned(self.queue, build) if build else None,
-            max_cached_workflows=0,  # so that another worker can go on at once
+            max_cached_workflows=0,  # so that another worker can continue at once
         )
 
     async def book(self) -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
@@ -103,7 +103,7 @@ def versioned(deployment: str, build: str) -> WorkerDeploymentConfig:
 
 
 async def make_current(client: Client, deployment: str, build: str) -> None:
-    """Let new executions begin on `build`, once its workers are there."""
+    """Let new executions begin on `build`, once one of its workers has polled."""
 
     async def made() -> bool:
         with suppress(RPCError):  # as long as no worker of the build has polled
@@ -124,7 +124,7 @@ def release(server: WorkflowEnvironment) -> Release:
 
 
 class TestPatch:
-    async def test_a_trip_that_began_before_goes_on_as_it_began_and_a_new_one_takes_the_new_way(
+    async def test_a_trip_that_began_before_the_patch_finishes_without_it_and_a_new_one_has_it(
         self, release: Release
     ) -> None:
         release.gate.close()
@@ -175,7 +175,7 @@ class TestWorkerVersions:
         assert [await build_of(trip), await build_of(insured)] == ["1.0", "2.0"]
         await assert_clean(trip)
 
-    async def test_a_run_that_continues_as_new_comes_to_the_current_build_if_it_asks_to(self, release: Release) -> None:
+    async def test_a_run_that_continues_as_new_moves_to_the_current_build_if_it_asks_to(self, release: Release) -> None:
         async with (
             Worker(
                 release.client,
@@ -209,7 +209,7 @@ async def build_of(trip: WorkflowHandle[Any, Any]) -> str:
 
 
 class Clock:
-    """An entity of which each run ends with one signal; its second run says which code it runs on."""
+    """An entity whose first run ends with a signal. Its second run returns which code it runs on."""
 
     code = ""
 

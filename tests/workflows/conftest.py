@@ -1,4 +1,4 @@
-"""A real server for what the time-skipping one does not do."""
+"""A real server, for tests that the time-skipping one cannot run."""
 
 from collections.abc import AsyncIterator
 

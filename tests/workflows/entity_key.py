@@ -1,4 +1,4 @@
-"""One key of an entity service, as gateway and ingress send to it."""
+"""One key of an entity service, with messages sent as the gateway and the ingress send them."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,7 +35,7 @@ class EntityKey:
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
-        """Of the latest run."""
+        """The handle of the latest run."""
         return self.client.get_workflow_handle(self.entity.execution_id(self.name))
 
     async def send(self, handler: str, *bodies: Payload) -> list[str]:
@@ -63,7 +63,7 @@ class EntityKey:
     async def answered(self, message_id: str) -> Receipt:
         """The message's receipt, once it is done and no task is under way.
 
-        A query that meets an activity's end before the workflow task for it sees the outcome, at an earlier time.
+        A query between an activity's end and the next workflow task sees the outcome, but at an earlier time.
         """
 
         async def finished() -> bool:
@@ -101,8 +101,8 @@ async def serving(
 
 
 async def until_accepted(send: Callable[[], Awaitable[T]]) -> T:
-    """Send as long as the key has enough to do, as a gateway's client and the Kafka ingress do: on a busy machine its
-    workflow reads more slowly than it is sent to.
+    """Repeat `send` while the key is busy, as the gateway's clients and the Kafka ingress do: on a busy machine
+    messages are sent faster than the workflow reads them.
     """
 
     async def sent() -> tuple[T] | None:

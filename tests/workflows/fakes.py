@@ -1,4 +1,4 @@
-"""The systems behind the activities, in memory: they remember every call, and fail or wait when a test says so."""
+"""The systems that activities call, in memory: they record every call, and fail or wait if a test asks for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,12 +12,12 @@ Clock = Callable[[], Awaitable[datetime]]
 
 
 async def anytime() -> datetime:
-    """A clock for tests that do not look at it."""
+    """A clock for tests that do not depend on the time."""
     return datetime(2024, 10, 10, tzinfo=UTC)
 
 
 class Gate:
-    """Open, until a test closes it: then whoever passes waits, and the test can wait for that."""
+    """A point in a fake that a test can close. A call then waits in `passage`, and the test can wait for the call."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
@@ -46,7 +46,7 @@ class FakeBilling:
     settled: set[str] = field(default_factory=set)
     tickets: list[tuple[Ticket, datetime]] = field(default_factory=list)
     gate: Gate = field(default_factory=Gate)
-    """Before a ticket is opened."""
+    """Passed before a ticket is opened."""
 
     async def is_settled(self, invoice: str) -> bool:
         return invoice in self.settled
@@ -65,7 +65,7 @@ class FakeMail:
     sent: list[tuple[Reminder, datetime]] = field(default_factory=list)
     fault: Exception | None = None
     gate: Gate = field(default_factory=Gate)
-    """Before a reminder is sent."""
+    """Passed before a reminder is sent."""
 
     async def send_reminder(self, reminder: Reminder) -> None:
         await self.gate.passage()
@@ -119,12 +119,12 @@ class FakeModeration:
 
 @dataclass
 class FakeSubtasks:
-    """Answers `DONE`, or raises what a test has set for a subtask, as often as it has."""
+    """Returns `DONE`, or raises the errors that a test has set for a subtask, one per attempt."""
 
     faults: dict[str, list[Exception]] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     gate: Gate = field(default_factory=Gate)
-    """Before every subtask without a gate of its own."""
+    """Passed before every subtask without a gate of its own."""
     begun: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)

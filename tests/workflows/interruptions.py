@@ -1,11 +1,12 @@
-"""Trips over the simulated systems, each interrupted at one point of its life.
+"""Trips on the simulated systems, each interrupted at one point.
 
-A trip passes points: `task 1`, `before reserve flight`, `after reserve flight`, `task 2`, and so on. At a point it can
-be acted upon (`task 2`: while a worker works on it), and its calls can go wrong:
+A trip passes points: `task 1`, `before reserve flight`, `after reserve flight`, `task 2`, and so on. At a point a test
+can act on the trip (`task 2`: while a worker works on it), and its calls can go wrong:
 
     fail before, fail after     the call raises, before or after it did its work, and is retried
-    lose before, lose after     nobody hears of the call again; its work is done once the trip has closed, or at once
-    fail task                   the worker fails, so that what happened meanwhile reaches it all together
+    lose before, lose after     the call never answers; its work is done after the trip has closed, or at once
+    refuse before               the call raises an error that is not retried
+    fail task                   the worker fails, so that all events since then reach the next attempt together
 """
 
 import asyncio
@@ -46,7 +47,7 @@ Result = TypeVar("Result")
 Act = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
 TripHandle = WorkflowHandle[BookingWorkflow, TripConfirmation]
 RETRY_DELAY = timedelta(seconds=1)
-"""Time to act in the backoff. On a busy machine the next attempt waits until that is done."""
+"""The backoff, in which a test can act. On a busy machine the next attempt waits until the test has acted."""
 HELD = {"RESERVED", "CONFIRMED", "CHARGED"}
 
 
@@ -60,12 +61,12 @@ def trip(card: CardToken) -> Trip:
 
 @dataclass
 class Course:
-    """What happens to one trip at which point. `passed` has the points that it came by."""
+    """What happens to one trip at each point. `passed` has the points that it has passed."""
 
     handle: TripHandle
     acts: dict[str, Act] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    """By a call's or a task's name, such as `charge`: `fail before`, `lose after always`."""
+    """The fault of a call or a task, by its name such as `charge`: `fail before`, `lose after always`."""
     passed: list[str] = field(default_factory=list)
     acted: set[str] = field(default_factory=set)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,14 +80,14 @@ class Course:
             self.acted.add(point)
 
     async def task(self) -> None:
-        """A worker begins with a workflow task. Raises `ConnectionError` if it is to fail."""
+        """Called when a worker begins a workflow task. Raises `ConnectionError` if the task is to fail."""
         name = f"task {sum(point.startswith('task') for point in self.passed) + 1}"
         await self.reach(name)
         if self.faults.pop(name, None):
             raise ConnectionError("the worker is lost")
 
     async def call(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Do a call's work, which goes on if the worker that asked for it is lost."""
+        """Do a call's work, which continues if the worker that asked for it is lost."""
         call = asyncio.create_task(self._call(name, work))
         self.in_flight.add(call)
         call.add_done_callback(self.in_flight.discard)
@@ -112,7 +113,7 @@ class Course:
             raise ApplicationError("refused", non_retryable=True)
         if fault.startswith(f"fail {when}"):
             self.backoff = asyncio.create_task(self._in_the_backoff())
-            raise ApplicationError("the line is dead", next_retry_delay=RETRY_DELAY)
+            raise ApplicationError("the connection is lost", next_retry_delay=RETRY_DELAY)
 
     async def _in_the_backoff(self) -> None:
         if "backoff" not in self.acts:
@@ -126,17 +127,17 @@ class Course:
         await self.reach("backoff")
 
     async def settled(self) -> None:
-        """Wait until the trip has closed, and no call that was made for it goes on."""
+        """Wait until the trip has closed and all of its calls have ended."""
         await self.ended()
         self.closed.set()
         await eventually(lambda: not self.in_flight)
 
     async def interrupted(self) -> None:
-        """Wait until it has been acted upon wherever it was to be."""
+        """Wait until every act has been done."""
         await eventually(lambda: self.acts.keys() <= self.acted)
 
     async def ended(self) -> None:
-        """Wait until the trip has closed, however."""
+        """Wait until the trip has closed, whatever its status."""
         with suppress(WorkflowFailureError):
             await self.handle.result()
 
@@ -155,7 +156,7 @@ class Interruptions:
         return await self.courses[key.rpartition(":")[0]].call(name, work)
 
     async def leaks(self) -> list[str]:
-        """The trips that are neither booked whole, and closed as such, nor without a trace."""
+        """The trips that are neither completed with everything booked, nor failed or cancelled with nothing held."""
         tables: tuple[type[FlightReservations | CarReservations | Payments], ...]
         tables = (FlightReservations, CarReservations, Payments)
         statuses = [{row.key.rpartition(":")[0]: row.status for row in await rows(self.database, t)} for t in tables]
@@ -164,14 +165,14 @@ class Interruptions:
             held = [status[workflow_id] for status in statuses if status.get(workflow_id) in HELD]
             description = await course.handle.describe()
             ended = description.status.name if description.status else "UNKNOWN"
-            whole = held == ["CONFIRMED", "CONFIRMED", "CHARGED"] and ended == "COMPLETED"
-            if not whole and (held or ended not in ("FAILED", "CANCELED")):
+            is_booked = held == ["CONFIRMED", "CONFIRMED", "CHARGED"] and ended == "COMPLETED"
+            if not is_booked and (held or ended not in ("FAILED", "CANCELED")):
                 found.append(f"{workflow_id}: {ended}, {[s.get(workflow_id) for s in statuses]} {course.passed}")
         return found
 
     @asynccontextmanager
     async def worker(self, client: Client, task_queue: str) -> AsyncIterator[Worker]:
-        """A worker that is given no time when it ends. Tells each trip's course when it begins with a task of it."""
+        """A worker without a graceful shutdown. It calls `Course.task` when it begins a workflow task of a trip."""
         loop = asyncio.get_running_loop()
 
         def begin(workflow_id: str, act: WorkflowActivation) -> None:

@@ -1,4 +1,4 @@
-"""The saga against fakes that can fail, hang and remember."""
+"""The saga with fakes that can fail and hang, and record every call."""
 
 import asyncio
 import uuid
@@ -43,7 +43,7 @@ TRIP = Trip(
 
 @dataclass
 class World:
-    """Airline, rental company and card network in one: remembers every call, and does before each what a test says."""
+    """Airline, rental company and card network in one: records every call, and runs what a test sets before it."""
 
     calls: list[str] = field(default_factory=list)
     before: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
@@ -145,10 +145,10 @@ async def failure_of(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) 
     return caught.value.cause
 
 
-async def until_left_to_an_operator(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> None:
-    """Wait until a compensation that is refused for good is stuck, and its second try is over.
+async def until_an_operator_must_decide(handle: WorkflowHandle[BookingWorkflow, TripConfirmation]) -> None:
+    """Wait until a compensation that is refused for good is stuck, and its second attempt has ended.
 
-    The test server takes the cancellation of an activity that has just ended for a mistake, and forgets the update.
+    The test server rejects the cancellation of an activity that has just ended, and loses the update.
     """
 
     async def tried_twice() -> bool:
@@ -156,9 +156,7 @@ async def until_left_to_an_operator(handle: WorkflowHandle[BookingWorkflow, Trip
         others_are_done = sum(each.status is CompensationStatus.DONE for each in state.compensations) == 2
         history = await handle.fetch_history()
         refusals = [event for event in history.events if event.HasField("activity_task_failed_event_attributes")]
-        return others_are_done and len(refusals) == len(
-            ("the charge", "the compensation", "the compensation, tried on")
-        )
+        return others_are_done and len(refusals) == len(("the charge", "the compensation", "the compensation, retried"))
 
     await until_status(handle, TripStatus.COMPENSATION_STUCK)
     await eventually(tried_twice)
@@ -174,7 +172,7 @@ class TestBooking:
         state = await handle.query(BookingWorkflow.state)
         assert state.status is TripStatus.BOOKED
 
-    async def test_a_step_that_fails_for_a_moment_is_retried(self, start: Start, world: World) -> None:
+    async def test_a_step_that_fails_briefly_is_retried(self, start: Start, world: World) -> None:
         attempts = iter([ConnectionError("airline is restarting"), ConnectionError("still")])
 
         async def sometimes() -> None:
@@ -223,7 +221,7 @@ class TestCompensation:
         world.before["charge"] = refuse(CardDeclined("no"))
         world.before["cancel car"] = refuse(ApplicationError("closed", non_retryable=True))
         handle = await start()
-        await until_left_to_an_operator(handle)
+        await until_an_operator_must_decide(handle)
         assert "cancel flight" in world.calls
         state = await handle.execute_update(
             BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", note="phoned them")
@@ -232,11 +230,11 @@ class TestCompensation:
         [details] = (await failure_of(handle)).details
         assert {"name": "cancel car", "status": "RESOLVED", "note": "phoned them"} in details["compensations"]
 
-    async def test_a_stuck_compensation_is_retried_when_the_operator_says_so(self, start: Start, world: World) -> None:
+    async def test_a_stuck_compensation_is_retried_when_an_operator_asks(self, start: Start, world: World) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
         world.before["cancel car"] = refuse(ApplicationError("closed", non_retryable=True))
         handle = await start()
-        await until_left_to_an_operator(handle)
+        await until_an_operator_must_decide(handle)
         del world.before["cancel car"]
         await handle.execute_update(
             BookingWorkflow.resolve_compensation, Resolution(compensation="cancel car", retry=True)
@@ -244,7 +242,7 @@ class TestCompensation:
         await failure_of(handle)
         assert "cancel car" in world.calls
 
-    async def test_a_compensation_that_fails_for_a_minute_is_shown_and_tried_on_until_it_succeeds(
+    async def test_a_compensation_that_fails_for_a_minute_is_shown_as_stuck_and_retried_until_it_succeeds(
         self, start: Start, world: World, time_skipping: WorkflowEnvironment
     ) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
@@ -267,7 +265,7 @@ class TestCompensation:
         [details] = (await failure_of(handle)).details
         assert [each["status"] for each in details["compensations"]] == ["DONE"] * 3
 
-    async def test_an_operator_resolves_a_compensation_that_is_being_tried(
+    async def test_an_operator_resolves_a_compensation_that_is_being_retried(
         self, start: Start, world: World, time_skipping: WorkflowEnvironment
     ) -> None:
         world.before["charge"] = refuse(CardDeclined("no"))
@@ -289,7 +287,7 @@ class TestCompensation:
 
 class TestCancellation:
     @pytest.mark.parametrize("at", FORWARD)
-    async def test_a_trip_cancelled_during_a_step_leaves_nothing(self, start: Start, world: World, at: str) -> None:
+    async def test_a_trip_cancelled_during_a_step_is_undone(self, start: Start, world: World, at: str) -> None:
         """The step in flight ends before its compensation runs: the compensation must find what it has to undo."""
         reached, go_on = asyncio.Event(), asyncio.Event()
 
@@ -310,7 +308,7 @@ class TestCancellation:
         undo = {"reserve flight": "cancel flight", "reserve car": "cancel car", "charge": "refund"}
         assert world.done() == [*begun, *(undo[step] for step in reversed(begun) if step in undo)]
 
-    async def test_a_trip_cancelled_while_it_compensates_compensates_on(self, start: Start, world: World) -> None:
+    async def test_a_trip_cancelled_while_it_compensates_is_still_undone(self, start: Start, world: World) -> None:
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def hold() -> None:

@@ -1,6 +1,6 @@
-"""Whatever happens to a trip, at whatever point of its life: it is booked and paid once, or nothing is held.
+"""A trip that is interrupted at any point is booked and paid once, or nothing is held for it.
 
-The real workflow on a real server, over the simulated airline, rental company and card network.
+The real workflow on a real server, with the simulated airline, rental company and card network.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from workflows import policies
 from workflows.booking import BookingWorkflow
 
 T = TypeVar("T")
-SIDE_BY_SIDE = 20
+CONCURRENT_TRIPS = 20
 
 
 @dataclass(frozen=True)
 class Story:
-    """How a trip goes that nobody interrupts."""
+    """What happens to a trip that is not interrupted."""
 
     name: str
     card: str = "4242424242424242"
@@ -51,7 +51,7 @@ FORWARD = ("reserve flight", "reserve car", "charge", "confirm flight", "confirm
 
 
 class Trips:
-    """Starts trips, each on a course of its own, on one worker."""
+    """Starts trips on one worker, each with a course of its own."""
 
     def __init__(self, client: Client, systems: Interruptions, cards: dict[str, CardToken]) -> None:
         self.client = client
@@ -72,9 +72,9 @@ class Trips:
         return course
 
     async def points(self, *stories: Story) -> list[tuple[Story, str, int]]:
-        """Every point by which such trips come, and the tasks that are done there.
+        """Every point that such trips pass, and the number of tasks that are done at this point.
 
-        Stories that are the same up to a point have it once.
+        A point that several stories reach in the same way is returned once.
         """
         seen: dict[tuple[str, ...], tuple[Story, str, int]] = {}
         for story in stories:
@@ -87,9 +87,9 @@ class Trips:
         return list(seen.values())
 
     async def reset(self, course: Course, task: int) -> None:
-        """Start the trip again as a copy that goes up to the end of one of its workflow tasks, counted from 0.
+        """Reset the trip to the end of one of its workflow tasks, counted from 0.
 
-        Nothing interrupts the copy: what the first run was spared would otherwise happen to it.
+        Nothing interrupts the new run: acts that the first run did not reach are removed.
         """
         course.acts = {}
         done = await events(course.handle, "WORKFLOW_TASK_COMPLETED")
@@ -119,7 +119,7 @@ async def trips(
 ) -> AsyncIterator[Trips]:
     for policy in (policies.BOOKING_STEP, policies.COMPENSATION):
         monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
-        # On a busy machine a step shall not fail for want of time: the trip would not come by its later points.
+        # On a busy machine a step must not time out: the trip would not reach its later points.
         monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=60))
         monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))
     vault = CardVault(database, SecretStr("secret"))
@@ -137,18 +137,18 @@ async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
     await handle.terminate()
 
 
-async def side_by_side(courses: Iterable[Awaitable[T]]) -> list[T]:
-    """A few at a time: on a busy machine a trip would do with one task what took two when its points were found."""
-    room = asyncio.Semaphore(SIDE_BY_SIDE)
+async def concurrently(courses: Iterable[Awaitable[T]]) -> list[T]:
+    """Run a few at a time: on a busy machine one task of a trip would do what took two when its points were found."""
+    slots = asyncio.Semaphore(CONCURRENT_TRIPS)
 
     async def one(course: Awaitable[T]) -> T:
-        async with room:
+        async with slots:
             return await course
 
     return await asyncio.gather(*map(one, courses))
 
 
-async def test_a_trip_cancelled_at_any_point_leaves_nothing_or_is_booked(trips: Trips) -> None:
+async def test_a_trip_cancelled_at_any_point_is_undone_or_booked(trips: Trips) -> None:
     async def run(story: Story, acts: dict[str, Act], faults: dict[str, str] | None = None) -> Course:
         course = await trips.start(story, acts, faults)
         await course.settled()
@@ -163,15 +163,15 @@ async def test_a_trip_cancelled_at_any_point_leaves_nothing_or_is_booked(trips: 
         else:
             started.append(run(story, {point: cancel}, {name: f"lose {kind}"}))
             started.append(run(story, {"backoff": cancel}, {name: f"fail {kind}"}))
-    courses = await side_by_side(started)
+    courses = await concurrently(started)
     assert [(course.handle.id, course.acts.keys(), course.passed) for course in courses if not course.acted] == []
     assert await trips.systems.leaks() == []
 
 
-async def test_an_answer_lost_at_any_point_leaves_nothing_or_is_booked(
+async def test_a_trip_that_loses_an_answer_at_any_point_is_undone_or_booked(
     trips: Trips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once, and the next attempt is answered; or always, so that the step fails. What was lost is done late."""
+    """An answer is lost once, and the next attempt gets one; or always, so that the step fails. Lost calls end late."""
     monkeypatch.setitem(policies.BOOKING_STEP, "schedule_to_close_timeout", timedelta(seconds=6))
     started = []
     for story, point, _ in await trips.points(*STORIES):
@@ -187,7 +187,7 @@ async def test_an_answer_lost_at_any_point_leaves_nothing_or_is_booked(
 
 
 async def test_a_worker_lost_at_any_call_is_replaced(trips: Trips) -> None:
-    """Its call goes on without it, and is done after the trip has closed."""
+    """Its call continues without it, and ends after the trip has closed."""
 
     async def lose(story: Story, point: str) -> None:
         kind, _, name = point.partition(" ")
@@ -196,10 +196,10 @@ async def test_a_worker_lost_at_any_call_is_replaced(trips: Trips) -> None:
             await first.enter_async_context(trips.systems.worker(trips.client, queue))
             lost = asyncio.Event()
 
-            async def mark(_: WorkflowHandle[Any, Any]) -> None:
+            async def note_loss(_: WorkflowHandle[Any, Any]) -> None:
                 lost.set()
 
-            course = await trips.start(story, {point: mark}, {name: f"lose {kind}"}, queue)
+            course = await trips.start(story, {point: note_loss}, {name: f"lose {kind}"}, queue)
             await lost.wait()
             await first.aclose()
             await second.enter_async_context(trips.systems.worker(trips.client, queue))
@@ -211,7 +211,7 @@ async def test_a_worker_lost_at_any_call_is_replaced(trips: Trips) -> None:
 
 
 async def test_a_terminated_trip_is_completed_by_a_reset_to_its_last_task(trips: Trips) -> None:
-    """Also while a call is in flight, whose work is done late."""
+    """This holds while a call is in flight too, which ends late."""
 
     async def resume(story: Story, point: str) -> None:
         kind, _, name = point.partition(" ")
@@ -224,8 +224,8 @@ async def test_a_terminated_trip_is_completed_by_a_reset_to_its_last_task(trips:
     assert await trips.systems.leaks() == []
 
 
-async def test_a_trip_reset_to_any_task_leaves_nothing_or_is_booked(trips: Trips) -> None:
-    """Terminated at any task, on its way and while it undoes, or closed; with no call in flight."""
+async def test_a_trip_reset_to_any_task_is_undone_or_booked(trips: Trips) -> None:
+    """Before the reset it is terminated at any task, forward or compensating, or has closed. No call is in flight."""
 
     async def go_back(story: Story, acts: dict[str, Act], point: str | None, task: int) -> None:
         course = await trips.start(story, acts | ({point: terminate} if point else {}))
@@ -243,5 +243,5 @@ async def test_a_trip_reset_to_any_task_leaves_nothing_or_is_booked(trips: Trips
         started += [go_back(BOOKED, {"before confirm car": cancel}, point, task) for task in (0, 1, 3, 4, 5)]
     for story in (BOOKED, UNCONFIRMED):
         started += [go_back(story, {}, None, task) for task in range(6)]
-    await side_by_side(started)
+    await concurrently(started)
     assert await trips.systems.leaks() == []

@@ -1,4 +1,4 @@
-"""An entity that has completed, and a message to it that was there before."""
+"""A repeated message to an entity that has completed."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -43,7 +43,7 @@ def sender(key: EntityKey) -> Callable[[str], Awaitable[Submission]]:
 
 
 class TestGivenUpPackage:
-    async def test_knows_a_repeated_message_until_another_one_begins_it_anew(
+    async def test_recognises_a_repeated_message_until_another_one_starts_a_new_run(
         self, dev_server: WorkflowEnvironment
     ) -> None:
         plans = Plans(packages=PackagePlan(registration_ttl=SOON))
@@ -58,7 +58,7 @@ class TestGivenUpPackage:
             assert not (await send("first")).repeated
             await completed(key)
 
-    async def test_takes_a_redelivered_record_as_a_new_one(self, dev_server: WorkflowEnvironment) -> None:
+    async def test_counts_a_redelivered_record_as_new(self, dev_server: WorkflowEnvironment) -> None:
         plans = Plans(packages=PackagePlan(registration_ttl=SOON))
         async with serving(dev_server.client, PACKAGE_TRACKER, package_tracker.PackageTracker, None, plans) as key:
             await key.deliver("updateLocation", {0: LOCATION})
@@ -68,7 +68,7 @@ class TestGivenUpPackage:
             assert (await key.handle.query(package_tracker.PackageTracker.state)).locations == 1
 
 
-async def test_a_record_redelivered_to_a_forgotten_invoice_reminds_nobody(dev_server: WorkflowEnvironment) -> None:
+async def test_a_record_redelivered_to_a_completed_invoice_sends_no_reminder(dev_server: WorkflowEnvironment) -> None:
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
     plans = Plans(reminders=ReminderPlan(settled_linger=SOON))
     steps = PaymentTrackerActivities(billing, mail)

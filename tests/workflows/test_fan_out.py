@@ -1,4 +1,4 @@
-"""Jobs against subtasks that fail, wait and remember."""
+"""Jobs with subtasks that fail and wait, and record every call."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -75,7 +75,7 @@ async def failure_of(handle: Handle) -> BaseException | None:
     return caught.value.cause
 
 
-async def test_the_result_is_in_the_order_of_the_description_whatever_ends_first(
+async def test_the_result_is_in_the_order_of_the_description_whichever_subtask_ends_first(
     start: Start, subtasks: FakeSubtasks
 ) -> None:
     subtasks.gates["shower"] = closed()
@@ -87,7 +87,7 @@ async def test_the_result_is_in_the_order_of_the_description_whatever_ends_first
     assert result.description == "get out of bed: DONE, shower: DONE, make coffee: DONE"
 
 
-async def test_at_most_fifty_batches_run_at_a_time_and_the_progress_says_so(
+async def test_at_most_fifty_batches_run_at_a_time_and_the_progress_shows_them(
     start: Start, subtasks: FakeSubtasks
 ) -> None:
     subtasks.gate.close()
@@ -105,30 +105,32 @@ async def test_the_progress_counts_what_is_done_and_what_failed(start: Start, su
     subtasks.faults["b"] = [SubtaskFailed("no oil")]
     handle = await start(Job(description="a,b,c"))
 
-    async def two_are_over() -> bool:
+    async def two_have_ended() -> bool:
         return await progress(handle) == Progress(total=3, done=1, failed=1, running=1)
 
-    await eventually(two_are_over)
+    await eventually(two_have_ended)
     subtasks.gates["c"].open()
     await handle.result()
 
 
-async def test_a_failing_subtask_leaves_the_others(start: Start, subtasks: FakeSubtasks) -> None:
+async def test_a_failing_subtask_does_not_stop_the_others(start: Start, subtasks: FakeSubtasks) -> None:
     subtasks.faults["b"] = [SubtaskFailed("no oil")]
     result = await (await start(Job(description="a,b,c"))).result()
     assert result.description == "a: DONE, b: FAILED (no oil), c: DONE"
 
 
-async def test_a_subtask_that_fails_at_every_attempt_costs_no_other(start: Start, subtasks: FakeSubtasks) -> None:
-    subtasks.faults["s1"] = [ConnectionError("away") for _ in range(9)]
+async def test_a_subtask_that_fails_at_every_attempt_does_not_stop_the_others(
+    start: Start, subtasks: FakeSubtasks
+) -> None:
+    subtasks.faults["s1"] = [ConnectionError("unavailable") for _ in range(9)]
     result = await (await start(job_of(300))).result()
     lines = result.description.split(", ")
-    assert lines[:3] == ["s0: DONE", "s1: FAILED (away)", "s2: DONE"]
+    assert lines[:3] == ["s0: DONE", "s1: FAILED (unavailable)", "s2: DONE"]
     assert sum(line.endswith(": DONE") for line in lines) == 299
     assert subtasks.begun.count("s1") == 5
 
 
-async def test_a_job_that_stops_at_its_first_failure_fails_and_begins_nothing_more(
+async def test_a_job_that_stops_at_its_first_failure_fails_and_starts_no_further_subtask(
     start: Start, subtasks: FakeSubtasks
 ) -> None:
     subtasks.gate.close()
@@ -154,8 +156,8 @@ async def test_ten_thousand_subtasks_are_one_job_with_a_short_history(start: Sta
     assert len(await activities(handle, "run_batch")) == 100
 
 
-async def test_a_batch_that_is_cut_off_runs_only_what_was_not_finished(start: Start, subtasks: FakeSubtasks) -> None:
-    subtasks.faults["s5"] = [ConnectionError("away"), ConnectionError("away")]
+async def test_a_batch_that_is_retried_runs_only_the_unfinished_subtasks(start: Start, subtasks: FakeSubtasks) -> None:
+    subtasks.faults["s5"] = [ConnectionError("unavailable"), ConnectionError("unavailable")]
     result = await (await start(job_of(1_000))).result()
     assert "s5: DONE" in result.description
     assert subtasks.begun.count("s5") == 3
@@ -163,7 +165,7 @@ async def test_a_batch_that_is_cut_off_runs_only_what_was_not_finished(start: St
 
 
 @pytest.mark.parametrize("size", [1, 100])
-async def test_a_cancelled_job_is_cancelled_and_begins_nothing_more(
+async def test_a_cancelled_job_is_cancelled_and_starts_no_further_subtask(
     start: Start, subtasks: FakeSubtasks, size: int
 ) -> None:
     subtasks.gate.close()

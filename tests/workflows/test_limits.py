@@ -1,4 +1,4 @@
-"""Nothing that an entity gathers, carries or sends grows beyond what Temporal takes, whatever comes."""
+"""Nothing that an entity collects, carries or sends exceeds the limits of Temporal."""
 
 import asyncio
 import uuid
@@ -51,7 +51,7 @@ def event(event_id: str, kind: str = "invoice") -> PaymentEvent:
 
 
 class TestWhatARunCarries:
-    def test_the_longest_locations(self) -> None:
+    def test_fits_into_a_payload_with_the_longest_locations(self) -> None:
         package = Package()
         for number in range(2_000):
             package.locate(LocationUpdate(timestamp=f"2024-10-10T13:00:00.{number:06}", location=LONGEST * 500))
@@ -63,7 +63,7 @@ class TestWhatARunCarries:
         carried.locate(package.locations[-1])
         assert encoded_bytes(carried) < MAX_PAYLOAD_BYTES
 
-    async def test_the_longest_events_and_outcomes(self) -> None:
+    async def test_fits_into_a_payload_with_the_longest_events_and_outcomes(self) -> None:
         invoice, inbox, now = Invoice(), Inbox(), await anytime()
         for number in range(EVENTS_KEPT + 500):
             body = event(f"{number:06}" + LONGEST * 249)
@@ -82,7 +82,7 @@ class TestWhatARunCarries:
         assert (due, invoice.due_at) == (now, None), "the last event counted twice"
 
 
-def test_a_job_whose_subtasks_all_fail_at_length_says_so_without_the_reasons() -> None:
+def test_a_result_with_too_many_failures_omits_their_reasons() -> None:
     names = [f"{number:05}" + "x" * 95 for number in range(MAX_SUBTASKS)]
     outcomes = {index: SubtaskOutcome(index=index, error="r" * 200) for index in range(MAX_SUBTASKS)}
     result = aggregate(Job(description=",".join(names)), outcomes)
@@ -95,7 +95,7 @@ async def mail() -> FakeMail:
     return FakeMail(anytime)
 
 
-async def test_the_longest_posts_are_stored_in_as_many_activities_as_it_takes(dev_server: WorkflowEnvironment) -> None:
+async def test_the_longest_posts_are_stored_by_several_activities(dev_server: WorkflowEnvironment) -> None:
     posts = FakePosts()
     moderation = FakeModeration(posts, {"first": Verdict.PENDING})
     plans = Plans(moderation=ModerationPlan(poll_interval=timedelta(milliseconds=100)))
@@ -117,17 +117,17 @@ def long_post(number: int) -> SocialMediaPost:
 
 
 class TestHotKeys:
-    """Hundreds of messages to one key as fast as they come, over HTTP and from Kafka."""
+    """Hundreds of messages to one key as fast as possible, over HTTP and from Kafka."""
 
     MESSAGES = 3 * EVENTS_BEFORE_CONTINUE_AS_NEW
 
     async def sent(self, key: EntityKey, handler: str, bodies: list[Payload]) -> list[str]:
-        """Half of them side by side, as over HTTP, half one after the other and each twice, as from Kafka."""
+        """Send half of them concurrently, as over HTTP, and half in order and each twice, as from Kafka."""
         half = len(bodies) // 2
-        room = asyncio.Semaphore(10)
+        slots = asyncio.Semaphore(10)
 
         async def send(body: Payload) -> str:
-            async with room:
+            async with slots:
                 [message_id] = await until_accepted(partial(key.send, handler, body))
                 return message_id
 
@@ -146,7 +146,7 @@ class TestHotKeys:
 
         await eventually(another)
 
-    async def test_a_package(self, dev_server: WorkflowEnvironment) -> None:
+    async def test_a_package_counts_every_message_once(self, dev_server: WorkflowEnvironment) -> None:
         async with serving(dev_server.client, PACKAGE_TRACKER, package_tracker.PackageTracker, None) as key:
             await key.send("registerPackage", PackageRegistration(final_destination="Amsterdam"))
             run = await key.run_id()
@@ -163,7 +163,7 @@ class TestHotKeys:
             for message_id in ids:
                 assert (await key.receipt(message_id)) is not None
 
-    async def test_an_invoice(self, dev_server: WorkflowEnvironment, mail: FakeMail) -> None:
+    async def test_an_invoice_answers_every_message(self, dev_server: WorkflowEnvironment, mail: FakeMail) -> None:
         plans = Plans(reminders=ReminderPlan(reminders=100))
         systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
         async with serving(dev_server.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, systems, plans) as key:
@@ -175,7 +175,7 @@ class TestHotKeys:
                 assert (await key.answered(message_id)).outcome is not None
             assert mail.numbers() == [1, 2]
 
-    async def test_a_feed(self, dev_server: WorkflowEnvironment) -> None:
+    async def test_a_feed_publishes_every_post_once(self, dev_server: WorkflowEnvironment) -> None:
         posts = FakePosts()
         systems = UserFeedActivities(posts, FakeModeration(posts))
         async with serving(dev_server.client, USER_FEED, user_feed.UserFeed, systems) as key:
@@ -189,8 +189,8 @@ class TestHotKeys:
             assert sorted(posts.finished()) == sorted(f"publish {n}" for n in range(count))
 
 
-async def test_what_came_while_there_was_no_worker_is_read_in_one_task(dev_server: WorkflowEnvironment) -> None:
-    """A workflow task that takes two seconds fails, and so would each after it."""
+async def test_messages_sent_while_there_is_no_worker_are_read_in_one_task(dev_server: WorkflowEnvironment) -> None:
+    """A workflow task that takes two seconds fails, and so would each of its retries."""
     key = EntityKey(dev_server.client, PACKAGE_TRACKER)
     sent = await batches_before_busy(key)
     assert 1_000 < sent <= 5_000
@@ -212,4 +212,4 @@ async def batches_before_busy(key: EntityKey) -> int:
             await key.deliver("updateLocation", dict.fromkeys(range(first, first + 500), update))
         except KeyBusy:
             return first
-    raise AssertionError("it took a hundred batches")
+    raise AssertionError("the key accepted a hundred batches")

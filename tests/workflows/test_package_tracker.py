@@ -56,7 +56,7 @@ async def times(package: EntityKey) -> list[str]:
 
 
 class TestJoin:
-    async def test_locations_after_the_registration_add_up(self, package: EntityKey) -> None:
+    async def test_locations_after_the_registration_are_added(self, package: EntityKey) -> None:
         await register(package)
         await package.send("updateLocation", at("13:00", "Paris"))
         await package.send("updateLocation", at("14:00", "Brussels"))
@@ -99,7 +99,7 @@ class TestRedelivery:
         await package.deliver("updateLocation", {4: at("13:00"), 7: at("14:00"), 8: at("15:00")})
         assert await times(package) == ["13:00", "14:00", "15:00"]
 
-    async def test_a_topic_that_begins_again_is_not_taken_for_redelivery(self, package: EntityKey) -> None:
+    async def test_a_recreated_topic_is_not_a_redelivery(self, package: EntityKey) -> None:
         await register(package)
         await package.deliver("updateLocation", {0: at("13:00")}, SOURCE)
         await package.deliver("updateLocation", {0: at("14:00")}, SOURCE.replace("epoch-1", "epoch-2"))
@@ -107,14 +107,14 @@ class TestRedelivery:
 
 
 class TestTimeToLive:
-    async def test_a_package_that_nobody_registers_is_given_up(
+    async def test_a_package_that_is_never_registered_is_given_up(
         self, package: EntityKey, time_skipping: WorkflowEnvironment
     ) -> None:
         await package.send("updateLocation", at("13:00"))
         await time_skipping.sleep(TTL + timedelta(minutes=1))
         await has_status(package, WorkflowExecutionStatus.COMPLETED)
 
-    async def test_what_comes_after_that_begins_anew(
+    async def test_a_message_after_that_starts_a_new_package(
         self, package: EntityKey, time_skipping: WorkflowEnvironment
     ) -> None:
         await package.send("updateLocation", at("13:00"))
@@ -124,7 +124,7 @@ class TestTimeToLive:
         await register(package)
         assert await times(package) == ["14:00"]
 
-    async def test_a_registered_package_stays(self, package: EntityKey, time_skipping: WorkflowEnvironment) -> None:
+    async def test_a_registered_package_is_kept(self, package: EntityKey, time_skipping: WorkflowEnvironment) -> None:
         await register(package)
         await time_skipping.sleep(10 * TTL)
         await has_status(package, WorkflowExecutionStatus.RUNNING)
@@ -146,7 +146,7 @@ class TestGrowth:
         assert known.locations == updates[10:]
         assert (await package.answered(last)).outcome == {"registered": True, "locations": LOCATIONS_KEPT + 10}
 
-    async def test_a_long_stream_goes_on_in_a_new_run_with_all_that_it_knows(
+    async def test_a_long_stream_continues_in_a_new_run_with_all_locations(
         self, dev_server: WorkflowEnvironment
     ) -> None:
         updates = {n: at(f"{n // 60:02}:{n % 60:02}") for n in range(EVENTS_BEFORE_CONTINUE_AS_NEW)}
@@ -156,10 +156,10 @@ class TestGrowth:
             for offset, update in updates.items():
                 await package.deliver("updateLocation", {offset: update})
 
-            async def goes_on() -> bool:
+            async def has_continued() -> bool:
                 return await package.run_id() != first_run
 
-            await eventually(goes_on)
+            await eventually(has_continued)
             await package.deliver("updateLocation", updates)
             known = await info(package)
             assert known is not None

@@ -1,4 +1,4 @@
-"""A month of reminders in a second, against mail and billing that can fail, hang and remember."""
+"""A month of reminders in a second, with mail and billing that can fail and hang, and record every call."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -90,13 +90,13 @@ async def tracking(environment: WorkflowEnvironment) -> AsyncIterator[Tracked]:
 
 
 def intervals(times: list[datetime]) -> list[timedelta]:
-    """What lies between the times, to the nearest minute."""
+    """The intervals between the times, to the nearest minute."""
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     return [timedelta(minutes=round(gap / timedelta(minutes=1))) for gap in gaps]
 
 
 class TestReminders:
-    async def test_the_first_failure_is_answered_at_once(self, tracked: Tracked) -> None:
+    async def test_the_first_failure_sends_a_reminder_at_once(self, tracked: Tracked) -> None:
         now = await tracked.environment.get_current_time()
         await tracked.fails("evt_1")
         await eventually(lambda: tracked.mail.sent)
@@ -234,7 +234,7 @@ class TestLateFailure:
 
 class TestMail:
     @pytest.mark.parametrize("fault", [ConnectionError("mail server is down"), MailRejected("no such mailbox")])
-    async def test_that_nobody_takes_is_followed_by_the_next_reminder_after_the_interval(
+    async def test_that_cannot_be_sent_is_followed_by_the_next_reminder_after_the_interval(
         self, tracked: Tracked, fault: Exception
     ) -> None:
         tracked.mail.fault = fault
@@ -248,7 +248,7 @@ class TestMail:
         assert tracked.mail.numbers() == [2, 3]
         assert len(tracked.billing.tickets) == 1
 
-    async def test_that_is_never_taken_ends_in_the_escalation(self, tracked: Tracked) -> None:
+    async def test_that_can_never_be_sent_ends_in_the_escalation(self, tracked: Tracked) -> None:
         tracked.mail.fault = MailRejected("no such mailbox")
         await tracked.fails("evt_1")
         await tracked.passes(5 * DAY)
@@ -256,7 +256,7 @@ class TestMail:
         assert (await tracked.state()).reminders_sent == 0
         assert len(tracked.billing.tickets) == 1
 
-    async def test_that_fails_for_a_moment_is_sent_within_minutes(self, tracked: Tracked) -> None:
+    async def test_that_fails_briefly_is_sent_within_minutes(self, tracked: Tracked) -> None:
         tracked.mail.fault = ConnectionError("mail server restarts")
         message_id = await tracked.fails("evt_1")
         await tracked.mail.gate.reached()
@@ -266,7 +266,7 @@ class TestMail:
 
 
 class TestReceipt:
-    async def test_is_queued_while_the_reminder_is_being_sent_then_tells_what_became_of_the_invoice(
+    async def test_is_queued_while_the_reminder_is_being_sent_then_has_the_state_of_the_invoice(
         self, tracked: Tracked
     ) -> None:
         tracked.mail.gate.close()

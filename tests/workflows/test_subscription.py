@@ -1,4 +1,4 @@
-"""A subscription outlives its workers, stops when told to, and says what is wrong."""
+"""A subscription survives its workers, stops on request, and reports what is wrong."""
 
 import asyncio
 import uuid
@@ -87,7 +87,7 @@ def new_worker(environment: WorkflowEnvironment, ingress: FakeIngress) -> Worker
         workflows=[SubscriptionWorkflow],
         activities=[SubscriptionActivities(ingress).consume],
         max_heartbeat_throttle_interval=timedelta(milliseconds=200),
-        max_cached_workflows=0,  # so that another worker can go on at once
+        max_cached_workflows=0,  # so that another worker can continue at once
     )
 
 
@@ -106,7 +106,7 @@ Subscribe = Callable[[Subscription], Awaitable[Handle]]
 
 @pytest.fixture
 async def subscribe(time_skipping: WorkflowEnvironment) -> AsyncIterator[Subscribe]:
-    """Start subscriptions; one that a test leaves running would keep others from skipping time."""
+    """Start subscriptions; one that a test leaves running would prevent others from skipping time."""
     client = time_skipping.client
     started: list[Handle] = []
 
@@ -133,7 +133,7 @@ async def deleted(handle: Handle) -> SubscriptionState:
     return await handle.result()
 
 
-async def test_runs_as_many_consumers_as_it_was_told(
+async def test_runs_as_many_consumers_as_its_options_say(
     subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     handle = await subscribe(posts(consumers=3))
@@ -175,7 +175,7 @@ async def test_a_paused_subscription_can_be_deleted(subscribe: Subscribe, worker
     assert (await deleted(handle)).status is SubscriptionStatus.DELETED
 
 
-async def test_what_only_a_person_can_mend_fails_it_with_the_reason_until_it_is_resumed(
+async def test_an_error_that_only_a_person_can_fix_fails_the_subscription_until_it_is_resumed(
     subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
@@ -200,7 +200,7 @@ async def test_a_failed_subscription_stays_failed_when_it_is_paused(
     await deleted(handle)
 
 
-async def test_subscribing_again_finds_the_first_and_tries_it_again_if_it_failed(
+async def test_subscribing_again_returns_the_first_and_resumes_it_if_it_failed(
     subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
@@ -214,7 +214,7 @@ async def test_subscribing_again_finds_the_first_and_tries_it_again_if_it_failed
     await deleted(handle)
 
 
-async def test_subscribing_again_leaves_a_pause(subscribe: Subscribe, worker: Worker, ingress: FakeIngress) -> None:
+async def test_subscribing_again_keeps_a_pause(subscribe: Subscribe, worker: Worker, ingress: FakeIngress) -> None:
     subscription = posts()
     handle = await subscribe(subscription)
     await handle.execute_update(SubscriptionWorkflow.pause)
@@ -223,17 +223,17 @@ async def test_subscribing_again_leaves_a_pause(subscribe: Subscribe, worker: Wo
     await deleted(handle)
 
 
-async def test_a_passing_error_starts_the_consumer_again(
+async def test_a_temporary_error_restarts_the_consumer(
     subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
-    ingress.fault = ConnectionError("Kafka is away")
+    ingress.fault = ConnectionError("Kafka is unavailable")
     handle = await subscribe(posts())
     await eventually(lambda: ingress.begun == 2 and ingress.running)
     assert (await handle.query(SubscriptionWorkflow.state)).status is SubscriptionStatus.RUNNING
     await deleted(handle)
 
 
-async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_goes_on(
+async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_continues(
     time_skipping: WorkflowEnvironment, subscribe: Subscribe
 ) -> None:
     first, second = FakeIngress(), FakeIngress()

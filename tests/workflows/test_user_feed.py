@@ -1,4 +1,4 @@
-"""A user's posts against a moderation that takes its time."""
+"""A user's posts, with a moderation that can be slow."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ class Feed:
         await self.key.deliver("processPost", {offset: post(f"{offset}") for offset in offsets}, source)
 
     async def has_finished(self, *calls: str) -> None:
-        """In this order, and nothing else."""
+        """Wait for these calls, in this order, and check that there are no others."""
         await eventually(lambda: len(self.posts.finished()) >= len(calls))
         await until_idle(self.key.handle)
         assert self.posts.finished() == list(calls)
@@ -98,7 +98,7 @@ async def feeding(environment: WorkflowEnvironment, plan: ModerationPlan) -> Asy
 async def feed(time_skipping: WorkflowEnvironment) -> AsyncIterator[Feed]:
     async with feeding(time_skipping, PLAN) as feed:
         yield feed
-        # A poll that outlives its workflow would keep time from being skipped.
+        # A poll that outlives its workflow would prevent the server from skipping time.
         feed.moderation.verdicts.clear()
         await feed.passes(timedelta(seconds=10))
 
@@ -127,8 +127,8 @@ class TestOrder:
         assert len(await activities(feed.key.handle, "create_posts")) == 1
 
 
-class TestSideBySide:
-    async def test_posts_that_are_decided_follow_the_one_that_they_wait_for_at_once(self, feed: Feed) -> None:
+class TestConcurrentModeration:
+    async def test_decided_posts_are_published_together_with_the_one_that_they_wait_for(self, feed: Feed) -> None:
         feed.moderation.verdicts["0"] = Verdict.PENDING
         contents = [str(number) for number in range(POSTS_IN_MODERATION)]
         await feed.receives(*contents)
@@ -155,7 +155,7 @@ class TestSideBySide:
         assert feed.moderation.asked.count("c") == 1
         assert feed.moderation.asked.count("b") > 5
 
-    async def test_a_post_that_waits_behind_another_has_its_own_time_from_its_turn_on(self, feed: Feed) -> None:
+    async def test_the_time_limit_of_a_post_begins_with_its_turn(self, feed: Feed) -> None:
         feed.moderation.verdicts.update(a=Verdict.PENDING, b=Verdict.PENDING)
         await feed.receives("a", "b")
         await feed.polls("b")
@@ -186,9 +186,7 @@ class TestModeration:
         await feed.has_finished("publish a")
         assert len(await activities(feed.key.handle, "await_verdicts")) == 1
 
-    async def test_that_takes_too_long_hands_the_post_to_a_person_and_the_next_one_takes_its_turn(
-        self, feed: Feed
-    ) -> None:
+    async def test_that_takes_too_long_hands_the_post_to_a_person_and_the_next_post_follows(self, feed: Feed) -> None:
         feed.moderation.verdicts["a"] = Verdict.PENDING
         await feed.receives("a", "b")
         await feed.polls("a")
@@ -202,7 +200,7 @@ class TestModeration:
 class TestReview:
     @pytest.fixture
     async def feed(self, feed: Feed) -> Feed:
-        """With post `a` in review."""
+        """A feed with post `a` in review."""
         feed.moderation.verdicts["a"] = Verdict.PENDING
         await feed.receives("a")
         await feed.polls("a")
@@ -224,7 +222,7 @@ class TestReview:
         assert state.in_review == []
         assert (state.published, state.rejected) == (int(approved), int(not approved))
 
-    async def test_of_a_post_that_waits_for_none_is_refused(self, feed: Feed) -> None:
+    async def test_of_a_post_that_is_not_in_review_is_refused(self, feed: Feed) -> None:
         await feed.reviewed("a", approved=True)
         for post_id in (feed.posts.id_of("a"), "unknown"):
             with pytest.raises(WorkflowUpdateFailedError) as refused:
@@ -234,13 +232,13 @@ class TestReview:
 
 
 class TestRedelivery:
-    async def test_a_record_is_applied_once_however_often_it_comes(self, feed: Feed) -> None:
+    async def test_a_record_is_applied_once_however_often_it_is_delivered(self, feed: Feed) -> None:
         await feed.delivered(3, 4)
         await feed.delivered(3, 4, 7)
         await feed.delivered(4, 7)
         await feed.has_finished("publish 3", "publish 4", "publish 7")
 
-    async def test_a_topic_that_begins_again_at_0_is_no_redelivery(self, feed: Feed) -> None:
+    async def test_a_recreated_topic_is_not_a_redelivery(self, feed: Feed) -> None:
         await feed.delivered(0, 1)
         await feed.delivered(0, source="cluster/topic/epoch-2/0")
         await feed.has_finished("publish 0", "publish 1", "publish 0")

@@ -140,7 +140,7 @@ async def test_a_record_that_is_sent_back_is_applied_once_and_comes_after_what_i
     await world.write(world.user.encode(), post("before"))
     await world.published(1)
     for _ in range(2):
-        await world.keep(1_000, post("mended"))
+        await world.keep(1_000, post("fixed"))
     (letter,) = await world.listed()
     place = {"partition": letter["partition"], "offset": letter["offset"]}
     nothing = {"redriven": 0, "alreadyRedriven": 0, "withoutValue": 0, "remaining": False}
@@ -156,7 +156,7 @@ async def test_a_crash_before_the_mark_sends_a_record_twice_and_it_is_applied_on
     await world.write(world.user.encode(), post("before"))
     await world.published(1)
     record = {
-        "value": post("mended"),
+        "value": post("fixed"),
         "key": world.user.encode(),
         "partition": 0,
         "headers": [
@@ -187,7 +187,7 @@ async def test_poison_that_is_sent_back_is_listed_again_with_its_attempts(world:
 
 async def test_pages_go_on_behind_the_last_letter(world: World) -> None:
     for offset in range(3):
-        await world.keep(offset, post("mended"))
+        await world.keep(offset, post("fixed"))
     first = (await world.http.get(world.path, params={"limit": 2})).json()
     assert first["next"] == {"partition": 0, "after": 1}
     second = (await world.http.get(world.path, params={"limit": 2, **first["next"]})).json()

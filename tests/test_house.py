@@ -35,7 +35,7 @@ ROOMS = {
 FOLDERS = ("domain", "activities", "infra", "clients", "workers", "api", "devstack")
 MAX_LINES = dict.fromkeys(FOLDERS, 300) | {"workflows": 199}
 EMPTY = {("workflows", MESSAGE_QUEUE), ("activities", PACKAGE_TRACKER)}
-"""The queue is Temporal itself, and a package asks nobody anything."""
+"""The queue is Temporal itself, and a package calls no other system."""
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -59,7 +59,7 @@ async def test_a_wrong_field_is_named(http: httpx2.AsyncClient, body: Any, field
 @pytest.mark.parametrize(
     "number", ["4242424242424241", "4242", "4242-4242-4242-4242", "", "４２４２４２４２４２４２４２４２"]
 )
-async def test_a_card_number_that_cannot_be_is_refused_and_not_repeated(http: httpx2.AsyncClient, number: str) -> None:
+async def test_an_impossible_card_number_is_refused_and_not_repeated(http: httpx2.AsyncClient, number: str) -> None:
     response = await http.post("/BookingWorkflow/bad-card/run", json=changed(TRIP, "paymentInfo", cardNumber=number))
     problem(response, 400, "invalid-card")
     assert not number or number not in response.text
@@ -83,12 +83,12 @@ async def test_a_body_that_is_not_json_is_malformed(http: httpx2.AsyncClient, bo
         ("[" * 10_000 + "]" * 10_000, "recursion limit exceeded"),
     ],
 )
-async def test_json_that_cannot_be_kept_is_malformed(http: httpx2.AsyncClient, payload: str, detail: str) -> None:
+async def test_json_that_cannot_be_stored_is_malformed(http: httpx2.AsyncClient, payload: str, detail: str) -> None:
     response = await http.post("/AsyncTaskWorker/runTask", content=f'{{"kind": "heavy_work", "payload": {payload}}}')
     assert detail in problem(response, 400, "malformed-json")["detail"]
 
 
-async def test_what_looks_like_it_is_kept(http: httpx2.AsyncClient) -> None:
+async def test_json_that_looks_like_it_is_stored(http: httpx2.AsyncClient) -> None:
     payload = [1e308, "1e999", "NaN", "\\u0000", 10**400]
     response = await http.post("/AsyncTaskWorker/runTask", json={"kind": "heavy_work", "payload": payload})
     assert response.json()["payload"] == payload
@@ -132,7 +132,7 @@ async def test_a_key_that_cannot_name_an_execution_is_refused(http: httpx2.Async
 
 
 @pytest.mark.parametrize("delay", ["-1s", "abc", "36500d", "10", "", "P100Y", "1e3s", "٣s"])
-async def test_a_delay_that_cannot_be_is_refused(http: httpx2.AsyncClient, delay: str) -> None:
+async def test_an_impossible_delay_is_refused(http: httpx2.AsyncClient, delay: str) -> None:
     response = await http.post(
         "/AsyncTaskWorker/runTask/send", params={"delay": delay}, json={"kind": "heavy_work", "payload": 1}
     )
@@ -140,7 +140,7 @@ async def test_a_delay_that_cannot_be_is_refused(http: httpx2.AsyncClient, delay
 
 
 @pytest.mark.parametrize("query", ["dlay=1d", "delay=1s&delay=2s", "delay=1s&x=1"])
-async def test_a_query_that_nobody_reads_is_refused(http: httpx2.AsyncClient, query: str) -> None:
+async def test_an_unknown_or_repeated_query_parameter_is_refused(http: httpx2.AsyncClient, query: str) -> None:
     problem(await http.post(f"/FanOutWorker/run/send?{query}", json={"description": "a"}), 422, "invalid-request")
 
 

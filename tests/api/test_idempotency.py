@@ -113,7 +113,7 @@ class TestAfterTheEnd:
             ("/BookingWorkflow/{key}/run", DECLINED),
         ],
     )
-    async def test_a_failure_is_kept(self, http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> None:
+    async def test_a_failure_is_returned_again(self, http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
         first = await http.post(path, json=body, headers=headers)
         again = await http.post(path, json=body, headers=headers)
@@ -122,7 +122,7 @@ class TestAfterTheEnd:
         assert sent.json()["status"] == "PreviouslyAccepted"
 
     @kinds
-    async def test_a_refused_body_is_not_kept(
+    async def test_a_refused_body_does_not_use_up_the_key(
         self, http: httpx2.AsyncClient, path: str, body: dict[str, Any], other: dict[str, Any]
     ) -> None:
         path, headers = path.format(key=key()), {"Idempotency-Key": key()}
@@ -139,7 +139,7 @@ class TestAfterTheEnd:
         assert json.dumps(turned_round(body)) != json.dumps(body)
         assert (again.status_code, again.json()) == (200, first.json())
 
-    async def test_a_key_counts_for_its_handler_and_its_entity_alone(self, http: httpx2.AsyncClient) -> None:
+    async def test_a_key_counts_only_within_its_handler_and_its_entity(self, http: httpx2.AsyncClient) -> None:
         headers = {"Idempotency-Key": key()}
         one, other = f"/PackageTracker/{key()}", f"/PackageTracker/{key()}"
         calls = [
@@ -173,7 +173,7 @@ class TestAfterACrash:
     async def test_what_was_accepted_before_the_gateway_was_killed_runs_once(
         self, stack: Stack, http: httpx2.AsyncClient, client: Client, database: Database
     ) -> None:
-        """Killed while requests of every kind are under way: each, repeated, has one outcome and one effect."""
+        """Kill it during requests of every kind: each request, when repeated, has one outcome and one effect."""
         run = key()
         calls = [
             (f"{path.format(key=f'{run}-{n}')}", body, {"Idempotency-Key": f"{run}-{n}"})
@@ -205,7 +205,7 @@ class TestAfterACrash:
 
 @dataclass(frozen=True)
 class Dropped:
-    """What was answered before Temporal dropped it, by the request."""
+    """The answers from before Temporal dropped the executions, by request."""
 
     requests: dict[str, tuple[str, dict[str, Any]]]
     answers: dict[str, httpx2.Response]
@@ -241,7 +241,7 @@ class TestAfterRetention:
     """Temporal has dropped the execution, as it does when the retention is over."""
 
     @pytest.mark.parametrize("name", ["task", "job"])
-    async def test_a_key_runs_anew_under_the_same_id(
+    async def test_a_key_runs_again_under_the_same_id(
         self, http: httpx2.AsyncClient, dropped: Dropped, name: str
     ) -> None:
         first = dropped.answers[name].headers["invocation-id"]
@@ -257,7 +257,7 @@ class TestAfterRetention:
         assert await held(database, again.json()["tripId"]) == Counter({"CHARGED": 1, "CONFIRMED": 2})
 
     @pytest.mark.parametrize("name", OTHERS)
-    async def test_a_booked_trip_stays_when_its_id_comes_with_another_body(
+    async def test_a_booked_trip_is_kept_when_its_id_is_used_with_another_body(
         self, http: httpx2.AsyncClient, dropped: Dropped, database: Database, name: str
     ) -> None:
         path, body = dropped.requests[name]
@@ -273,13 +273,13 @@ class TestAfterRetention:
         trip = again.json()["invocationId"].removeprefix("booking:")
         assert await held(database, trip) == Counter({"CANCELLED": 3})
 
-    async def test_a_paid_invoice_is_not_reminded_of(self, http: httpx2.AsyncClient, dropped: Dropped) -> None:
+    async def test_a_paid_invoice_sends_no_reminder(self, http: httpx2.AsyncClient, dropped: Dropped) -> None:
         again = await dropped.again(http, "failed")
         assert (again.json()["paid"], again.json()["remindersSent"]) == (True, 0)
 
 
 async def drop(client: Client, execution_id: str) -> None:
-    """Have Temporal forget an execution, and wait until it has."""
+    """Have Temporal delete an execution, and wait until it has."""
     if execution_id.startswith("message-queue:"):
         await client.workflow_service.delete_activity_execution(
             DeleteActivityExecutionRequest(namespace=client.namespace, activity_id=execution_id)
@@ -305,7 +305,7 @@ async def drop(client: Client, execution_id: str) -> None:
 
 
 async def held(database: Database, trips: str) -> Counter[str]:
-    """The statuses of everything that was asked for under trips that begin so."""
+    """The statuses of all reservations and payments of the trips whose IDs begin like this."""
     found: Counter[str] = Counter()
     for table in (FlightReservations, CarReservations, Payments):
         found.update(row.status for row in await rows(database, table) if row.key.startswith(f"booking:{trips}"))

@@ -1,4 +1,4 @@
-"""A thousand clients of the real gateway: they hinder nobody, and when they leave nothing of them stays."""
+"""A thousand clients of the real gateway: they delay no other client, and the gateway keeps nothing of them."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from tests.eventually import eventually
 
 
 async def held(http: httpx2.AsyncClient) -> dict[str, float]:
-    """What the gateway holds, by its own metrics; this question is a request, a task and maybe a file of it."""
+    """What the gateway holds, by its metrics. Reading them takes one request, one task and perhaps one open file."""
     names = ("gateway_requests_in_flight", "gateway_asyncio_tasks", "process_open_fds", "process_resident_memory_bytes")
     text = (await http.get("/metrics")).text
     return {name: float(found[1]) for name in names if (found := re.search(rf"^{name} (\S+)$", text, re.MULTILINE))}
@@ -45,7 +45,7 @@ async def connected(stack: Stack, count: int, request: bytes = b"") -> list[asyn
     return await asyncio.gather(*(connect() for _ in range(count)))
 
 
-async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http: httpx2.AsyncClient) -> None:
+async def test_a_thousand_idle_connections_delay_no_request(stack: Stack, http: httpx2.AsyncClient) -> None:
     before = await held(http)
     idle = await connected(stack, 1_000)
     held_by_idle = await held(http)
@@ -68,7 +68,7 @@ async def test_a_thousand_idle_connections_hinder_no_request(stack: Stack, http:
         ("/PackageTracker/{key}/registerPackage/send", {"finalDestination": "Paris"}),
     ],
 )
-async def test_abandoned_waiting_leaves_nothing_behind(
+async def test_waits_whose_clients_disconnect_are_cleaned_up(
     stack: Stack, http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(path.format(key=uuid.uuid4().hex), params={"delay": "1d"}, json=body)

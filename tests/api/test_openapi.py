@@ -1,4 +1,4 @@
-"""What the OpenAPI document says is what the gateway does, also with what nobody would send.
+"""The gateway does what the OpenAPI document says, also for requests that no real client would send.
 
 schemathesis makes requests from the document, right ones and wrong ones, and compares each answer with it.
 """
@@ -49,7 +49,7 @@ REQUEST_SECONDS = 30
 
 
 def bounded(examples: int, **more: Any) -> settings:
-    """The same requests every time, without shrinking: what failed is shown as it was sent."""
+    """Send the same requests every time, without shrinking: a failing request is shown as it was sent."""
     return settings(
         max_examples=examples,
         derandomize=True,
@@ -72,7 +72,7 @@ def made_sensible(case: Case[Any]) -> None:
 
 
 def made_harmless(case: Case[Any], topic: str) -> None:
-    """Keep a request within the test: no consumer of a topic that others use, and a kind of task that there is."""
+    """Keep a request within the test: no consumer of a topic that others use, and only known kinds of tasks."""
     if not isinstance(case.body, dict):
         return
     if isinstance(case.body.get("source"), str):
@@ -118,7 +118,7 @@ async def test_every_operation_answers_as_documented(
 
 
 def failure(operation: Any, mode: GenerationMode, topic: str) -> str | None:
-    """What went wrong first with the operation, if anything did."""
+    """The first failure of the operation, if there was one."""
 
     @bounded(examples=6 if mode is GenerationMode.POSITIVE else 9)
     @given(case=operation.as_strategy(generation_mode=mode))
@@ -132,7 +132,7 @@ def failure(operation: Any, mode: GenerationMode, topic: str) -> str | None:
 
 
 def answered(case: Case[Any]) -> Response:
-    """The answer, as a client gets it that does what a 503 says: on a busy machine Temporal may be late."""
+    """The answer after the retries that a 503 asks for: on a busy machine Temporal may be late."""
     for _ in range(TRIES):
         response = case.call(timeout=REQUEST_SECONDS)
         if response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
@@ -152,7 +152,7 @@ def checked(case: Case[Any], response: Response) -> None:
 def failure_of(test: Callable[[], None]) -> str | None:
     try:
         test()
-    except Unsatisfiable:  # it takes nothing that could be wrong
+    except Unsatisfiable:  # every request to it is valid
         return None
     except Exception as error:
         within = error.exceptions if isinstance(error, ExceptionGroup) else ()

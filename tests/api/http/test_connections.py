@@ -1,4 +1,4 @@
-"""Clients that are slow, rude, many, or gone: each is bounded, and nothing of it is left behind."""
+"""Clients that are slow, hostile, many, or disconnected: each has limits, and the gateway keeps nothing of it."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ SETTINGS = Settings(
 
 
 class EndlessTemporal:
-    """Takes every workflow, and none ever ends."""
+    """Accepts every workflow, and none of them ends."""
 
     namespace = "default"
 
@@ -67,20 +67,20 @@ class EndlessTemporal:
 
 @dataclass
 class Running:
-    """A gateway in this process, and what it asks of Temporal."""
+    """A gateway in this process, with a fake Temporal."""
 
     port: int
     temporal: EndlessTemporal
     server: uvicorn.Server
 
     async def connect(self, sent: bytes = b"") -> "Client":
-        """Connect, and send at once: a head has 0.3 s to come."""
+        """Connect and send at once: a request's head must arrive within 0.3 s."""
         client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
         client.send(sent)
         return client
 
     async def says(self, sent: bytes) -> bytes:
-        """What comes back until the gateway closes the connection."""
+        """Everything that the gateway sends until it closes the connection."""
         client = await self.connect(sent)
         return await client.rest()
 
@@ -94,7 +94,7 @@ class Client:
         self.writer.write(data)
 
     async def drip(self, data: bytes, pause_seconds: float = 0.02) -> None:
-        """Send byte by byte for ever, `data` again and again, until the gateway hangs up."""
+        """Send `data` repeatedly, byte by byte, until the gateway closes the connection."""
         while True:
             for byte in data:
                 self.writer.write(bytes([byte]))
@@ -157,7 +157,7 @@ def post(path: str, body: bytes, length: int | None = None) -> bytes:
 
 
 class TestSlowClients:
-    async def test_a_body_that_trickles_in_is_cut_off_with_408(self, gateway: Running) -> None:
+    async def test_a_body_that_arrives_too_slowly_is_refused_with_408(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(post("/FanOutWorker/run/send", b"", length=900))
         dripping = asyncio.create_task(client.drip(b" "))
@@ -176,14 +176,14 @@ class TestSlowClients:
         await ended(dripping)
         await nothing_left(gateway)
 
-    async def test_a_body_behind_its_answer_keeps_no_connection(self, gateway: Running) -> None:
+    async def test_a_body_that_continues_after_its_answer_is_cut_off(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         dripping = asyncio.create_task(client.drip(b"1\r\nx\r\n"))
         problem(await client.rest(), 404, "not-found")
         await ended(dripping)
 
-    async def test_an_answer_that_nobody_reads_is_dropped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_answer_that_the_client_does_not_read_is_dropped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
         async with serving(twenty_megabytes) as running:
             _, writer = await asyncio.open_connection("127.0.0.1", port_of(running), limit=1)
@@ -214,7 +214,7 @@ async def twenty_megabytes(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class TestManyConnections:
-    async def test_beyond_the_limit_a_request_is_told_to_try_again(self, gateway: Running) -> None:
+    async def test_beyond_the_limit_a_request_is_refused_with_503(self, gateway: Running) -> None:
         waiting = [await gateway.connect(ATTACH) for _ in range(40)]
         await eventually(lambda: gateway.temporal.long_polls == 40)
         answer = await gateway.says(HEALTH)
@@ -237,7 +237,7 @@ class TestManyConnections:
         for client in waiting:
             client.leave()
 
-    async def test_idle_connections_make_room_by_themselves(self, gateway: Running) -> None:
+    async def test_idle_connections_are_closed_and_others_accepted(self, gateway: Running) -> None:
         idle = [await gateway.connect() for _ in range(45)]
         await nothing_left(gateway)
         assert b" 200 OK" in await gateway.says(HEALTH)
@@ -245,8 +245,8 @@ class TestManyConnections:
             client.leave()
 
 
-class TestGoingAway:
-    async def test_abandoned_waiting_leaves_nothing_behind(self, gateway: Running) -> None:
+class TestDisconnecting:
+    async def test_a_wait_whose_client_disconnects_is_cleaned_up(self, gateway: Running) -> None:
         before = len(asyncio.all_tasks())
         for _ in range(13):
             clients = [await gateway.connect(ATTACH) for _ in range(40)]
@@ -256,7 +256,7 @@ class TestGoingAway:
             await nothing_left(gateway)
         await eventually(lambda: len(asyncio.all_tasks()) <= before)
 
-    async def test_half_a_close_is_going_away(self, gateway: Running) -> None:
+    async def test_half_a_close_is_a_disconnect(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(ATTACH)
         await eventually(lambda: gateway.temporal.long_polls == 1)
@@ -264,14 +264,14 @@ class TestGoingAway:
         assert await client.rest() == b""
         await nothing_left(gateway)
 
-    async def test_a_request_sent_ahead_does_not_hide_that_the_client_left(self, gateway: Running) -> None:
+    async def test_a_request_sent_ahead_does_not_hide_a_disconnect(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(ATTACH + ATTACH)
         await eventually(lambda: gateway.temporal.long_polls == 1)
         client.leave()
         await nothing_left(gateway)
 
-    async def test_who_sends_too_much_ahead_is_cut_off(self, gateway: Running) -> None:
+    async def test_a_client_that_sends_too_much_ahead_is_disconnected(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(ATTACH + HEALTH * 5_000)
         assert await client.rest() == b""
@@ -281,7 +281,7 @@ class TestGoingAway:
         answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + HEALTH)
         assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
 
-    async def test_what_was_read_is_handed_to_temporal_though_the_client_left(self, gateway: Running) -> None:
+    async def test_a_request_that_was_read_is_submitted_despite_a_disconnect(self, gateway: Running) -> None:
         gateway.temporal.may_start.clear()
         client = await gateway.connect()
         client.send(post("/FanOutWorker/run", JOB))
@@ -292,7 +292,7 @@ class TestGoingAway:
         await eventually(lambda: len(gateway.temporal.started) == 1)
         await nothing_left(gateway)
 
-    async def test_leaving_within_a_body_is_no_error_of_the_gateway(
+    async def test_a_disconnect_within_a_body_is_not_logged_as_an_error(
         self, gateway: Running, caplog: pytest.LogCaptureFixture
     ) -> None:
         client = await gateway.connect()
@@ -302,7 +302,7 @@ class TestGoingAway:
         await nothing_left(gateway)
         assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
-    async def test_who_waits_while_the_gateway_shuts_down_is_told_to_ask_again(self, gateway: Running) -> None:
+    async def test_a_client_that_waits_while_the_gateway_shuts_down_gets_a_503(self, gateway: Running) -> None:
         client = await gateway.connect()
         client.send(ATTACH)
         await eventually(lambda: gateway.temporal.long_polls == 1)
@@ -331,7 +331,7 @@ class TestWhatIsNotHttp:
         await nothing_left(gateway)
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
-    async def test_nonsense_behind_an_answer_closes_the_connection(
+    async def test_invalid_data_after_an_answer_closes_the_connection(
         self, gateway: Running, caplog: pytest.LogCaptureFixture
     ) -> None:
         client = await gateway.connect()
@@ -341,7 +341,7 @@ class TestWhatIsNotHttp:
         await client.rest()
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
-    async def test_a_method_of_its_own_becomes_no_label(self, gateway: Running) -> None:
+    async def test_an_unknown_method_is_not_a_label_of_its_own(self, gateway: Running) -> None:
         await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\n\r\n")
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
             metrics = (await http.get("/metrics")).text
@@ -372,6 +372,6 @@ async def ended(dripping: "asyncio.Task[None]") -> None:
 
 
 async def nothing_left(gateway: Running) -> None:
-    """No connection, no request, and nobody who waits for Temporal."""
+    """Wait until there is no connection, no request and no call to Temporal."""
     state = gateway.server.server_state
     await eventually(lambda: not state.connections and not state.tasks and gateway.temporal.long_polls == 0)

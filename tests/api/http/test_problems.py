@@ -40,14 +40,14 @@ def answering() -> FastAPI:
         (RPCStatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently, worker may be down"),
     ],
 )
-def test_what_may_pass_asks_to_try_again(status: RPCStatusCode, message: str) -> None:
+def test_a_temporary_failure_asks_to_try_again(status: RPCStatusCode, message: str) -> None:
     problem = temporal_problem(RPCError(message, status, b""))
     assert (problem.status, problem.type) == (503, "temporal-unavailable")
     assert int(problem.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.UNKNOWN, RPCStatusCode.INVALID_ARGUMENT])
-def test_what_will_not_pass_is_a_fault_of_ours_and_keeps_its_words_to_itself(status: RPCStatusCode) -> None:
+def test_a_permanent_failure_is_a_500_without_its_message(status: RPCStatusCode) -> None:
     problem = temporal_problem(RPCError("a secret", status, b""))
     assert problem.status == 500
     assert "secret" not in problem.detail
@@ -80,7 +80,7 @@ async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
 
-async def test_another_runtime_error_is_a_fault_of_ours() -> None:
+async def test_another_runtime_error_is_a_500() -> None:
     app = answering()
 
     @app.get("/")
@@ -95,7 +95,7 @@ async def test_another_runtime_error_is_a_fault_of_ours() -> None:
 
 
 class ActivityWhosePollTimesOut:
-    """As the SDK's own handle: it takes the client's timeout for a cancellation of the task that waits."""
+    """Like the SDK's own handle, it reports the client's timeout as a cancellation of the task that waits."""
 
     async def describe(self, **_: Any) -> SimpleNamespace:
         return SimpleNamespace(close_time=None)
@@ -104,7 +104,7 @@ class ActivityWhosePollTimesOut:
         raise asyncio.CancelledError from RPCError("Timeout expired", RPCStatusCode.CANCELLED, b"")
 
 
-async def test_a_tasks_outcome_that_cannot_be_waited_for_is_no_cancellation() -> None:
+async def test_a_timeout_while_waiting_for_a_task_is_not_reported_as_a_cancellation() -> None:
     client = SimpleNamespace(get_activity_handle=lambda _: ActivityWhosePollTimesOut())
     invoker = TaskInvoker(cast("Client", client), WebUi("http://localhost", "default"))
     with pytest.raises(RPCError, match="Timeout expired"):

@@ -1,4 +1,4 @@
-"""What a cancellation is told that comes twice, or too late."""
+"""A cancellation that is repeated, or comes too late."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,13 +38,13 @@ async def test_a_request_that_comes_too_late_is_a_conflict() -> None:
     assert caught.value.status == 409
 
 
-async def test_another_failure_stays_what_it_is() -> None:
+async def test_another_failure_is_raised_unchanged() -> None:
     with pytest.raises(RPCError):
-        await cancel_activity(cast(Any, Refusing("away", RPCStatusCode.UNAVAILABLE)))
+        await cancel_activity(cast(Any, Refusing("unavailable", RPCStatusCode.UNAVAILABLE)))
 
 
 class Passing:
-    """A workflow with one of `statuses` at each look; it takes every cancellation, as Temporal does."""
+    """A workflow that has the next of `statuses` at each query, and accepts every cancellation, as Temporal does."""
 
     def __init__(self, *statuses: WorkflowExecutionStatus) -> None:
         self._statuses: Iterator[WorkflowExecutionStatus] = iter(statuses)
@@ -64,12 +64,12 @@ def invoker_of(workflow: Passing) -> WorkflowInvoker:
 
 
 @pytest.mark.parametrize("after", [WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CANCELED])
-async def test_a_workflow_that_runs_takes_a_cancellation(after: WorkflowExecutionStatus) -> None:
+async def test_a_running_workflow_accepts_a_cancellation(after: WorkflowExecutionStatus) -> None:
     await invoker_of(Passing(WorkflowExecutionStatus.RUNNING, after)).cancel("booking:trip12")
 
 
 @pytest.mark.parametrize("after", [WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED])
-async def test_a_workflow_that_finishes_just_before_its_cancellation_was_not_cancelled(
+async def test_cancelling_a_workflow_that_has_just_finished_is_a_conflict(
     after: WorkflowExecutionStatus,
 ) -> None:
     with pytest.raises(Problem, match="nothing to cancel"):

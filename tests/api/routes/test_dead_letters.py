@@ -62,7 +62,7 @@ class World:
         await self.producer.send_and_wait(self.topic, value, key=key, partition=0)
 
     async def keep(self, offset: int, value: bytes) -> None:
-        """A letter as a worker writes it, of a record that later workers can read."""
+        """Write a letter as a worker does, for a record that later workers can read."""
         record = Record(self.topic, 0, offset, self.user.encode(), value, TIME_MS, ())
         reason = Poison("SchemaMismatch", "mood: Field required")
         headers = letter_headers(record, None, reason, self.subscription_id, datetime.now(UTC))
@@ -100,7 +100,7 @@ async def world(stack: Stack, http: httpx2.AsyncClient) -> AsyncIterator[World]:
     await http.delete(f"/subscriptions/{created.json()['id']}")
 
 
-async def test_poison_of_every_kind_is_listed_and_what_is_around_it_is_applied(world: World) -> None:
+async def test_poison_of_every_kind_is_listed_and_the_records_around_it_are_applied(world: World) -> None:
     await world.write(world.user.encode(), post("before"))
     for _, _, key, value in POISON:
         await world.write(key, value)
@@ -136,7 +136,7 @@ def _bytes(shown: str | None, is_base64: bool) -> bytes | None:
     return base64.b64decode(shown) if is_base64 else shown.encode()
 
 
-async def test_a_record_that_is_sent_back_is_applied_once_and_comes_after_what_is_there(world: World) -> None:
+async def test_a_redriven_record_is_applied_once_and_after_the_earlier_ones(world: World) -> None:
     await world.write(world.user.encode(), post("before"))
     await world.published(1)
     for _ in range(2):
@@ -174,7 +174,7 @@ async def test_a_crash_before_the_mark_sends_a_record_twice_and_it_is_applied_on
     assert receipt.json()["status"] == "COMPLETED"
 
 
-async def test_poison_that_is_sent_back_is_listed_again_with_its_attempts(world: World) -> None:
+async def test_redriven_poison_is_listed_again_with_its_attempts(world: World) -> None:
     await world.write(b"ann", b"{not json")
 
     async def listed_with(attempts: int) -> bool:
@@ -185,7 +185,7 @@ async def test_poison_that_is_sent_back_is_listed_again_with_its_attempts(world:
     await eventually(lambda: listed_with(2))
 
 
-async def test_pages_go_on_behind_the_last_letter(world: World) -> None:
+async def test_the_next_page_begins_after_the_last_letter(world: World) -> None:
     for offset in range(3):
         await world.keep(offset, post("fixed"))
     first = (await world.http.get(world.path, params={"limit": 2})).json()
@@ -219,11 +219,11 @@ async def test_a_bad_cursor_is_refused(world: World, query: str) -> None:
         ({"partition": 0, "offset": 1_000}, 404),
     ],
 )
-async def test_a_letter_that_cannot_be_is_refused(world: World, body: dict[str, Any], status: int) -> None:
+async def test_an_impossible_letter_is_refused(world: World, body: dict[str, Any], status: int) -> None:
     assert (await world.http.post(f"{world.path}/redrive", json=body)).status_code == status
 
 
-async def test_a_deleted_subscription_sends_nothing_back(world: World) -> None:
+async def test_a_deleted_subscription_redrives_nothing(world: World) -> None:
     await world.http.delete(f"/subscriptions/{world.subscription_id}")
 
     async def refused() -> bool:

@@ -104,7 +104,7 @@ async def test_a_delayed_request_waits_and_can_be_cancelled(
 
 
 @pytest.mark.parametrize(("path", "body"), SENDS)
-async def test_a_delayed_request_runs_once_its_time_has_come(
+async def test_a_delayed_request_runs_after_its_delay(
     http: httpx2.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     path, headers = f"{path.format(key=key())}/send", {"Idempotency-Key": key()}
@@ -126,7 +126,7 @@ async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: htt
     assert (await http.get(f"/invocations/{first['invocationId']}")).json()["status"] == "SCHEDULED"
 
 
-async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx2.AsyncClient) -> None:
+async def test_a_trip_cancelled_before_it_begins_reserves_nothing(http: httpx2.AsyncClient) -> None:
     trip = {
         "flights": {"flightId": "12345", "passengerName": "John Doe"},
         "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
@@ -148,7 +148,7 @@ async def test_a_trip_cancelled_before_it_begins_does_nothing(http: httpx2.Async
     assert (resolved.status_code, resolved.json()["type"]) == (409, "urn:problem:not-stuck")
 
 
-async def test_asking_twice_for_cancellation_is_asking_once(http: httpx2.AsyncClient) -> None:
+async def test_a_repeated_cancellation_has_no_further_effect(http: httpx2.AsyncClient) -> None:
     for _ in range(10):
         sent = await http.post("/AsyncTaskWorker/runTask/send", json=TASK)
         path = f"/invocations/{sent.json()['invocationId']}"
@@ -188,7 +188,7 @@ async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_redriven(h
     assert (await http.get(f"/invocations/{invocation_id}/attach")).status_code == 409
 
 
-async def test_going_away_ends_the_waiting_and_not_the_task(http: httpx2.AsyncClient) -> None:
+async def test_a_disconnect_ends_the_waiting_and_not_the_task(http: httpx2.AsyncClient) -> None:
     sent = await http.post("/AsyncTaskWorker/runTask/send", params={"delay": "3s"}, json=TASK)
     attach = f"/invocations/{sent.json()['invocationId']}/attach"
     with pytest.raises(httpx2.ReadTimeout):
@@ -197,7 +197,7 @@ async def test_going_away_ends_the_waiting_and_not_the_task(http: httpx2.AsyncCl
 
 
 @pytest.mark.parametrize(("path", "body"), [SENDS[0], SENDS[1], SENDS[4]])
-async def test_to_begin_waiting_while_temporal_hangs_is_answered_soon(
+async def test_a_wait_that_begins_while_temporal_hangs_is_answered_soon(
     http: httpx2.AsyncClient, stack: Stack, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(f"{path.format(key=key())}/send", json=body)

@@ -1,4 +1,4 @@
-"""A compensation that keeps failing, as its operator meets it over HTTP."""
+"""A compensation that keeps failing, as an operator sees it over HTTP."""
 
 import asyncio
 import uuid

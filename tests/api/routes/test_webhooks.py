@@ -33,7 +33,7 @@ async def send(http: httpx2.AsyncClient, body: dict[str, Any], secret: str = SEC
     )
 
 
-async def test_a_failed_payment_reminds_and_a_paid_invoice_ends_it(http: httpx2.AsyncClient) -> None:
+async def test_a_failed_payment_sends_a_reminder_and_a_paid_invoice_ends_them(http: httpx2.AsyncClient) -> None:
     invoice = f"in_{uuid.uuid4().hex}"
     failed = event("invoice.payment_failed", invoice, f"evt_{uuid.uuid4().hex}")
     assert (await send(http, failed)).json()["status"] == "Accepted"

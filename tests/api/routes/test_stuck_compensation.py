@@ -39,7 +39,7 @@ async def test_a_stuck_compensation_is_shown_resolved_by_hand_and_reported(
     assert state
     assert state["status"] == "COMPENSATION_STUCK"
     assert [each["name"] for each in state["compensations"]] == COMPENSATIONS
-    assert "not taken back" in state["compensations"][1]["note"]
+    assert "does not cancel" in state["compensations"][1]["note"]
     client = await Client.connect(stack.temporal_address)
     await eventually(listed)
 

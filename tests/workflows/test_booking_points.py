@@ -138,7 +138,9 @@ async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
 
 
 async def concurrently(courses: Iterable[Awaitable[T]]) -> list[T]:
-    """Run a few at a time: on a busy machine one task of a trip would do what took two when its points were found."""
+    """Run a few at a time. All at once they would queue for one database until their attempts time out, and on a busy
+    machine one task of a trip would do what took two when its points were found.
+    """
     slots = asyncio.Semaphore(CONCURRENT_TRIPS)
 
     async def one(course: Awaitable[T]) -> T:
@@ -173,16 +175,20 @@ async def test_a_trip_that_loses_an_answer_at_any_point_is_undone_or_booked(
 ) -> None:
     """An answer is lost once, and the next attempt gets one; or always, so that the step fails. Lost calls end late."""
     monkeypatch.setitem(policies.BOOKING_STEP, "schedule_to_close_timeout", timedelta(seconds=6))
+
+    async def run(story: Story, faults: dict[str, str]) -> None:
+        course = await trips.start(story, {}, faults)
+        await course.settled()
+
     started = []
     for story, point, _ in await trips.points(*STORIES):
         kind, _, name = point.partition(" ")
         if kind == "task":
             continue
-        started.append(trips.start(story, {}, {name: f"lose {kind}"}))
+        started.append(run(story, {name: f"lose {kind}"}))
         if name in FORWARD:
-            started.append(trips.start(story, {}, {name: f"lose {kind} always"}))
-    courses = await asyncio.gather(*started)
-    await asyncio.gather(*(course.settled() for course in courses))
+            started.append(run(story, {name: f"lose {kind} always"}))
+    await concurrently(started)
     assert await trips.systems.leaks() == []
 
 
@@ -206,7 +212,7 @@ async def test_a_worker_lost_at_any_call_is_replaced(trips: Trips) -> None:
             await course.settled()
 
     points = [(story, point) for story, point, _ in await trips.points(UNCONFIRMED) if not point.startswith("task")]
-    await asyncio.gather(*(lose(story, point) for story, point in points))
+    await concurrently(lose(story, point) for story, point in points)
     assert await trips.systems.leaks() == []
 
 
@@ -220,7 +226,7 @@ async def test_a_terminated_trip_is_completed_by_a_reset_to_its_last_task(trips:
         await trips.reset(course, -1)
         await course.settled()
 
-    await asyncio.gather(*(resume(story, point) for story, point, done in await trips.points(UNCONFIRMED) if done))
+    await concurrently([resume(story, point) for story, point, done in await trips.points(UNCONFIRMED) if done])
     assert await trips.systems.leaks() == []
 
 

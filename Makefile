@@ -8,7 +8,7 @@ VENV_LOCK ?= .venv-lock
 RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test chaos bench check lock wheels env clean
+.PHONY: help install up demo quick test chaos bench check pattern lock wheels env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: install ## Format, lint, types, direction of imports, and plain words
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.packaging.words
+
+pattern: install ## Lay out a new pattern: six files and three rows (NAME=loyalty SERVICE=LoyaltyPoints)
+	@$(BIN)/python -m tools.pattern $(if $(NAME),'$(NAME)' $(if $(SERVICE),'$(SERVICE)'),--help)
 
 # Only with the locked uv: another version may write the files differently.
 lock: ## Write the requirements files from pyproject.toml, keeping versions that fit (UPGRADE=1: the newest)

@@ -9,7 +9,14 @@ from domain.pattern import Entity, Pattern
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.user_feed import USER_FEED
 
-PATTERNS: tuple[Pattern, ...] = (MESSAGE_QUEUE, BOOKING, PAYMENT_TRACKER, FAN_OUT, USER_FEED, PACKAGE_TRACKER)
+PATTERNS: tuple[Pattern, ...] = (
+    MESSAGE_QUEUE,
+    BOOKING,
+    PAYMENT_TRACKER,
+    FAN_OUT,
+    USER_FEED,
+    PACKAGE_TRACKER,
+)
 
 ENTITIES = {pattern.service: pattern for pattern in PATTERNS if isinstance(pattern, Entity)}
 """By service, the patterns that receive messages: over HTTP, with a delay, and from Kafka."""

@@ -1,10 +1,12 @@
 """The house stays in order: each pattern has its file in every room, and the rooms agree on what there is."""
 
 import ast
+import importlib
+import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,43 +15,91 @@ from temporalio.workflow import _Definition
 from activities.message_queue import MessageQueueActivities
 from api.app import ROUTES
 from clients.entities import RECEIPT_QUERY
+from devstack.demo.scenes import SCENES
 from domain.inbox import Batch, Receipt
 from domain.message_queue import MESSAGE_QUEUE, TASK_KINDS
 from domain.package_tracker import PACKAGE_TRACKER
 from domain.pattern import Entity, Pattern
 from domain.patterns import ENTITIES, PATTERNS
 from domain.plans import Plans
+from domain.subscription import SUBSCRIPTION
 from infra.http_sender import HttpSender
 from infra.work import SimulatedWork
+from tests.chaos.units import SHORT, make_units
+from tools.pattern.naming import Naming
+from tools.pattern.steps import LEFT, WRITTEN
 from workers.activity_methods import activity_methods
 from workers.pools import POOLS, Pool
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {
-    "domain": "{}.py",
-    "workflows": "{}.py",
-    "activities": "{}.py",
-    "api/routes": "{}.py",
-    "docs/patterns": "{}.md",
-}
 FOLDERS = ("domain", "activities", "infra", "clients", "workers", "api", "devstack")
 MAX_LINES = dict.fromkeys(FOLDERS, 300) | {"workflows": 199}
-EMPTY = {("workflows", MESSAGE_QUEUE), ("activities", PACKAGE_TRACKER)}
+EMPTY = (("workflows", MESSAGE_QUEUE), ("activities", PACKAGE_TRACKER))
 """The queue is Temporal itself, and a package calls no other system."""
+STEPS = {**WRITTEN, **LEFT}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
-def test_each_pattern_has_its_file_in_every_room(pattern: Pattern, room: str) -> None:
-    file = ROOT / room / ROOMS[room].format(pattern.name)
-    assert file.exists() is ((room, pattern) not in EMPTY)
+def patterns_in_domain() -> dict[Pattern, None]:
+    """Those that are defined, whether or not the table has them."""
+    modules = [importlib.import_module(f"domain.{file.stem}") for file in sorted((ROOT / "domain").glob("*.py"))]
+    found = (value for module in modules for value in vars(module).values() if isinstance(value, Pattern))
+    return dict.fromkeys(pattern for pattern in found if pattern is not SUBSCRIPTION)
 
 
-def test_each_pattern_has_a_pool_routes_and_a_section_in_the_readme() -> None:
-    assert set(PATTERNS) <= {pool.serves for pool in POOLS}
-    assert set(ROUTES) == set(PATTERNS)
-    readme = (ROOT / "README.md").read_text()
-    assert all(f"`{pattern.service}`" in readme for pattern in PATTERNS)
+PATTERNS_IN_DOMAIN = patterns_in_domain()
+
+
+def exists(path: str) -> bool:
+    return (ROOT / path).exists()
+
+
+def mentions(path: str, *parts: str) -> bool:
+    text = (ROOT / path).read_text()
+    return all(part in text for part in parts)
+
+
+def runs_in_a_scenario(pattern: Pattern) -> bool:
+    names = {name for file in (ROOT / "tests/replay").glob("*.py") for name in names_in(file)}
+    return any(f"{name}.".startswith(f"workflows.{pattern.name}.") for name in names)
+
+
+IS_DONE: dict[str, Callable[[Pattern], bool]] = {
+    "domain": lambda pattern: exists(f"domain/{pattern.name}.py"),
+    "workflow": lambda pattern: exists(f"workflows/{pattern.name}.py") or ("workflows", pattern) in EMPTY,
+    "activities": lambda pattern: exists(f"activities/{pattern.name}.py") or ("activities", pattern) in EMPTY,
+    "routes": lambda pattern: exists(f"api/routes/{pattern.name}.py"),
+    "tests": lambda pattern: any(
+        exists(f"tests/{folder}/test_{pattern.name}.py")
+        for folder in ("workflows", "activities")
+        if (folder, pattern) not in EMPTY
+    ),
+    "page": lambda pattern: exists(f"docs/patterns/{pattern.name}.md"),
+    "row in PATTERNS": lambda pattern: pattern in PATTERNS,
+    "row in POOLS": lambda pattern: any(pool.serves == pattern for pool in POOLS),
+    "row in ROUTES": lambda pattern: pattern in ROUTES,
+    "readme": lambda pattern: mentions(
+        "README.md", f"`{pattern.service}`", f"(docs/patterns/{pattern.name}.md)", f"localhost:8080/{pattern.service}/"
+    ),
+    "row of its page": lambda pattern: mentions(
+        "docs/patterns/README.md", f"`{pattern.service}`", f"({pattern.name}.md)"
+    ),
+    "http": lambda pattern: mentions("docs/http.md", f"| `{pattern.service}` |"),
+    "demo": lambda pattern: pattern.name in {scene.__name__ for scene in SCENES.values()},
+    "storms": lambda pattern: pattern in {unit.pattern for unit in make_units(random.Random(1), SHORT)},
+    "replay": lambda pattern: ("workflows", pattern) in EMPTY or runs_in_a_scenario(pattern),
+}
+"""How each step of `tools.pattern.steps` is seen."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("pattern", PATTERNS_IN_DOMAIN, ids=lambda pattern: pattern.name)
+def test_each_pattern_has_all_that_makes_a_pattern(pattern: Pattern, step: str) -> None:
+    assert IS_DONE[step](pattern), Naming(pattern.name, pattern.service).fill(STEPS[step])
+
+
+@pytest.mark.parametrize(("folder", "pattern"), EMPTY)
+def test_what_a_pattern_does_without_is_not_there(folder: str, pattern: Pattern) -> None:
+    assert not exists(f"{folder}/{pattern.name}.py")
 
 
 @pytest.mark.parametrize("pool", [pool for pool in POOLS if pool.workflow], ids=lambda pool: pool.task_queue)

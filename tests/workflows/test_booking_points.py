@@ -118,7 +118,7 @@ async def trips(
     dev_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Trips]:
     for policy in (policies.BOOKING_STEP, policies.COMPENSATION):
-        monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=1.5))
+        monkeypatch.setitem(policy, "start_to_close_timeout", timedelta(seconds=3))
         # On a busy machine a step must not time out: the trip would not reach its later points.
         monkeypatch.setitem(policy, "schedule_to_close_timeout", timedelta(seconds=60))
         monkeypatch.setitem(policy, "retry_policy", RetryPolicy(initial_interval=timedelta(milliseconds=100)))

@@ -1,8 +1,8 @@
 """A simulated airline, over our own database."""
 
 from domain.booking import FlightReservation, FlightSoldOut
-from infra.database import FlightReservations
 from infra.reservations import Reservations
+from infra.tables import FlightReservations
 
 
 class SimulatedAirline(Reservations):

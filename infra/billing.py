@@ -3,7 +3,8 @@
 from sqlalchemy import select, update
 
 from domain.payment_tracker import Ticket
-from infra.database import Database, SettledInvoices, Tickets, now
+from infra.database import Database
+from infra.tables import SettledInvoices, Tickets, now
 
 
 class BillingRecords:

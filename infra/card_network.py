@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, PaymentCancelled
-from infra.database import CardTokens, Database, Payments
+from infra.database import Database
+from infra.tables import CardTokens, Payments
 
 log = logging.getLogger("Payment")
 

@@ -5,136 +5,22 @@ Every write is idempotent by its key. Cancelling what does not exist spends the 
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Integer, String, Text, UniqueConstraint, event, text
+from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from infra.tables import Table
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 POSTGRES_POOL_SIZE = 10
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
 """Errors worth retrying: the database is unreachable or locked, or its connection pool is exhausted."""
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Table(DeclarativeBase):
-    """Columns are strings unless they say otherwise; times are UTC."""
-
-    type_annotation_map = {str: String(500), datetime: DateTime(timezone=True)}  # noqa: RUF012
-
-
-class Reservation:
-    """A hold on a seat or a car. The row of a spent key has no reservation ID."""
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    reservation_id: Mapped[str | None]
-    what: Mapped[str]
-    status: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-
-
-class FlightReservations(Reservation, Table):
-    __tablename__ = "flight_reservations"
-
-
-class CarReservations(Reservation, Table):
-    __tablename__ = "car_reservations"
-
-
-class CardTokens(Table):
-    """What the card network knows about a token. The card number itself is not stored."""
-
-    __tablename__ = "card_tokens"
-    token: Mapped[str] = mapped_column(primary_key=True)
-    last4: Mapped[str] = mapped_column(String(4))
-    declined: Mapped[bool] = mapped_column(Boolean)
-
-
-class Payments(Table):
-    __tablename__ = "payments"
-    key: Mapped[str] = mapped_column(primary_key=True)
-    card_token: Mapped[str | None]
-    amount_cents: Mapped[int] = mapped_column(Integer)
-    status: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-
-
-class Reminders(Table):
-    __tablename__ = "reminders"
-    invoice: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    customer: Mapped[str]
-    event_id: Mapped[str]
-    status: Mapped[str]
-    sent_at: Mapped[datetime | None]
-
-
-class Tickets(Table):
-    __tablename__ = "tickets"
-    invoice: Mapped[str] = mapped_column(primary_key=True)
-    customer: Mapped[str]
-    event_id: Mapped[str]
-    opened_at: Mapped[datetime] = mapped_column(default=now)
-    closed_at: Mapped[datetime | None]
-
-
-class SettledInvoices(Table):
-    __tablename__ = "settled_invoices"
-    invoice: Mapped[str] = mapped_column(primary_key=True)
-    paid_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class Posts(Table):
-    __tablename__ = "posts"
-    sequence: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    id: Mapped[str] = mapped_column(unique=True)
-    user: Mapped[str] = mapped_column(index=True)
-    content: Mapped[str] = mapped_column(Text)
-    details: Mapped[str] = mapped_column("metadata", Text)
-    status: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class FeedEntries(Table):
-    __tablename__ = "feed_entries"
-    __table_args__ = (UniqueConstraint("post_id"),)
-    user: Mapped[str] = mapped_column(primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    post_id: Mapped[str]
-
-
-class ModerationCases(Table):
-    __tablename__ = "moderation_cases"
-    post_id: Mapped[str] = mapped_column(primary_key=True)
-    user: Mapped[str]
-    checks: Mapped[int] = mapped_column(Integer)
-
-
-class ModerationHolds(Table):
-    __tablename__ = "moderation_holds"
-    user: Mapped[str] = mapped_column(primary_key=True)
-
-
-class CompletedWork(Table):
-    """The effects of simulated work, as a downstream system would store them by idempotency key."""
-
-    __tablename__ = "completed_work"
-    key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(index=True)
-    """The digest of the payload. Two keys with the same digest are work that was done twice."""
-    done_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Database:

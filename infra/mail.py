@@ -16,7 +16,8 @@ import aiosmtplib
 from sqlalchemy import select, update
 
 from domain.payment_tracker import MailRejected, Reminder
-from infra.database import Database, Reminders, now
+from infra.database import Database
+from infra.tables import Reminders, now
 
 log = logging.getLogger("mail")
 

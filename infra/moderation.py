@@ -5,7 +5,8 @@ import zlib
 from sqlalchemy import delete, select, update
 
 from domain.user_feed import Verdict
-from infra.database import Database, ModerationCases, ModerationHolds, Posts
+from infra.database import Database
+from infra.tables import ModerationCases, ModerationHolds, Posts
 
 MAX_PENDING_ANSWERS = 2
 

@@ -3,7 +3,8 @@
 from sqlalchemy import Update, func, select, update
 
 from domain.user_feed import Draft, PostStatus
-from infra.database import Database, FeedEntries, Posts
+from infra.database import Database
+from infra.tables import FeedEntries, Posts
 
 
 class PostStore:

@@ -3,8 +3,8 @@
 from sqlalchemy import select
 
 from domain.booking import CancellationRefused, CarReservation, CarUnavailable
-from infra.database import CarReservations
 from infra.reservations import Reservations
+from infra.tables import CarReservations
 
 
 class SimulatedRentalCompany(Reservations):

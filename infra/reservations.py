@@ -6,7 +6,8 @@ from typing import ClassVar
 from sqlalchemy import select, update
 
 from domain.booking import KeyReused, ReservationCancelled
-from infra.database import CarReservations, Database, FlightReservations, without_nul
+from infra.database import Database, without_nul
+from infra.tables import CarReservations, FlightReservations
 
 
 class Reservations:

@@ -6,8 +6,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from infra import logs
-from infra.database import Database, Table
+from infra.database import Database
 from infra.settings import load_settings
+from infra.tables import Table
 
 
 def migrate(connection: Connection) -> None:

@@ -17,7 +17,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from devstack.stack import Stack
 from domain.inbox import RECEIPTS_KEPT
-from infra.database import CarReservations, Database, FlightReservations, Payments
+from infra.database import Database
+from infra.tables import CarReservations, FlightReservations, Payments
 from tests.eventually import eventually
 from tests.infra.rows import rows
 

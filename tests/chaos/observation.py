@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.database import (
+from infra.database import Database
+from infra.tables import (
     CarReservations,
     CompletedWork,
-    Database,
     FeedEntries,
     FlightReservations,
     Payments,

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from infra.database import Database, Table
+from infra.database import Database
+from infra.tables import Table
 
 
 async def rows(database: Database, table: type[Table]) -> list[Any]:

@@ -4,7 +4,8 @@ import pytest
 
 from domain.payment_tracker import Ticket
 from infra.billing import BillingRecords
-from infra.database import Database, SettledInvoices, Tickets
+from infra.database import Database
+from infra.tables import SettledInvoices, Tickets
 from tests.infra.rows import rows
 
 TICKET = Ticket(invoice="in_1", customer="cus_1", event_id="evt_1")

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, Payment, PaymentCancelled
 from infra.card_network import CardVault, SimulatedCardNetwork
-from infra.database import CardTokens, Database, Payments
+from infra.database import Database
+from infra.tables import CardTokens, Payments
 from tests.infra.rows import rows
 from tests.infra.schema import upgrade
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from infra.database import Database, ModerationHolds, SettledInvoices
+from infra.database import Database
+from infra.tables import ModerationHolds, SettledInvoices
 from tests.infra.rows import rows
 from tests.infra.schema import check, downgrade, upgrade
 

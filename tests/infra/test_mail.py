@@ -11,8 +11,9 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from domain.payment_tracker import MailRejected, Reminder
-from infra.database import Database, Reminders
+from infra.database import Database
 from infra.mail import ReminderMail, open_mail, smtp_transport
+from infra.tables import Reminders
 from tests.infra.rows import rows
 
 SENDER = "Billing <billing@shop.example>"

@@ -3,8 +3,9 @@ import asyncio
 import pytest
 
 from domain.user_feed import Draft, PostStatus, SocialMediaPost
-from infra.database import Database, FeedEntries, Posts
+from infra.database import Database
 from infra.posts import PostStore
+from infra.tables import FeedEntries, Posts
 from tests.infra.rows import rows
 
 

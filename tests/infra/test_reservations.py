@@ -15,8 +15,9 @@ from domain.booking import (
     ReservationCancelled,
 )
 from infra.airline import SimulatedAirline
-from infra.database import CarReservations, Database, FlightReservations
+from infra.database import Database
 from infra.rental_cars import SimulatedRentalCompany
+from infra.tables import CarReservations, FlightReservations
 from tests.infra.rows import rows
 
 

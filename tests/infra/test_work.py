@@ -5,7 +5,8 @@ from pydantic import JsonValue
 
 from domain.fan_out import SubtaskFailed
 from domain.payload import fingerprint
-from infra.database import CompletedWork, Database
+from infra.database import Database
+from infra.tables import CompletedWork
 from infra.work import SimulatedSubtasks, SimulatedWork, WorkFailed
 from tests.infra.rows import rows
 

@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import func, select
 
 from devstack.stack import Stack
-from infra.database import CarReservations, Database, FeedEntries, FlightReservations, Payments, Posts
+from infra.database import Database
 from infra.moderation import SimulatedModeration
+from infra.tables import CarReservations, FeedEntries, FlightReservations, Payments, Posts
 from tests.eventually import eventually
 
 BOOKINGS = 200

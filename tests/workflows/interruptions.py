@@ -35,8 +35,9 @@ from domain.booking import (
 )
 from infra.airline import SimulatedAirline
 from infra.card_network import SimulatedCardNetwork
-from infra.database import CarReservations, Database, FlightReservations, Payments
+from infra.database import Database
 from infra.rental_cars import SimulatedRentalCompany
+from infra.tables import CarReservations, FlightReservations, Payments
 from tests.eventually import eventually
 from tests.infra.rows import rows
 from tests.workers.watching import Watching

@@ -1,6 +1,5 @@
 """Kafka clusters by name: their topics, and whether a subscription can be served."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlre
 from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, why_unreachable
 from infra.kafka.connection import KafkaCluster
-from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, ends_within, not_answered, start_client
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client
 from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
 ANY_REPLICATION = -1
@@ -82,7 +81,7 @@ class KafkaClusters:
         timeout_ms = int(self._deadlines.start * 1000)
         admin = AIOKafkaAdminClient(**connection, request_timeout_ms=timeout_ms)
         try:
-            async with asyncio.timeout(seconds):
+            async with answered(cluster, what, seconds):
                 await start_client(admin, self._deadlines.stop)
                 yield admin
         except KafkaError as error:
@@ -90,8 +89,6 @@ class KafkaClusters:
             if isinstance(error, KafkaConnectionError):
                 reason = await why_unreachable(connection, timeout_ms)
             raise _unusable(cluster, reason or error) from error
-        except TimeoutError as error:
-            raise not_answered(cluster, what, seconds) from error
         finally:
             await ends_within(admin.close(), self._deadlines.stop)
 

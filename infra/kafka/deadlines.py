@@ -50,11 +50,7 @@ async def answered(cluster: str, what: str, seconds: float) -> AsyncIterator[Non
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise not_answered(cluster, what, seconds) from error
-
-
-def not_answered(cluster: str, what: str, seconds: float) -> KafkaUnreachable:
-    return KafkaUnreachable(f"Kafka cluster {cluster!r} did not answer {what} within {seconds:g} s.")
+        raise KafkaUnreachable(f"Kafka cluster {cluster!r} did not answer {what} within {seconds:g} s.") from error
 
 
 @asynccontextmanager

@@ -29,9 +29,8 @@ from tests.eventually import eventually
 JOB = json.dumps({"description": "a"}).encode()
 ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: a\r\n\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
-SETTINGS = Settings(
-    body_timeout=timedelta(seconds=0.3), max_connections=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000
-)
+LAST_HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+SETTINGS = Settings(max_connections=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000)
 
 
 class EndlessTemporal:
@@ -74,7 +73,6 @@ class Running:
     server: uvicorn.Server
 
     async def connect(self, sent: bytes = b"") -> "Client":
-        """Connect and send at once: a request's head must arrive within 0.3 s."""
         client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
         client.send(sent)
         return client
@@ -131,16 +129,29 @@ def port_of(running: uvicorn.Server) -> int:
     return port
 
 
-@pytest.fixture
-async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+@asynccontextmanager
+async def gateway_with(settings: Settings) -> AsyncIterator[Running]:
     temporal = EndlessTemporal()
     nothing = cast(Any, SimpleNamespace())
     client = cast(Any, temporal)
-    entities = EntityClient(client, SETTINGS.plans)
-    composed = Gateway(SETTINGS, client, nothing, nothing, entities, process_metrics())
+    entities = EntityClient(client, settings.plans)
+    composed = Gateway(settings, client, nothing, nothing, entities, process_metrics())
     async with serving(create_app(composed)) as running:
         yield Running(port_of(running), temporal, running)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Running]:
+    async with gateway_with(SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture
+async def hasty(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    """A gateway that waits 0.3 s for a head or a body: only for clients that are slower than that on purpose."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    async with gateway_with(SETTINGS.model_copy(update={"body_timeout": timedelta(seconds=0.3)})) as running:
+        yield running
 
 
 def problem(answer: bytes, status: int, kind: str) -> None:
@@ -157,27 +168,27 @@ def post(path: str, body: bytes, length: int | None = None) -> bytes:
 
 
 class TestSlowClients:
-    async def test_a_body_that_arrives_too_slowly_is_refused_with_408(self, gateway: Running) -> None:
-        client = await gateway.connect()
+    async def test_a_body_that_arrives_too_slowly_is_refused_with_408(self, hasty: Running) -> None:
+        client = await hasty.connect()
         client.send(post("/FanOutWorker/run/send", b"", length=900))
         dripping = asyncio.create_task(client.drip(b" "))
         problem(await client.rest(), 408, "body-too-slow")
         await ended(dripping)
-        assert gateway.temporal.started == []
+        assert hasty.temporal.started == []
 
     @pytest.mark.parametrize(
         "sent", [b"", b"GET /health HTTP/1.1\r\nX: ", b"POST /nothing HTTP/1.1\r\nHost: a\r\n\r\n"]
     )
-    async def test_a_connection_without_a_whole_head_is_closed(self, gateway: Running, sent: bytes) -> None:
-        client = await gateway.connect()
+    async def test_a_connection_without_a_whole_head_is_closed(self, hasty: Running, sent: bytes) -> None:
+        client = await hasty.connect()
         client.send(sent)
         dripping = asyncio.create_task(client.drip(b"x"))
         await client.rest()
         await ended(dripping)
-        await nothing_left(gateway)
+        await nothing_left(hasty)
 
-    async def test_a_body_that_continues_after_its_answer_is_cut_off(self, gateway: Running) -> None:
-        client = await gateway.connect()
+    async def test_a_body_that_continues_after_its_answer_is_cut_off(self, hasty: Running) -> None:
+        client = await hasty.connect()
         client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         dripping = asyncio.create_task(client.drip(b"1\r\nx\r\n"))
         problem(await client.rest(), 404, "not-found")
@@ -194,16 +205,16 @@ class TestSlowClients:
             writer.close()
 
     async def test_a_slow_reader_gets_the_whole_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connections, "HEAD_SECONDS", 2.0)
+        monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
         async with serving(twenty_megabytes) as running:
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(running))
             writer.write(HEALTH)
             received = 0
-            while received < 20_000_000:  # a part at a time, for some four seconds
+            while received < 20_000_000:  # a part at a time, for some two seconds
                 part = await reader.read(1_000_000)
                 assert part, "cut off"
                 received += len(part)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.025)
             writer.close()
 
 
@@ -217,12 +228,12 @@ class TestManyConnections:
     async def test_beyond_the_limit_a_request_is_refused_with_503(self, gateway: Running) -> None:
         waiting = [await gateway.connect(ATTACH) for _ in range(40)]
         await eventually(lambda: gateway.temporal.long_polls == 40)
-        answer = await gateway.says(HEALTH)
+        answer = await gateway.says(LAST_HEALTH)
         problem(answer, 503, "too-many-connections")
         assert b"retry-after: 2\r\n" in answer.lower()
         waiting.pop().leave()
         await eventually(lambda: gateway.temporal.long_polls == 39)
-        assert b" 200 OK" in await gateway.says(HEALTH)
+        assert b" 200 OK" in await gateway.says(LAST_HEALTH)
         for client in waiting:
             client.leave()
         await nothing_left(gateway)
@@ -237,10 +248,10 @@ class TestManyConnections:
         for client in waiting:
             client.leave()
 
-    async def test_idle_connections_are_closed_and_others_accepted(self, gateway: Running) -> None:
-        idle = [await gateway.connect() for _ in range(45)]
-        await nothing_left(gateway)
-        assert b" 200 OK" in await gateway.says(HEALTH)
+    async def test_idle_connections_are_closed_and_others_accepted(self, hasty: Running) -> None:
+        idle = [await hasty.connect() for _ in range(45)]
+        await nothing_left(hasty)
+        assert b" 200 OK" in await hasty.says(LAST_HEALTH)
         for client in idle:
             client.leave()
 
@@ -278,7 +289,7 @@ class TestDisconnecting:
         await nothing_left(gateway)
 
     async def test_requests_sent_ahead_are_answered_in_order(self, gateway: Running) -> None:
-        answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + HEALTH)
+        answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + LAST_HEALTH)
         assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
 
     async def test_a_request_that_was_read_is_submitted_despite_a_disconnect(self, gateway: Running) -> None:
@@ -342,7 +353,7 @@ class TestWhatIsNotHttp:
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
     async def test_an_unknown_method_is_not_a_label_of_its_own(self, gateway: Running) -> None:
-        await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
             metrics = (await http.get("/metrics")).text
         assert 'method="other"' in metrics
@@ -361,7 +372,7 @@ class TestWhatIsNotHttp:
 
     async def test_a_body_that_is_too_large_is_not_asked_for(self, gateway: Running) -> None:
         asking = post("/FanOutWorker/run/send", b"", length=5_000).replace(
-            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"
+            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
         )
         problem(await gateway.says(asking), 413, "body-too-large")
 

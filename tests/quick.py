@@ -9,11 +9,14 @@ from collections.abc import Generator
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from temporalio.bridge.testing import EphemeralServer
 
 from tests.conftest import FOUND
 
 REASON = "starts a process"
+EXAMPLES = 25
+"""How many of them a property is tried with; in `make test` a hundred."""
 PROCESS_EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"}
 
 
@@ -56,6 +59,8 @@ class Refusals:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("quick", settings.default, max_examples=EXAMPLES, stateful_step_count=25)
+    settings.load_profile("quick")
     config.stash[FOUND] = "the quick tests start no broker"
     refusals = Refusals()
     config.pluginmanager.register(refusals)

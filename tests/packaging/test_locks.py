@@ -7,6 +7,7 @@ pyproject.toml adds to one of those (`restate-sdk[serde]`) is as `make lock` wro
 
 import re
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
@@ -34,10 +35,12 @@ FOR_EACH_LOCK = pytest.mark.parametrize("lock", LOCKS)
 FOR_EACH_ENVIRONMENT = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
 
 
+@cache
 def read(lock: str) -> list[Requirement]:
     return pins((ROOT / lock).read_text())
 
 
+@cache
 def installed(package: NormalizedName) -> list[Requirement]:
     """What an installed package requires; nothing for a package that is not installed."""
     try:

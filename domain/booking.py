@@ -1,6 +1,5 @@
 """Saga: a trip is a flight, a car and a payment, booked together or not at all."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from pydantic import Field, SecretStr
 
 from domain.compensation import Compensation
 from domain.errors import BusinessFailure, Refusal
+from domain.formats import Date
 from domain.pattern import Pattern
 from domain.payload import Payload
 
@@ -22,7 +22,7 @@ class FlightRequest(Payload):
 
 class CarRequest(Payload):
     pickup_location: Name
-    rental_date: date
+    rental_date: Date
 
 
 class PaymentInfo(Payload):

@@ -1,11 +1,12 @@
 """Event enrichment and joins: a package's registration and its locations, whichever comes first."""
 
 import bisect
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, Field, PrivateAttr
 
+from domain.formats import Timestamp, read_time
 from domain.inbox import Inbox
 from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
@@ -16,15 +17,6 @@ LOCATIONS_KEPT_BYTES = 1024 * 1024
 """The most bytes of locations that it keeps, so that a package fits into one payload."""
 
 
-def event_time(timestamp: str) -> datetime:
-    """Read `2024-10-10 13:00` or ISO 8601; without a zone it is UTC. Raises `ValueError`."""
-    try:
-        moment = datetime.fromisoformat(timestamp)
-    except ValueError:
-        raise ValueError(f"cannot read {timestamp!r}: write 2024-10-10 13:00 or ISO 8601") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
 class PackageRegistration(Payload):
     final_destination: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -32,14 +24,8 @@ class PackageRegistration(Payload):
 class LocationUpdate(Payload):
     """Where a package was, and when. The timestamp is kept as it was written."""
 
-    timestamp: Annotated[str, Field(min_length=1, max_length=40, examples=["2024-10-10 13:00"])]
+    timestamp: Timestamp
     location: Annotated[str, Field(min_length=1, max_length=500)]
-
-    @field_validator("timestamp")
-    @classmethod
-    def _is_a_time(cls, timestamp: str) -> str:
-        event_time(timestamp)
-        return timestamp
 
 
 class PackagePlan(Payload):
@@ -84,10 +70,10 @@ class Package(BaseModel):
     def locate(self, update: LocationUpdate) -> None:
         """Insert by event time; with equal times, in the order of the messages."""
         self.received += 1
-        if not self.locations or event_time(update.timestamp) >= event_time(self.locations[-1].timestamp):
+        if not self.locations or read_time(update.timestamp) >= read_time(self.locations[-1].timestamp):
             self.locations.append(update)
         else:
-            bisect.insort_right(self.locations, update, key=lambda known: event_time(known.timestamp))
+            bisect.insort_right(self.locations, update, key=lambda known: read_time(known.timestamp))
         self._kept_bytes += encoded_bytes(update)
         while len(self.locations) > LOCATIONS_KEPT or self._kept_bytes > LOCATIONS_KEPT_BYTES:
             self._kept_bytes -= encoded_bytes(self.locations.pop(0))

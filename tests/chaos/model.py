@@ -15,8 +15,9 @@ from pydantic import JsonValue
 from api.invokers.invocation import identity
 from domain.booking import BOOKING
 from domain.fan_out import FAN_OUT
+from domain.formats import read_time
 from domain.message_queue import MESSAGE_QUEUE
-from domain.package_tracker import PACKAGE_TRACKER, event_time
+from domain.package_tracker import PACKAGE_TRACKER
 from domain.pattern import Pattern
 from domain.payload import fingerprint
 from domain.payment_tracker import PAYMENT_TRACKER
@@ -312,7 +313,7 @@ class Package:
         return PACKAGE_TRACKER.execution_id(self.name)
 
     def violations(self, world: World) -> list[str]:
-        expected = sorted(self.locations, key=lambda location: event_time(location.timestamp))
+        expected = sorted(self.locations, key=lambda location: read_time(location.timestamp))
         wrong = [
             _wrong_outcome(world.answers.get(self.name), None),
             differences([location.body for location in expected], world.packages.get(self.name, [])),

@@ -18,10 +18,10 @@ from domain.delay import InvalidDelay, parse_delay
         ("12h", timedelta(hours=12)),
         ("7d", timedelta(days=7)),
         ("0s", timedelta(0)),
-        (" 10s ", timedelta(seconds=10)),
         ("PT10S", timedelta(seconds=10)),
         ("pt10s", timedelta(seconds=10)),
         ("P1DT2H", timedelta(days=1, hours=2)),
+        ("P2W", timedelta(weeks=2)),
         ("PT0.5S", timedelta(seconds=0.5)),
         ("366d", timedelta(days=366)),
     ],
@@ -51,22 +51,22 @@ def test_a_delay_is_read(text: str, delay: timedelta) -> None:
         "PT",
         "inf",
         "1e3s",
+        " 10s ",
+        "P1M",
+        "P100Y",
+        "PT1S5M",
+        "-PT1S",
+        "+PT1S",
     ],
 )
 def test_a_text_that_is_no_delay_is_refused_with_the_text_and_an_example(text: str) -> None:
     with pytest.raises(InvalidDelay) as refusal:
         parse_delay(text)
-    assert repr(text.strip()) in str(refusal.value)
+    assert repr(text) in str(refusal.value)
     assert "PT10S" in str(refusal.value)
 
 
-@pytest.mark.parametrize("text", ["-PT1S", "-P1D"])
-def test_a_negative_delay_is_refused(text: str) -> None:
-    with pytest.raises(InvalidDelay, match="negative"):
-        parse_delay(text)
-
-
-@pytest.mark.parametrize("text", ["36500d", "367d", "999999999999d", "999999999999h", "P367D", "P100Y"])
+@pytest.mark.parametrize("text", ["36500d", "367d", "999999999999d", "999999999999h", "P367D", "P53W"])
 def test_a_delay_of_more_than_a_year_is_refused(text: str) -> None:
     with pytest.raises(InvalidDelay, match="longer than 366 days"):
         parse_delay(text)

@@ -1,54 +1,29 @@
 """The join of a registration and its locations."""
 
-from datetime import UTC, datetime
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from domain.formats import read_time
 from domain.package_tracker import (
     LOCATIONS_KEPT,
     LocationUpdate,
     Package,
     PackageRegistration,
     PackageState,
-    event_time,
 )
+from tests import written
 
 
 def at(timestamp: str, location: str = "here") -> LocationUpdate:
     return LocationUpdate(timestamp=timestamp, location=location)
 
 
-@pytest.mark.parametrize(
-    ("timestamp", "moment"),
-    [
-        ("2024-10-10 13:00", datetime(2024, 10, 10, 13, tzinfo=UTC)),
-        ("2024-10-10T13:00:05", datetime(2024, 10, 10, 13, 0, 5, tzinfo=UTC)),
-        ("2024-10-10T13:00Z", datetime(2024, 10, 10, 13, tzinfo=UTC)),
-        ("2024-10-10T13:00+02:00", datetime(2024, 10, 10, 11, tzinfo=UTC)),
-        ("2024-10-10", datetime(2024, 10, 10, tzinfo=UTC)),
-    ],
-)
-def test_an_event_time_is_utc_unless_it_has_a_zone(timestamp: str, moment: datetime) -> None:
-    assert event_time(timestamp) == moment
-
-
-@pytest.mark.parametrize("timestamp", ["", "yesterday", "2024-13-01 00:00", "2024-10-10 25:00", "1728565200"])
-def test_an_update_without_a_time_is_refused(timestamp: str) -> None:
-    with pytest.raises(ValidationError):
-        at(timestamp)
-
-
-@given(st.lists(st.datetimes(timezones=st.just(UTC) | st.timezones()), max_size=30))
-def test_locations_are_in_event_time_order_in_whatever_order_they_arrive(moments: list[datetime]) -> None:
+@given(st.lists(written.TIMES, max_size=30))
+def test_locations_are_in_event_time_order_in_whatever_order_they_arrive(times: list[str]) -> None:
     package = Package()
-    for moment in moments:
-        package.locate(at(moment.isoformat()))
-    assert [event_time(known.timestamp) for known in package.locations] == sorted(
-        event_time(moment.isoformat()) for moment in moments
-    )
+    for time in times:
+        package.locate(at(time))
+    assert [read_time(known.timestamp) for known in package.locations] == sorted(map(read_time, times))
 
 
 def test_with_equal_times_the_later_message_comes_later() -> None:

@@ -43,7 +43,7 @@ async def test_without_temporal_the_gateway_answers_503_and_recovers(
     await stack_to_break.processes.stop("temporal")
     for method, path, body in (
         ("POST", "/FanOutWorker/run", {"description": "a"}),
-        ("POST", "/PackageTracker/p1/updateLocation/send", {"timestamp": "2024-10-10", "location": "Paris"}),
+        ("POST", "/PackageTracker/p1/updateLocation/send", {"timestamp": "2024-10-10 13:00", "location": "Paris"}),
         ("GET", "/PackageTracker/p1/getPackageInfo", None),
     ):
         assert_says_try_again(await gateway.request(method, path, json=body), "temporal-unavailable")

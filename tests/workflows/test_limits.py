@@ -54,11 +54,11 @@ class TestWhatARunCarries:
     def test_fits_into_a_payload_with_the_longest_locations(self) -> None:
         package = Package()
         for number in range(2_000):
-            package.locate(LocationUpdate(timestamp=f"2024-10-10T13:00:00.{number:06}", location=LONGEST * 500))
+            package.locate(LocationUpdate(timestamp=f"2024-10-10T13:00:00.{number:06}Z", location=LONGEST * 500))
         memory = PackageMemory(package=package)
         assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
         assert package.received == 2_000
-        assert package.locations[-1].timestamp.endswith("1999")
+        assert package.locations[-1].timestamp.endswith("1999Z")
         carried = PackageMemory.model_validate_json(memory.model_dump_json()).package
         carried.locate(package.locations[-1])
         assert encoded_bytes(carried) < MAX_PAYLOAD_BYTES

@@ -66,7 +66,7 @@ def read_redriven(topic: str, headers: Headers) -> Redriven | None:
         return None
     texts = _texts(headers)
     origin = texts[Header.REDRIVEN_FROM]
-    if not re.fullmatch(rf"{re.escape(topic)}-\d+-\d+@-?\d+", origin) or Header.SUBSCRIPTION not in texts:
+    if not re.fullmatch(rf"{re.escape(topic)}-[0-9]+-[0-9]+@-?[0-9]+", origin) or Header.SUBSCRIPTION not in texts:
         return None
     return Redriven(texts[Header.SUBSCRIPTION], origin, _number(texts.get(Header.ATTEMPTS)) or 1)
 

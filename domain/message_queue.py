@@ -6,7 +6,7 @@ from pydantic import Field, HttpUrl, JsonValue, TypeAdapter
 
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
-from domain.payload import Payload
+from domain.payload import STRICT, Payload
 
 MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
 DEFAULT_MAX_ATTEMPTS = 10
@@ -79,4 +79,4 @@ def check_task(task: Task) -> None:
     adapter = TASK_KINDS.get(task.kind)
     if adapter is None:
         raise UnknownTaskKind(f"Unknown task kind {task.kind!r}; known are: {', '.join(sorted(TASK_KINDS))}.")
-    adapter.validate_python(task.payload)
+    adapter.validate_python(task.payload, extra="forbid", **STRICT)

@@ -1,14 +1,14 @@
 """The base class of everything that is sent: camelCase in JSON, frozen in Python.
 
-Unknown fields are ignored here, so that old workers read what newer gateways send; the HTTP edge
-refuses them (see `api.http.body`).
+Unknown fields are ignored here, so that old workers read what newer gateways send. What comes from outside is read
+with `STRICT`.
 """
 
 import hashlib
 import json
 import math
 import re
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
@@ -25,6 +25,18 @@ class Payload(BaseModel):
     """A value that is sent: a request, a workflow's input, a signal, an outcome."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+
+class Strictness(TypedDict):
+    """Arguments of pydantic's `model_validate_json` and its relatives."""
+
+    strict: bool
+    by_alias: bool
+    by_name: bool
+
+
+STRICT = Strictness(strict=True, by_alias=True, by_name=False)
+"""How every edge reads: a number is a JSON number, a text a JSON string, and a field has its name in JSON."""
 
 
 def check_json(raw: bytes) -> None:

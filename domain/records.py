@@ -10,7 +10,7 @@ from domain.dead_letter import Headers, Redriven, Stage, read_redriven, record_i
 from domain.errors import Refusal
 from domain.inbox import Message
 from domain.pattern import InvalidKey, valid_key
-from domain.payload import Payload, check_json
+from domain.payload import STRICT, Payload, check_json
 
 MAX_VALUE_BYTES = 512 * 1024
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -73,7 +73,7 @@ class Incoming:
 
     @classmethod
     def parse(cls, record: Record, body: type[Payload]) -> Self:
-        """Read key, headers and value; the value as JSON for `body`, unknown fields ignored. Never raises.
+        """Read key, headers and value; the value as strict JSON for `body`, unknown fields ignored. Never raises.
 
         A `Refusal` raised by a validator of `body` makes the record poison for a business reason.
         """
@@ -120,7 +120,7 @@ def _read_body(value: bytes | None, body: type[Payload]) -> Payload:
     if len(value) > MAX_VALUE_BYTES:
         raise Poison("ValueTooLarge", f"The value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed.")
     try:
-        read = body.model_validate_json(value)
+        read = body.model_validate_json(value, **STRICT)
     except ValidationError as error:
         raise _unreadable(value, error) from error
     except Refusal as refusal:

@@ -1,6 +1,7 @@
 """Request bodies: limited in size and time, strict JSON. An error names the field and never repeats its content."""
 
 import asyncio
+import re
 from typing import Generic, TypeVar
 
 from fastapi import Request
@@ -9,10 +10,11 @@ from starlette.requests import ClientDisconnect
 
 from api.http.problems import Problem, invalid_fields
 from api.http.waiting import ClientDisconnected
-from domain.payload import Payload, check_json
+from domain.payload import STRICT, Payload, check_json
 from infra.settings import Settings
 
 Body = TypeVar("Body", bound=Payload)
+_LENGTH = re.compile("[0-9]{1,19}")
 
 
 async def read_limited(request: Request) -> bytes:
@@ -31,7 +33,7 @@ async def read_limited(request: Request) -> bytes:
 async def _read(request: Request, limit: int) -> bytes:
     too_large = Problem(413, "body-too-large", f"The body is larger than the limit of {limit} bytes.")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if _LENGTH.fullmatch(declared) and int(declared) > limit:
         raise too_large
     received = bytearray()
     async for chunk in request.stream():
@@ -57,6 +59,6 @@ class StrictBody(Generic[Body]):
         except ValueError as error:
             raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
         try:
-            return self.model.model_validate_json(raw, strict=True, extra="forbid", by_alias=True, by_name=False)
+            return self.model.model_validate_json(raw, extra="forbid", **STRICT)
         except ValidationError as error:
             raise invalid_fields(error) from None

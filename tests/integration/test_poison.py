@@ -51,7 +51,7 @@ POISON: dict[str, tuple[bytes | None, bytes | None]] = {
     "Tombstone": (b"package", None),
     "ValueNotUtf8": (b"package", b'{"location": "\xff"}'),
     "InvalidJson": (b"package", b"{not json"),
-    "SchemaMismatch": (b"package", b'{"timestamp": "soon", "location": "A"}'),
+    "SchemaMismatch": (b"package", b'{"timestamp": "1712011312345", "location": "A"}'),
     "ValueTooLarge": (b"package", b'"%s"' % (b"x" * MAX_VALUE_BYTES)),
 }
 KINDS = [*POISON, "TooStrict"]

@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
-from api.routes.parameters import SubscriptionId
+from api.routes.parameters import Limit, SubscriptionId
 from api.routes.subscriptions import read_state
 from domain.dead_letter import DeadLetter
+from domain.formats import DIGITS
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus
 from infra.kafka.clusters import KafkaClusters
@@ -106,9 +107,9 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.get("", operation_id="listDeadLetters", responses=responses(404, 422, 503))
     async def list_dead_letters(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
-        partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Start with this partition.")] = 0,
-        after: Annotated[int, Query(ge=-1, le=MAX_OFFSET, description="Start after this offset.")] = -1,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Start with this partition."), DIGITS] = 0,
+        after: Annotated[int, Query(ge=-1, le=MAX_OFFSET, description="Start after this offset."), DIGITS] = -1,
+        limit: Limit = 50,
     ) -> DeadLetterPage:
         """The records that this subscription could not deliver and that were not redriven since, oldest first."""
         async with _problems():

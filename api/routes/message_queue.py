@@ -1,9 +1,8 @@
 """(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
 
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus
 from temporalio.common import ActivityIDReusePolicy
@@ -16,7 +15,7 @@ from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.task import TaskInvoker, task_of
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
-from api.routes.parameters import InvocationId
+from api.routes.parameters import InvocationId, Limit
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task
 from workflows.search_attributes import PATTERN
 
@@ -30,7 +29,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
     @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
-    async def dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[FailedTask]:
+    async def dead_letters(limit: Limit = 50) -> list[FailedTask]:
         """The tasks that failed for good and were not redriven since."""
         listed = {
             execution.activity_id: None

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query
 
 from api.invokers.invocation import MAX_ID_BYTES
+from domain.formats import DIGITS, DURATION_PATTERN
 from domain.pattern import valid_key
 
 
@@ -26,4 +27,11 @@ IdempotencyKey = Annotated[
         description="Same key and body: the first outcome, failures too. Same key, other body: 409.",
     ),
 ]
-Delay = Annotated[str | None, Query(description="`1500ms`, `10s`, `5m`, `12h`, `7d` or ISO 8601; up to 366 days.")]
+Delay = Annotated[
+    str | None,
+    Query(
+        description="`1500ms`, `10s`, `5m`, `12h`, `7d` or ISO 8601 without years and months; up to 366 days.",
+        json_schema_extra={"pattern": DURATION_PATTERN},
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=200), DIGITS]

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from domain.delay import InvalidDelay, parse_delay
+from domain import formats
+from domain.delay import MAX_DELAY
 from domain.package_tracker import PackagePlan
 from domain.payment_tracker import ReminderPlan
 from domain.plans import Plans
@@ -14,14 +15,13 @@ from domain.user_feed import ModerationPlan
 from infra.kafka.connection import KafkaCluster
 
 
-def _read_duration(value: object) -> object:
-    try:
-        return parse_delay(value) if isinstance(value, str) else value
-    except InvalidDelay as error:
-        raise ValueError(str(error)) from None
+def _within_a_year(duration: timedelta) -> timedelta:
+    if duration > MAX_DELAY:
+        raise ValueError(f"longer than {MAX_DELAY.days} days")
+    return duration
 
 
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+Duration = Annotated[formats.Duration, AfterValidator(_within_a_year)]
 
 
 class Settings(BaseSettings):
@@ -47,13 +47,13 @@ class Settings(BaseSettings):
 
     gateway_host: str = "127.0.0.1"
     """The address that the gateway listens on. It does not authenticate its callers."""
-    gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    gateway_port: Annotated[int, Field(ge=0, le=65535), formats.DIGITS] = 8080
     """The port that the gateway listens on."""
-    max_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
+    max_body_bytes: Annotated[int, Field(gt=0), formats.DIGITS] = 1024 * 1024
     """The largest body of a request, in bytes; a larger one is refused with 413."""
     body_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
     """How long the whole body of a request may take to arrive."""
-    max_connections: Annotated[int, Field(gt=0)] = 2_000
+    max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
 
     card_token_key: SecretStr = SecretStr("for development only")
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     reminder_interval: Duration = ReminderPlan().interval
     """The time between two reminders of a failed payment, and between the last one and the escalation."""
-    reminders: int = ReminderPlan().reminders
+    reminders: Annotated[int, Field(ge=1, le=100), formats.DIGITS] = ReminderPlan().reminders
     """How many reminders there are before support gets a ticket."""
     moderation_poll_interval: Duration = ModerationPlan().poll_interval
     """How often moderation is asked about a post."""

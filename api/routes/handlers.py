@@ -39,7 +39,7 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         request: Request,
         key: Annotated[str | None, Depends(read_key)],
         body: Annotated[Any, Depends(StrictBody(handler.body))],
-        idempotency_key: IdempotencyKey = None,
+        idempotency_key: IdempotencyKey,
         delay: Delay = None,
     ) -> Call:
         _refuse_other_parameters(request)

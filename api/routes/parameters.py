@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
 
+from api.http.problems import Problem
 from api.invokers.invocation import MAX_ID_BYTES
 from domain.formats import DIGITS, DURATION_PATTERN
 from domain.pattern import valid_key
@@ -18,15 +19,29 @@ async def path_key(key: Annotated[str, Path(description="1 to 200 printable char
 Key = Annotated[str, Depends(path_key)]
 InvocationId = Annotated[str, Path(max_length=MAX_ID_BYTES)]
 SubscriptionId = Annotated[str, Path(max_length=200)]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        description="Same key and body: the first outcome, failures too. Same key, other body: 409.",
-    ),
-]
+
+
+async def one_idempotency_key(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            description="Same key and body: the first outcome, failures too. Same key, other body: 409.",
+        ),
+    ] = None,
+) -> str | None:
+    """Raises `Problem` 422 for several keys, of which a proxy may take another than we do."""
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        detail = "The header Idempotency-Key is repeated: send one."
+        field = {"field": "header.Idempotency-Key", "message": "It is repeated."}
+        raise Problem(422, "invalid-request", detail, errors=[field])
+    return idempotency_key
+
+
+IdempotencyKey = Annotated[str | None, Depends(one_idempotency_key)]
 Delay = Annotated[
     str | None,
     Query(

@@ -232,6 +232,14 @@ class TestInQueries:
                 assert [e["field"] for e in answer.json()["errors"]] == [f"query.{parameter['name']}"]
 
 
+async def test_a_call_has_one_idempotency_key(at: Edge) -> None:
+    for keys in (["a", "b"], ["a", "a"], [""], ["k" * 256]):
+        headers = [("Idempotency-Key", key) for key in keys]
+        answer = await at.http.post("/AsyncTaskWorker/runTask/send", json=TASK, headers=headers)
+        assert at.taken(answer) is None
+        assert at.refused_fields == ["header.Idempotency-Key"]
+
+
 def name_of(ref: str) -> str:
     return ref.rpartition("/")[2]
 

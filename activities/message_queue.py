@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeating
 from domain.message_queue import HttpRequest, HttpResponse, WorkDone
+from domain.urls import shown
 
 
 class Work(Protocol):
@@ -25,7 +26,7 @@ class Http(Protocol):
     """Calls to external servers."""
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
-        """Send the request. Raises `TaskRejected` for a host that is not allowed, or if a retry would fail too."""
+        """Send the request. Raises `TaskRejected` if a retry would fail too."""
 
 
 class MessageQueueActivities:
@@ -50,5 +51,5 @@ class MessageQueueActivities:
         """Call a URL; the receiver can recognise a repeated call by its `Idempotency-Key` header."""
         async with heartbeating():
             response = await self._http.send(request, activity.info().activity_id)
-        activity.logger.info("%s %s answered %d", request.method, request.url, response.status)
+        activity.logger.info("%s %s answered %d", request.method, shown(request.url), response.status)
         return response

@@ -21,6 +21,10 @@ class TaskRejected(BusinessFailure):
     """A task that no further attempt can complete."""
 
 
+class TryAgainLater(Exception):
+    """The receiver of a task cannot handle it now."""
+
+
 class Task(Payload):
     """A task: its kind, and the payload that this kind takes."""
 

@@ -8,17 +8,13 @@ import httpx2
 from pydantic import HttpUrl
 
 from domain.message_queue import HttpRequest, HttpResponse, TaskRejected
+from infra.http_answers import check_answer
 
 TIMEOUT_SECONDS = 30
 MAX_BODY_CHARACTERS = 10_000
-_TRY_AGAIN = {408, 425, 429}
 _OURS = {"host", "content-length", "transfer-encoding", "idempotency-key"}
 _SAFE = string.punctuation.replace("%", "") + " "
 """Headers are ASCII: every other character of a key is percent-encoded."""
-
-
-class TryAgainLater(Exception):
-    """The receiver cannot handle the request now."""
 
 
 class HttpSender:
@@ -32,9 +28,10 @@ class HttpSender:
         )
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
-        """Raises `TryAgainLater` for 408, 425, 429 and 5xx.
+        """Return the answer of a receiver that took the request.
 
-        Raises `TaskRejected` for other 4xx, a host that is not allowed, and what HTTP cannot express.
+        Raises `TaskRejected` for a host that is not allowed and for what HTTP cannot express; for other answers see
+        `check_answer`.
         """
         self._must_be_allowed(request.url)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
@@ -45,11 +42,8 @@ class HttpSender:
             ) as response:
                 body = await _beginning_of(response)
         except (UnicodeEncodeError, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
-            raise TaskRejected(f"HTTP cannot express this request: {error}") from error
-        if response.status_code in _TRY_AGAIN or response.is_server_error:
-            raise TryAgainLater(f"{request.url} answered {response.status_code}.")
-        if response.is_client_error:
-            raise TaskRejected(f"{request.url} answered {response.status_code}: {body[:200]}")
+            raise TaskRejected(f"HTTP cannot express this request: {_without_value(str(error))}.") from None
+        check_answer(request, response, body)
         return HttpResponse(status=response.status_code, body=body)
 
     async def aclose(self) -> None:
@@ -59,6 +53,12 @@ class HttpSender:
         host = (url.host or "").lower()
         if not {host, f"{host}:{url.port}"} & self._allowed:
             raise TaskRejected(f"The host {host} is not in HTTP_TASK_ALLOWED_HOSTS.")
+
+
+def _without_value(error: str) -> str:
+    """The error of a header without the header's value, which may be a secret."""
+    before, value, _ = error.partition("header value ")
+    return f"{before}{value}".strip()
 
 
 async def _beginning_of(response: httpx2.Response) -> str:

@@ -115,6 +115,16 @@ async def test_a_request_carries_the_tasks_id_as_its_idempotency_key(
     assert response.status == 200
 
 
+async def test_the_log_has_no_secret_of_the_url(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        url = HttpUrl("https://ann:secret@example.com/hook?token=secret#secret")
+        await environment.run(activities.http_request, HttpRequest(url=url))
+    assert "POST https://***@example.com/hook?*** answered 200" in caplog.text
+    assert "secret" not in caplog.text
+
+
 async def test_a_rejected_request_is_final(
     environment: ActivityEnvironment, activities: MessageQueueActivities, http: FakeHttp
 ) -> None:

@@ -1,4 +1,3 @@
-import asyncio
 import gzip
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -6,46 +5,16 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from domain.message_queue import HttpRequest, TaskRejected
-from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender, TryAgainLater
+from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
+from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender
+from tests.receiver import HOST, Receiver, receiving, reply
 
-HOST = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
-
-
-class Receiver:
-    """The receiver of tasks: keeps each request as it arrived, and answers with `answer`."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.answer = reply(200, b"ok")
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-        self.requests.append((first, headers, body))
-        writer.write(self.answer)
-        writer.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
-
-
-def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} Words", f"Content-Length: {len(body)}", "Connection: close"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, HOST, 0)
-    receiver.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with receiving() as receiver:
         yield receiver
 
 
@@ -107,8 +76,9 @@ class TestRequest:
     async def test_that_http_cannot_express_is_rejected(
         self, sender: HttpSender, receiver: Receiver, headers: dict[str, str]
     ) -> None:
-        with pytest.raises(TaskRejected, match="cannot express"):
+        with pytest.raises(TaskRejected, match="cannot express") as rejected:
             await sender.send(request(receiver.url, headers=headers), "key")
+        assert "evil" not in str(rejected.value)
         assert receiver.requests == []
 
 
@@ -150,17 +120,18 @@ class TestAllowedHosts:
 
     async def test_are_not_left_by_a_redirect(self, sender: HttpSender, receiver: Receiver) -> None:
         receiver.answer = reply(307, Location=f"http://localhost:{receiver.port}/")
-        assert (await sender.send(request(receiver.url), "key")).status == 307
+        with pytest.raises(TaskRejected):
+            await sender.send(request(receiver.url), "key")
         assert len(receiver.requests) == 1
 
 
 class TestAnswer:
-    @pytest.mark.parametrize("status", [200, 201, 204, 304])
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
     async def test_of_success_is_the_outcome(self, sender: HttpSender, receiver: Receiver, status: int) -> None:
         receiver.answer = reply(status)
         assert (await sender.send(request(receiver.url), "key")).status == status
 
-    @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 503, 600, 999])
     async def test_that_may_change_is_tried_again(self, sender: HttpSender, receiver: Receiver, status: int) -> None:
         receiver.answer = reply(status)
         with pytest.raises(TryAgainLater, match=str(status)):
@@ -173,6 +144,71 @@ class TestAnswer:
         receiver.answer = reply(status, b"no such order")
         with pytest.raises(TaskRejected, match=f"{status}: no such order"):
             await sender.send(request(receiver.url), "key")
+
+    @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
+    async def test_that_redirects_is_a_rejection_with_the_target(
+        self, sender: HttpSender, receiver: Receiver, status: int
+    ) -> None:
+        receiver.answer = reply(status, Location="/hook/")
+        with pytest.raises(TaskRejected) as rejected:
+            await sender.send(request(f"{receiver.url}/hook"), "key")
+        assert f"{receiver.url}/hook answered {status}" in str(rejected.value)
+        assert f"redirects to {receiver.url}/hook/. " in str(rejected.value)
+        assert len(receiver.requests) == 1
+
+    async def test_that_redirects_nowhere_is_a_rejection(self, sender: HttpSender, receiver: Receiver) -> None:
+        receiver.answer = reply(302)
+        with pytest.raises(TaskRejected, match="no Location"):
+            await sender.send(request(receiver.url), "key")
+
+    @pytest.mark.parametrize(
+        ("values", "is_delivered"),
+        [
+            ({"method": "GET", "headers": {"If-None-Match": '"1"'}}, True),
+            ({"method": "GET", "headers": {"if-modified-since": "Sun, 06 Nov 1994 08:49:37 GMT"}}, True),
+            ({"method": "GET"}, False),
+            ({"method": "PUT", "headers": {"If-None-Match": '"1"'}}, False),
+            ({}, False),
+        ],
+    )
+    async def test_of_no_change_is_the_outcome_if_the_request_asked_for_it(
+        self, sender: HttpSender, receiver: Receiver, values: dict[str, object], is_delivered: bool
+    ) -> None:
+        receiver.answer = reply(304, Location="/elsewhere")
+        if is_delivered:
+            assert (await sender.send(request(receiver.url, **values), "key")).status == 304
+        else:
+            with pytest.raises(TaskRejected, match="304, although the request was not conditional"):
+                await sender.send(request(receiver.url, **values), "key")
+
+    async def test_before_the_final_one_is_no_answer(self, sender: HttpSender, receiver: Receiver) -> None:
+        early = b"HTTP/1.1 103 Early Hints\r\nLink: </style>\r\n\r\n"
+        receiver.answer = early + reply(204)
+        assert (await sender.send(request(receiver.url), "key")).status == 204
+        receiver.answer = early
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await sender.send(request(receiver.url), "key")
+
+    @pytest.mark.parametrize("status", [302, 404, 503])
+    async def test_is_reported_without_the_secrets_in_urls(
+        self, sender: HttpSender, receiver: Receiver, status: int
+    ) -> None:
+        receiver.answer = reply(status, Location="https://ann:pw@example.com/login?session=pw#pw")
+        with pytest.raises((TaskRejected, TryAgainLater)) as failed:
+            await sender.send(request(f"http://bob:pw@{HOST}:{receiver.port}/hook?token=pw"), "key")
+        assert f"http://***@{HOST}:{receiver.port}/hook?*** answered {status}" in str(failed.value)
+        assert "pw" not in str(failed.value)
+
+    @pytest.mark.parametrize(
+        "location", ["http://[nowhere", "//", "", "?", "mailto:ann@example.com", "a" * 5_000, "ö", "https://a@b@c/"]
+    )
+    async def test_that_redirects_to_nonsense_is_a_rejection(
+        self, sender: HttpSender, receiver: Receiver, location: str
+    ) -> None:
+        receiver.answer = reply(302, Location=location)
+        with pytest.raises(TaskRejected, match="answered 302") as rejected:
+            await sender.send(request(receiver.url), "key")
+        assert len(str(rejected.value)) < 1_000
 
     async def test_is_cut_off_at_its_longest(self, sender: HttpSender, receiver: Receiver) -> None:
         receiver.answer = reply(200, "ö".encode() * (MAX_BODY_CHARACTERS + 1), Content_Type="text/plain; charset=utf-8")

@@ -1,0 +1,13 @@
+"""URLs in messages and log lines, without the secrets that they may have."""
+
+import re
+
+MAX_SHOWN_CHARACTERS = 500
+_CREDENTIALS = re.compile(r"//[^/?#\s]*@")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
+
+
+def shown(url: object) -> str:
+    """The URL with `***` for its credentials, and for its query and fragment. At most 500 characters."""
+    without_query = _QUERY.sub(lambda rest: f"{rest[0][0]}***", str(url))
+    return _CREDENTIALS.sub("//***@", without_query)[:MAX_SHOWN_CHARACTERS]

@@ -5,13 +5,16 @@ kind is one decorated method here and one row in `domain.message_queue.TASK_KIND
 in every attempt: use it as the idempotency key of whatever the task does.
 """
 
+from datetime import timedelta
 from typing import Protocol
 
 from pydantic import JsonValue
 from temporalio import activity
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
-from domain.message_queue import HttpRequest, HttpResponse, WorkDone
+from domain.message_queue import HttpRequest, HttpResponse, TryAgainLater, WorkDone
 from domain.urls import shown
 
 
@@ -26,7 +29,7 @@ class Http(Protocol):
     """Calls to external servers."""
 
     async def send(self, request: HttpRequest, idempotency_key: str) -> HttpResponse:
-        """Send the request. Raises `TaskRejected` if a retry would fail too."""
+        """Send the request. Raises `TaskRejected` if a retry would fail too, and `TryAgainLater`."""
 
 
 class MessageQueueActivities:
@@ -50,6 +53,26 @@ class MessageQueueActivities:
     async def http_request(self, request: HttpRequest) -> HttpResponse:
         """Call a URL; the receiver can recognise a repeated call by its `Idempotency-Key` header."""
         async with heartbeating():
-            response = await self._http.send(request, activity.info().activity_id)
+            try:
+                response = await self._http.send(request, activity.info().activity_id)
+            except TryAgainLater as later:
+                raise _retried(later, activity.info()) from None
         activity.logger.info("%s %s answered %d", request.method, shown(request.url), response.status)
         return response
+
+
+def _retried(later: TryAgainLater, attempt: activity.Info) -> ApplicationError:
+    """The failure of the attempt, with the pause that the receiver asked for, if that is the longer one.
+
+    The pause of the retry policy is the least: a receiver that always asks for a second would use up the attempts.
+    """
+    own_pause = backoff(attempt.retry_policy, attempt.attempt) if attempt.retry_policy else timedelta(0)
+    after = later.after if later.after and later.after > own_pause else None
+    return ApplicationError(str(later), type=type(later).__name__, next_retry_delay=after)
+
+
+def backoff(policy: RetryPolicy, attempt: int) -> timedelta:
+    """The pause of `policy` after this attempt; the first one is 1."""
+    seconds = policy.initial_interval.total_seconds() * policy.backoff_coefficient ** min(attempt - 1, 64)
+    longest = policy.maximum_interval or policy.initial_interval * 100
+    return timedelta(seconds=min(seconds, longest.total_seconds()))

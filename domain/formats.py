@@ -105,6 +105,19 @@ def read_duration(text: str) -> timedelta:
     raise ValueError("write 1500ms, 10s, 5m, 12h, 7d or ISO 8601 (PT10S) without years, months and sign")
 
 
+def read_http_date(text: str) -> datetime:
+    """Read a date of an HTTP header, in one of the three forms of RFC 9110, 5.6.7. Raises `ValueError`."""
+    for form in ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"):
+        try:
+            moment = datetime.strptime(f"{text} +0000", f"{form.replace('%e', '%d')} %z")
+        except ValueError:
+            continue
+        # `strptime` takes other spaces, capitals, digits and days of the week too.
+        if text == (moment.ctime() if "%e" in form else moment.strftime(form)):
+            return moment
+    raise ValueError("write a date of HTTP, such as Sun, 06 Nov 1994 08:49:37 GMT")
+
+
 def read_integer(text: str) -> int:
     """Read a whole number as JSON has it: ASCII digits, no `+`, no leading zeros, no spaces. Raises `ValueError`."""
     if not _INTEGER.fullmatch(text):

@@ -1,5 +1,6 @@
 """(Delayed) message queue: tasks that run once, now or later."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, JsonValue, TypeAdapter
@@ -22,7 +23,11 @@ class TaskRejected(BusinessFailure):
 
 
 class TryAgainLater(Exception):
-    """The receiver of a task cannot handle it now."""
+    """The receiver of a task cannot handle it now. `after` is the pause that it asked for."""
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Task(Payload):

@@ -1,15 +1,21 @@
 """What the answer of a task's receiver means: delivered, rejected for good, or to be tried again."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
 import httpx2
 
+from domain.formats import read_http_date
 from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
 from domain.urls import shown
 
+MAX_RETRY_AFTER = timedelta(hours=1)
+"""A receiver that asks for a longer pause is asked again after this one."""
 _TRY_AGAIN = {408, 425, 429}
 _NOT_MODIFIED = 304
 _CONDITIONS = {"if-none-match", "if-modified-since"}
+_SECONDS = re.compile("[0-9]+")
 
 
 def check_answer(request: HttpRequest, response: httpx2.Response, body: str) -> None:
@@ -25,7 +31,23 @@ def check_answer(request: HttpRequest, response: httpx2.Response, body: str) -> 
         raise TaskRejected(f"{url} answered {status}, {_redirection(request, response)}")
     if response.is_client_error and status not in _TRY_AGAIN:
         raise TaskRejected(f"{url} answered {status}: {body[:200]}")
-    raise TryAgainLater(f"{url} answered {status}.")
+    after = retry_after(response.headers.get("retry-after", ""), datetime.now(UTC))
+    raise TryAgainLater(f"{url} answered {status}.", after)
+
+
+def retry_after(header: str, now: datetime) -> timedelta | None:
+    """The pause that a `Retry-After` header asks for, at most `MAX_RETRY_AFTER`: seconds, or until a date.
+
+    None for the header's absence, for what is neither, and for a date that is past.
+    """
+    if _SECONDS.fullmatch(header):
+        pause = timedelta(seconds=min(float(header), MAX_RETRY_AFTER.total_seconds()))
+    else:
+        try:
+            pause = min(read_http_date(header) - now, MAX_RETRY_AFTER)
+        except ValueError:
+            return None
+    return pause if pause > timedelta(0) else None
 
 
 def _is_conditional(request: HttpRequest) -> bool:

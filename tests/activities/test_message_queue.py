@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 from pydantic import HttpUrl, JsonValue
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.message_queue import MessageQueueActivities
-from domain.message_queue import HttpRequest, HttpResponse, TaskRejected
+from activities.message_queue import MessageQueueActivities, backoff
+from domain.message_queue import HttpRequest, HttpResponse, TaskRejected, TryAgainLater
 from tests.eventually import eventually
 from tests.workflows.fakes import Gate
 
@@ -132,3 +134,34 @@ async def test_a_rejected_request_is_final(
     with pytest.raises(TaskRejected) as rejected:
         await environment.run(activities.http_request, REQUEST)
     assert rejected.value.non_retryable
+
+
+MINUTE = timedelta(minutes=1)
+RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "attempt", "is_kept"),
+    [
+        (MINUTE, 1, True),
+        (MINUTE, 6, True),
+        (MINUTE, 7, False),  # 64 s by the policy
+        (timedelta(seconds=1), 1, False),
+        (timedelta(hours=1), 100, True),
+        (None, 1, False),
+    ],
+)
+async def test_the_next_attempt_waits_as_long_as_the_receiver_asks_and_no_shorter_than_otherwise(
+    environment: ActivityEnvironment, http: FakeHttp, asked: timedelta | None, attempt: int, is_kept: bool
+) -> None:
+    activities = MessageQueueActivities(FakeWork(), http)
+    environment.info = dataclasses.replace(environment.info, attempt=attempt, retry_policy=RETRIES)
+    http.fault = TryAgainLater("https://example.com/hook answered 503.", asked)
+    with pytest.raises(ApplicationError, match="answered 503") as failed:
+        await environment.run(activities.http_request, REQUEST)
+    assert (failed.value.next_retry_delay, failed.value.non_retryable) == (asked if is_kept else None, False)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (1_000_000, 300)])
+def test_the_pause_of_a_policy_grows_up_to_its_longest(attempt: int, seconds: int) -> None:
+    assert backoff(RETRIES, attempt) == timedelta(seconds=seconds)

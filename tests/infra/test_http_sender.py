@@ -1,11 +1,13 @@
 import gzip
 import tracemalloc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx2
 import pytest
 
 from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
+from infra.http_answers import MAX_RETRY_AFTER
 from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender
 from tests.receiver import HOST, Receiver, receiving, reply
 
@@ -209,6 +211,14 @@ class TestAnswer:
         with pytest.raises(TaskRejected, match="answered 302") as rejected:
             await sender.send(request(receiver.url), "key")
         assert len(str(rejected.value)) < 1_000
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 503])
+    async def test_may_ask_for_a_pause(self, sender: HttpSender, receiver: Receiver, status: int) -> None:
+        for header, after in (("60", timedelta(minutes=1)), ("9" * 400, MAX_RETRY_AFTER), ("soon", None)):
+            receiver.answer = reply(status, Retry_After=header)
+            with pytest.raises(TryAgainLater) as later:
+                await sender.send(request(receiver.url), "key")
+            assert later.value.after == after
 
     async def test_is_cut_off_at_its_longest(self, sender: HttpSender, receiver: Receiver) -> None:
         receiver.answer = reply(200, "ö".encode() * (MAX_BODY_CHARACTERS + 1), Content_Type="text/plain; charset=utf-8")

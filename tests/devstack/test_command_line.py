@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from devstack.ports import HOST
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +38,8 @@ def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert result.stdout == ""
 
 
-def test_a_port_that_is_none_is_refused() -> None:
-    result = devstack("up", "--gateway-port", "eighty")
+@pytest.mark.parametrize("text", ["eighty", "٨٠٨٠", "+8080", " 8080", "65536"])
+def test_a_port_that_is_none_is_refused(text: str) -> None:
+    result = devstack("up", "--gateway-port", text)
     assert result.returncode == 2
-    assert "'eighty' is not a port" in result.stderr
+    assert f"{text!r} is not a port" in result.stderr

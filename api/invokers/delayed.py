@@ -1,9 +1,10 @@
 """A delayed message: a standalone activity, which starts after the delay and delivers the message to its entity."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, Client
+from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, ActivityFailureError, Client
 from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
@@ -13,11 +14,14 @@ from api.invokers import policies
 from api.invokers.invocation import (
     Call,
     Invocation,
+    InvocationStatus,
     Submission,
     WebUi,
+    attempts_of,
     cancel_activity,
+    delayed_until,
+    end_of,
     failure_problem,
-    now_plus,
     other_body,
 )
 from clients.temporal_errors import is_not_found
@@ -53,45 +57,53 @@ class DelayedMessages:
                 rpc_timeout=policies.RPC_TIMEOUT,
             )
         except ActivityAlreadyStartedError:
-            await self.has(invocation_id, message)
-            return Submission(invocation_id, repeated=True)
-        return Submission(invocation_id, execution_time=now_plus(call.delay))
+            first = await self.first_submission(invocation_id, message)
+            return first or Submission(invocation_id, repeated=True)
+        return Submission(invocation_id, execution_time=await end_of(call.delay, lambda: self.ends_at(invocation_id)))
 
-    async def has(self, invocation_id: str, message: Message[Any]) -> bool:
-        """Whether `message` was submitted before. Raises `Problem` 409 if it was with another body."""
+    async def first_submission(self, invocation_id: str, message: Message[Any]) -> Submission | None:
+        """How `message` was submitted before, if it was. Raises `Problem` 409 if it had another body."""
         description = await self._description(invocation_id)
         if description is None:
-            return False
+            return None
         [before] = await description.input([DelayedMessage]) or [None]
         if before is None or before.batch.messages[0].fingerprint != message.fingerprint:
             raise other_body(invocation_id, self.web_ui.activity(invocation_id))
-        return True
+        return Submission(invocation_id, repeated=True, execution_time=delayed_until(description))
+
+    async def ends_at(self, invocation_id: str) -> datetime | None:
+        """The end of the message's delay, past or not; None if it was not delayed."""
+        description = await self._description(invocation_id)
+        return delayed_until(description) if description else None
 
     async def is_delivered(self, invocation_id: str) -> bool:
         """Whether the entity has the message; False during the delay. Raises `Problem` 404, or 409 if it failed."""
         description = await self._known(invocation_id)
-        link = self.web_ui.activity(invocation_id)
-        if description.status is ActivityExecutionStatus.CANCELED:
-            detail = f"The delayed message {invocation_id} was cancelled before its delivery."
-            raise Problem(409, "execution-cancelled", detail, invocationId=invocation_id, webUi=link)
-        if description.status not in (ActivityExecutionStatus.RUNNING, ActivityExecutionStatus.COMPLETED):
-            raise failure_problem(None, invocation_id, link)
-        return description.close_time is not None
+        if description.close_time is None:
+            return False
+        try:
+            await self.client.get_activity_handle(invocation_id).result()
+        except ActivityFailureError as failure:
+            raise failure_problem(failure.cause, invocation_id, self.web_ui.activity(invocation_id)) from None
+        return True
+
+    async def status(self, invocation_id: str) -> InvocationStatus:
+        """Raises `Problem` 404."""
+        return _status(await self._known(invocation_id))
 
     async def describe(self, invocation_id: str, key: str) -> Invocation:
         """What the delivery is doing. Raises `Problem` 404."""
         description = await self._known(invocation_id)
-        is_running = description.status is ActivityExecutionStatus.RUNNING
         return Invocation(
             invocation_id=invocation_id,
             service=self.pattern.service,
             key=key,
             web_ui=self.web_ui.activity(invocation_id),
-            status="SCHEDULED" if is_running else description.status.name,
+            status=_status(description),
             submitted_at=description.schedule_time,
             execution_time=description.execution_time,
             finished_at=description.close_time,
-            attempts=description.attempt,
+            attempts=attempts_of(description),
             activity_id=invocation_id,
         )
 
@@ -117,3 +129,9 @@ class DelayedMessages:
             if is_not_found(error):
                 return None
             raise
+
+
+def _status(description: ActivityExecutionDescription) -> InvocationStatus:
+    """For a message, the delay lasts until the entity has it."""
+    status = InvocationStatus.of_activity(description)
+    return InvocationStatus.SCHEDULED if status is InvocationStatus.RUNNING else status

@@ -17,7 +17,9 @@ from api.invokers.invocation import (
     Call,
     Finished,
     Invocation,
+    InvocationStatus,
     Submission,
+    Unfinished,
     WebUi,
     identity,
     other_body,
@@ -52,31 +54,33 @@ class EntityInvoker:
             fingerprint=fingerprint(call.body.model_dump(mode="json")),
             submission=uuid.uuid4().hex,
         )
-        if call.idempotency_key and await self._was_accepted(invocation_id, message):
-            return Submission(invocation_id, repeated=True)
+        if call.idempotency_key and (first := await self._first_submission(invocation_id, message)):
+            return first
         if call.delay:
             return await self._delayed.submit(invocation_id, call.key, call, message)
         await self.entities.send(self.entity, call.key, call.handler, Batch[Any](messages=[message]))
-        repeated = bool(call.idempotency_key) and await self._was_accepted(invocation_id, message)
-        return Submission(invocation_id, repeated)
+        first = await self._first_submission(invocation_id, message) if call.idempotency_key else None
+        return first or Submission(invocation_id)
 
-    async def outcome(self, invocation_id: str) -> Finished | None:
+    async def outcome(self, invocation_id: str) -> Finished | Unfinished:
         receipt = await self._receipt(invocation_id)
         if receipt is None and await self._delayed.is_delivered(invocation_id):
             # Delivered since the first query, or so long ago that the entity has dropped the receipt.
             receipt = await self._receipt(invocation_id)
             if receipt is None:
                 raise not_found(f"Invocation {invocation_id}")
-        if receipt is None or receipt.status is not ReceiptStatus.DONE:
-            return None
-        return Finished(receipt.outcome)
+        if receipt is None:
+            return Unfinished(InvocationStatus.SCHEDULED)
+        return (
+            Finished(receipt.outcome) if receipt.status is ReceiptStatus.DONE else Unfinished(InvocationStatus.RUNNING)
+        )
 
     async def wait(self, invocation_id: str) -> Finished:
         pause = FIRST_POLL
-        while (finished := await self.outcome(invocation_id)) is None:
+        while isinstance(outcome := await self.outcome(invocation_id), Unfinished):
             await asyncio.sleep(pause.total_seconds())
             pause = min(pause * 1.5, MAX_POLL)
-        return finished
+        return outcome
 
     async def describe(self, invocation_id: str) -> Invocation:
         receipt = await self._receipt(invocation_id)
@@ -91,7 +95,7 @@ class EntityInvoker:
             workflow_id=workflow_id,
             web_ui=self.link(invocation_id),
             handler=receipt.handler,
-            status="COMPLETED" if receipt.status is ReceiptStatus.DONE else "RUNNING",
+            status=InvocationStatus.COMPLETED if receipt.status is ReceiptStatus.DONE else InvocationStatus.RUNNING,
             submitted_at=receipt.received_at,
             finished_at=receipt.finished_at,
             attempts=1,
@@ -110,20 +114,22 @@ class EntityInvoker:
     def _delayed(self) -> DelayedMessages:
         return DelayedMessages(self.client, self.web_ui, self.entity)
 
-    async def _was_accepted(self, invocation_id: str, message: Message[Any]) -> bool:
-        """Whether an earlier call sent this message. Raises `Problem` 409 if it had another body.
+    async def _first_submission(self, invocation_id: str, message: Message[Any]) -> Submission | None:
+        """How an earlier call sent this message, if one did. Raises `Problem` 409 if it had another body.
 
-        False if no worker can answer: the entity counts the message only once anyway.
+        None if no worker can answer: the entity counts the message only once anyway.
         """
         try:
             receipt = await self._receipt(invocation_id)
         except (RPCError, WorkflowQueryFailedError):
-            return False
+            return None
         if receipt is None:
-            return await self._delayed.has(invocation_id, message)
+            return await self._delayed.first_submission(invocation_id, message)
         if receipt.fingerprint != message.fingerprint:
             raise other_body(invocation_id, self.link(invocation_id))
-        return receipt.submission != message.submission
+        if receipt.submission == message.submission:
+            return None
+        return Submission(invocation_id, repeated=True, execution_time=await self._delayed.ends_at(invocation_id))
 
     async def _receipt(self, invocation_id: str) -> Receipt | None:
         """None if the entity has no receipt of the message, or does not exist."""

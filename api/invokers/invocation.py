@@ -5,15 +5,24 @@ queue), and a message to an entity (tracker, feed, package).
 """
 
 import hashlib
+import re
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Annotated, Any, Protocol, Self
 from urllib.parse import quote
 
-from pydantic import JsonValue
-from temporalio.client import ActivityHandle
-from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
+from pydantic import Field, JsonValue
+from temporalio.client import (
+    ActivityExecutionDescription,
+    ActivityExecutionStatus,
+    ActivityHandle,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+)
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
@@ -25,6 +34,8 @@ from domain.payload import Payload
 
 MAX_ID_BYTES = 1000
 """Temporal's limit on the ID of a workflow or an activity."""
+MAX_REASON_CHARACTERS = 500
+_CREDENTIALS = re.compile(r"//[^/?#\s@]*@")
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,38 @@ class Submission:
     repeated: bool = False
     """The same request was accepted before."""
     execution_time: datetime | None = None
+    """The end of its delay, also if the request is repeated with another delay. None if it was not delayed."""
+
+
+class InvocationStatus(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    """It was delayed and has not started."""
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    """By an operator, in Temporal."""
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    """The last attempt ended without an answer."""
+    CANCELLED = "CANCELLED"
+    TERMINATED = "TERMINATED"
+    """By an operator, in Temporal."""
+
+    @classmethod
+    def of_activity(cls, description: ActivityExecutionDescription) -> Self:
+        has_not_started = bool(description.start_delay) and description.last_started_time is None
+        return cls._of(description.status, has_not_started)
+
+    @classmethod
+    def of_workflow(cls, description: WorkflowExecutionDescription) -> Self:
+        return cls._of(description.status, has_not_started(description))
+
+    @classmethod
+    def _of(cls, status: ActivityExecutionStatus | WorkflowExecutionStatus | None, has_not_started: bool) -> Self:
+        name = status.name if status else "RUNNING"
+        if name == "RUNNING" and has_not_started:
+            return cls("SCHEDULED")
+        return cls("CANCELLED" if name == "CANCELED" else name)
 
 
 @dataclass(frozen=True)
@@ -55,6 +98,13 @@ class Finished:
     value: JsonValue
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """An invocation that has no outcome yet."""
+
+    status: InvocationStatus
+
+
 class Invocation(Payload):
     """What an invocation is doing."""
 
@@ -62,11 +112,11 @@ class Invocation(Payload):
     service: str
     key: str | None = None
     handler: str | None = None
-    status: str
+    status: InvocationStatus
     submitted_at: datetime | None = None
     execution_time: datetime | None = None
     finished_at: datetime | None = None
-    attempts: int | None = None
+    attempts: Annotated[int | None, Field(description="0 until the first one starts.")] = None
     progress: JsonValue = None
     workflow_id: str | None = None
     activity_id: str | None = None
@@ -79,8 +129,8 @@ class Invoker(Protocol):
     async def submit(self, call: Call) -> Submission:
         """Hand the call to Temporal, once per idempotency key. Raises `Problem` 409 for a key with another body."""
 
-    async def outcome(self, invocation_id: str) -> Finished | None:
-        """Return the outcome, None while there is none. Raises the `Problem` of an invocation that failed."""
+    async def outcome(self, invocation_id: str) -> Finished | Unfinished:
+        """Return the outcome if there is one. Raises the `Problem` of an invocation that failed."""
 
     async def wait(self, invocation_id: str) -> Finished:
         """Wait for the outcome, without limit. Raises the `Problem` of an invocation that failed."""
@@ -143,8 +193,29 @@ async def cancel_activity(handle: ActivityHandle[Any]) -> None:
         raise
 
 
-def now_plus(delay: timedelta) -> datetime | None:
-    return datetime.now(UTC) + delay if delay else None
+def has_not_started(workflow: WorkflowExecutionDescription) -> bool:
+    """Whether a delayed workflow has not started: its history has nothing but the start."""
+    return workflow.status is WorkflowExecutionStatus.RUNNING and workflow.history_length == 1
+
+
+def delayed_until(activity: ActivityExecutionDescription) -> datetime | None:
+    """The end of the activity's delay, past or not; None if it was not delayed."""
+    return activity.execution_time if activity.start_delay else None
+
+
+def attempts_of(activity: ActivityExecutionDescription) -> int:
+    """The attempts that have started: Temporal counts the one that waits too."""
+    return activity.attempt if activity.last_started_time else 0
+
+
+async def end_of(delay: timedelta, read: Callable[[], Awaitable[datetime | None]]) -> datetime | None:
+    """When the delay of a call that Temporal has just accepted ends, as `read` finds it there; None without a delay."""
+    if not delay:
+        return None
+    try:
+        return await read()
+    except RPCError:  # the call was accepted: that must be answered
+        return datetime.now(UTC) + delay
 
 
 def other_body(invocation_id: str, link: str) -> Problem:
@@ -154,7 +225,7 @@ def other_body(invocation_id: str, link: str) -> Problem:
 
 
 def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
-    """What a failed execution means to a client: a business failure in its own words, any other without details."""
+    """What a failed execution means to a client: a business failure in its own words, any other with one line."""
     about: dict[str, Any] = {"invocationId": invocation_id, "webUi": link}
     if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
@@ -163,5 +234,17 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
         return Problem(409, "execution-cancelled", f"{invocation_id} was cancelled.", **about)
     if isinstance(cause, TerminatedError):
         return Problem(409, "execution-terminated", f"{invocation_id} was terminated by an operator.", **about)
-    detail = f"{invocation_id} failed and is not retried; its history in the Web UI has the reason."
-    return Problem(409, "execution-failed", detail, **about)
+    reason = reason_of(cause)
+    return Problem(409, "execution-failed", f"{invocation_id} failed for good: {reason}", reason=reason, **about)
+
+
+def reason_of(cause: BaseException | None) -> str:
+    """Why an execution failed, for its caller: one line of at most 500 characters, without the credentials in URLs.
+
+    Only the first line: the further ones of a database's error have its statement and the values.
+    """
+    while isinstance(cause, ActivityError) and cause.cause:
+        cause = cause.cause
+    line = next(iter(str(cause or "").strip().splitlines()), "") or "it gave no reason"
+    shown = _CREDENTIALS.sub("//***@", line)
+    return shown if len(shown) <= MAX_REASON_CHARACTERS else f"{shown[: MAX_REASON_CHARACTERS - 1]}…"

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,12 +23,16 @@ from api.invokers.invocation import (
     Call,
     Finished,
     Invocation,
+    InvocationStatus,
     Submission,
+    Unfinished,
     WebUi,
+    attempts_of,
     cancel_activity,
+    delayed_until,
+    end_of,
     failure_problem,
     identity,
-    now_plus,
     other_body,
 )
 from api.invokers.policies import RPC_TIMEOUT
@@ -54,9 +58,10 @@ class TaskInvoker:
         try:
             await self.start(activity_id, task, call.delay, ActivityIDReusePolicy.REJECT_DUPLICATE)
         except ActivityAlreadyStartedError:
-            await self._must_be_the_same(activity_id, task)
-            return Submission(activity_id, repeated=True)
-        return Submission(activity_id, execution_time=now_plus(call.delay))
+            return await self._first_submission(activity_id, task)
+        return Submission(
+            activity_id, execution_time=await end_of(call.delay, lambda: self._delayed_until(activity_id))
+        )
 
     async def start(self, activity_id: str, task: Task, delay: timedelta, reuse: ActivityIDReusePolicy) -> None:
         """Put a task into the queue. Raises `ActivityAlreadyStartedError` if `reuse` forbids a task of the same ID."""
@@ -74,9 +79,10 @@ class TaskInvoker:
             rpc_timeout=RPC_TIMEOUT,
         )
 
-    async def outcome(self, invocation_id: str) -> Finished | None:
-        if (await self.description(invocation_id)).close_time is None:
-            return None
+    async def outcome(self, invocation_id: str) -> Finished | Unfinished:
+        description = await self.description(invocation_id)
+        if description.close_time is None:
+            return Unfinished(InvocationStatus.of_activity(description))
         return await self.wait(invocation_id)
 
     async def wait(self, invocation_id: str) -> Finished:
@@ -96,11 +102,11 @@ class TaskInvoker:
             invocation_id=invocation_id,
             service=MESSAGE_QUEUE.service,
             handler="runTask",
-            status=description.status.name,
+            status=InvocationStatus.of_activity(description),
             submitted_at=description.schedule_time,
             execution_time=description.execution_time,
             finished_at=description.close_time,
-            attempts=description.attempt,
+            attempts=attempts_of(description),
             progress={"kind": description.activity_type},
             activity_id=invocation_id,
             web_ui=self.link(invocation_id),
@@ -119,10 +125,16 @@ class TaskInvoker:
             include_input=True, include_last_failure=True, rpc_timeout=RPC_TIMEOUT
         )
 
-    async def _must_be_the_same(self, activity_id: str, task: Task) -> None:
-        before = await task_of(await self.description(activity_id))
+    async def _first_submission(self, activity_id: str, task: Task) -> Submission:
+        """Raises `Problem` 409 if it had another body."""
+        description = await self.description(activity_id)
+        before = await task_of(description)
         if fingerprint(before.model_dump(mode="json")) != fingerprint(task.model_dump(mode="json")):
             raise other_body(activity_id, self.link(activity_id))
+        return Submission(activity_id, repeated=True, execution_time=delayed_until(description))
+
+    async def _delayed_until(self, activity_id: str) -> datetime | None:
+        return delayed_until(await self.description(activity_id))
 
     def _handle(self, activity_id: str) -> ActivityHandle[Any]:
         return self.client.get_activity_handle(activity_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
@@ -22,11 +23,13 @@ from api.invokers.invocation import (
     Call,
     Finished,
     Invocation,
+    InvocationStatus,
     Submission,
+    Unfinished,
     WebUi,
+    end_of,
     failure_problem,
     identity,
-    now_plus,
     other_body,
 )
 from api.invokers.policies import QUERY_TIMEOUT, RPC_TIMEOUT
@@ -65,13 +68,15 @@ class WorkflowInvoker:
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
-            await self._must_be_the_same(workflow_id, body_fingerprint)
-            return Submission(workflow_id, repeated=True)
-        return Submission(workflow_id, execution_time=now_plus(call.delay))
+            return await self._first_submission(workflow_id, body_fingerprint)
+        return Submission(
+            workflow_id, execution_time=await end_of(call.delay, lambda: self._delayed_until(workflow_id))
+        )
 
-    async def outcome(self, invocation_id: str) -> Finished | None:
-        if (await self._description(invocation_id)).close_time is None:
-            return None
+    async def outcome(self, invocation_id: str) -> Finished | Unfinished:
+        description = await self._description(invocation_id)
+        if description.close_time is None:
+            return Unfinished(InvocationStatus.of_workflow(description))
         return await self.wait(invocation_id)
 
     async def wait(self, invocation_id: str) -> Finished:
@@ -83,17 +88,19 @@ class WorkflowInvoker:
     async def describe(self, invocation_id: str) -> Invocation:
         description = await self._description(invocation_id)
         pending = description.raw_description.pending_activities
+        status = InvocationStatus.of_workflow(description)
+        is_scheduled = status is InvocationStatus.SCHEDULED
         return Invocation(
             invocation_id=invocation_id,
             service=self.pattern.service,
             key=self.pattern.key_of(invocation_id),
             handler=self.handler,
-            status=description.status.name if description.status else "UNKNOWN",
+            status=status,
             submitted_at=description.start_time,
             execution_time=description.execution_time,
             finished_at=description.close_time,
-            attempts=max((activity.attempt for activity in pending), default=1),
-            progress=await self._progress(invocation_id),
+            attempts=0 if is_scheduled else max((activity.attempt for activity in pending), default=1),
+            progress=None if is_scheduled else await self._progress(invocation_id),
             workflow_id=invocation_id,
             web_ui=self.link(invocation_id),
         )
@@ -109,10 +116,15 @@ class WorkflowInvoker:
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(invocation_id)
 
-    async def _must_be_the_same(self, workflow_id: str, body_fingerprint: str) -> None:
-        memo = await (await self._description(workflow_id)).memo()
-        if memo.get("fingerprint") != body_fingerprint:
+    async def _first_submission(self, workflow_id: str, body_fingerprint: str) -> Submission:
+        """Raises `Problem` 409 if it had another body."""
+        description = await self._description(workflow_id)
+        if (await description.memo()).get("fingerprint") != body_fingerprint:
             raise other_body(workflow_id, self.link(workflow_id))
+        return Submission(workflow_id, repeated=True, execution_time=_delayed_until(description))
+
+    async def _delayed_until(self, workflow_id: str) -> datetime | None:
+        return _delayed_until(await self._description(workflow_id))
 
     async def _progress(self, workflow_id: str) -> JsonValue:
         """Ask the workflow. None if no worker answers: the rest of the description is still useful."""
@@ -127,6 +139,12 @@ class WorkflowInvoker:
 
     def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id)
+
+
+def _delayed_until(description: WorkflowExecutionDescription) -> datetime | None:
+    """The end of the workflow's delay, past or not; None if it was not delayed."""
+    at = description.execution_time
+    return at if at and at > description.start_time else None
 
 
 def _must_not_have_finished(description: WorkflowExecutionDescription) -> None:

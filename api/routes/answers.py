@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.waiting import while_connected
-from api.invokers.invocation import Finished, Invoker, Submission, execution_headers
+from api.invokers.invocation import Finished, InvocationStatus, Invoker, Submission, execution_headers
 from domain.payload import Payload
 
 
@@ -20,11 +20,18 @@ class Accepted(Payload):
     execution_time: datetime | None = None
 
 
-class StillRunning(Payload):
+class NotFinished(Payload):
     """There is no outcome yet."""
 
     invocation_id: str
-    status: str
+    status: InvocationStatus
+
+
+class CancelRequested(Payload):
+    """Temporal has the request. `GET /invocations/{id}` shows what becomes of it."""
+
+    invocation_id: str
+    status: Literal["CANCEL_REQUESTED"] = "CANCEL_REQUESTED"
 
 
 OUTCOME: dict[str, Any] = {"description": "The outcome.", "headers": EXECUTION_HEADERS}
@@ -58,9 +65,14 @@ def accepted_response(invoker: Invoker, submission: Submission) -> JSONResponse:
     return _response_202(invoker, submission.invocation_id, accepted)
 
 
-def still_running_response(invoker: Invoker, invocation_id: str, status: str) -> JSONResponse:
+def unfinished_response(invoker: Invoker, invocation_id: str, status: InvocationStatus) -> JSONResponse:
     """202: there is no outcome yet."""
-    return _response_202(invoker, invocation_id, StillRunning(invocation_id=invocation_id, status=status))
+    return _response_202(invoker, invocation_id, NotFinished(invocation_id=invocation_id, status=status))
+
+
+def cancel_requested_response(invoker: Invoker, invocation_id: str) -> JSONResponse:
+    """202: the invocation ends, unless it ends in another way before."""
+    return _response_202(invoker, invocation_id, CancelRequested(invocation_id=invocation_id))
 
 
 def _response_202(invoker: Invoker, invocation_id: str, body: Payload) -> JSONResponse:

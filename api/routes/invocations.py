@@ -9,8 +9,16 @@ from pydantic import JsonValue
 from api.gateway import PatternRoutes
 from api.http.openapi import EXECUTION_HEADERS
 from api.http.problems import not_found, responses
-from api.invokers.invocation import Invocation, Invoker, names_an_execution
-from api.routes.answers import OUTCOME, StillRunning, outcome_response, still_running_response, wait_for_outcome
+from api.invokers.invocation import Finished, Invocation, Invoker, Unfinished, names_an_execution
+from api.routes.answers import (
+    OUTCOME,
+    CancelRequested,
+    NotFinished,
+    cancel_requested_response,
+    outcome_response,
+    unfinished_response,
+    wait_for_outcome,
+)
 from api.routes.parameters import InvocationId
 from domain.pattern import Pattern
 
@@ -36,14 +44,14 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         "/{invocation_id}/output",
         operation_id="readOutput",
         response_model=JsonValue,
-        responses={**outcome, 202: {"model": StillRunning, "headers": EXECUTION_HEADERS}},
+        responses={**outcome, 202: {"model": NotFinished, "headers": EXECUTION_HEADERS}},
     )
     async def output(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """The outcome; 202 while there is none."""
-        finished = await invoker.outcome(invocation_id)
-        if finished is None:
-            return still_running_response(invoker, invocation_id, "RUNNING")
-        return outcome_response(invoker, invocation_id, finished)
+        outcome = await invoker.outcome(invocation_id)
+        if isinstance(outcome, Unfinished):
+            return unfinished_response(invoker, invocation_id, outcome.status)
+        return outcome_response(invoker, invocation_id, outcome)
 
     @routes.get("/{invocation_id}/attach", operation_id="attach", response_model=JsonValue, responses=outcome)
     async def attach(
@@ -51,21 +59,21 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     ) -> JSONResponse:
         """Wait for the outcome. If the client disconnects, the invocation continues."""
         # Waiting has no time limit, but this first question has: a client learns soon that Temporal is unavailable.
-        finished = await invoker.outcome(invocation_id)
-        if finished is not None:
-            return outcome_response(invoker, invocation_id, finished)
+        outcome = await invoker.outcome(invocation_id)
+        if isinstance(outcome, Finished):
+            return outcome_response(invoker, invocation_id, outcome)
         return await wait_for_outcome(request, invoker, invocation_id)
 
     @routes.delete(
         "/{invocation_id}",
         status_code=202,
         operation_id="cancelInvocation",
-        response_model=StillRunning,
+        response_model=CancelRequested,
         responses={**problems, 202: {"headers": EXECUTION_HEADERS}},
     )
     async def cancel(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
         """Ask for cancellation; a saga compensates first."""
         await invoker.cancel(invocation_id)
-        return still_running_response(invoker, invocation_id, "CANCEL_REQUESTED")
+        return cancel_requested_response(invoker, invocation_id)
 
     return routes

@@ -11,6 +11,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
+from api.invokers.invocation import has_not_started
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
 from clients.temporal_errors import is_not_found
@@ -34,6 +35,9 @@ def add_update_route(
 
     async def route(key: Key, request: Annotated[Any, Depends(StrictBody(body))]) -> Any:
         handle = gateway.client.get_workflow_handle(pattern.execution_id(key))
+        if has_not_started(await handle.describe(rpc_timeout=RPC_TIMEOUT)):  # an update would end its delay
+            detail = f"{pattern.service} {key} has not started: its delay is not over, and it waits for no decision."
+            raise Problem(409, "not-started", detail)
         try:
             return await handle.execute_update(update, request, rpc_timeout=RPC_TIMEOUT)
         except WorkflowUpdateFailedError as error:
@@ -41,7 +45,6 @@ def add_update_route(
         except RPCError as error:
             if not is_not_found(error):
                 raise
-            await handle.describe(rpc_timeout=RPC_TIMEOUT)  # raises "not found" too if there is no such workflow
             raise Problem(409, refused, f"{pattern.service} {key} has ended: it waits for no decision.") from None
 
     router.add_api_route(

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from temporalio.client import WorkflowExecutionStatus
 
 from api.__main__ import server
 from api.app import create_app
@@ -54,7 +55,7 @@ class EndlessTemporal:
         return self
 
     async def describe(self, **_: Any) -> SimpleNamespace:
-        return SimpleNamespace(close_time=None)
+        return SimpleNamespace(close_time=None, status=WorkflowExecutionStatus.RUNNING, history_length=3)
 
     async def result(self) -> None:
         self.long_polls += 1

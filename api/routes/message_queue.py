@@ -1,26 +1,54 @@
 """(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
-from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus
+from temporalio.client import ActivityExecutionDescription
 from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.problems import Problem, not_found, responses
-from api.invokers.invocation import Submission, names_an_execution
-from api.invokers.policies import RPC_TIMEOUT
+from api.invokers.failed_tasks import FAILED_STATUSES, Position, failed_tasks
+from api.invokers.invocation import InvocationStatus, Submission, attempts_of, names_an_execution, reason_of
 from api.invokers.task import TaskInvoker, task_of
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task
-from workflows.search_attributes import PATTERN
+from domain.payload import Payload
 
-_FAILED = f"{PATTERN.name} = '{MESSAGE_QUEUE.name}' AND ExecutionStatus IN ('Failed', 'TimedOut')"
-_FAILED_STATUSES = (ActivityExecutionStatus.FAILED, ActivityExecutionStatus.TIMED_OUT)
+
+class NextTasks(Payload):
+    """The query of the next page."""
+
+    after: str
+
+
+class FailedTaskPage(Payload):
+    """Tasks, the last failed first. `next` is null on the last page.
+
+    A page has fewer than `limit` tasks, or none, if many of those that failed before were redriven: read on at `next`.
+    """
+
+    dead_letters: list[FailedTask]
+    next: NextTasks | None
+
+
+async def _position(
+    after: Annotated[str | None, Query(max_length=200, description="Of `next`: continue there.")] = None,
+) -> Position | None:
+    """Raises `Problem` 422."""
+    try:
+        return Position.parse(after) if after is not None else None
+    except ValueError:
+        field = {"field": "query.after", "message": "Use the `next` of the page before."}
+        raise Problem(422, "invalid-request", f"{field['field']}: {field['message']}", errors=[field]) from None
+
+
+After = Annotated[Position | None, Depends(_position)]
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
@@ -29,14 +57,13 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
     @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
-    async def dead_letters(limit: Limit = 50) -> list[FailedTask]:
-        """The tasks that failed for good and were not redriven since."""
-        listed = {
-            execution.activity_id: None
-            async for execution in gateway.client.list_activities(_FAILED, limit=limit, rpc_timeout=RPC_TIMEOUT)
-        }
-        described = [await invoker.description(activity_id) for activity_id in listed]
-        return [await _failed_task(d, invoker) for d in described if d.status in _FAILED_STATUSES]
+    async def dead_letters(after: After, limit: Limit = 50) -> FailedTaskPage:
+        """The tasks that failed for good and were not redriven since, the last failed first."""
+        page = await failed_tasks(invoker, after, limit)
+        return FailedTaskPage(
+            dead_letters=[await _failed_task(each, invoker) for each in page.tasks],
+            next=NextTasks(after=str(page.next)) if page.next else None,
+        )
 
     @router.post(
         f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/redrive",
@@ -49,15 +76,22 @@ def routes(gateway: Gateway) -> PatternRoutes:
         """Run a failed task again, under its own ID."""
         if not names_an_execution(MESSAGE_QUEUE, invocation_id):
             raise not_found(f"Task {invocation_id}")
-        task = await task_of(await invoker.description(invocation_id))
+        description = await invoker.description(invocation_id)
+        if description.status not in FAILED_STATUSES:
+            raise _not_failed(invocation_id, InvocationStatus.of_activity(description))
+        task = await task_of(description)
         try:
             await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
         except ActivityAlreadyStartedError:
-            detail = f"Task {invocation_id} has not failed: there is nothing to redrive."
-            raise Problem(409, "not-failed", detail) from None
+            raise _not_failed(invocation_id, InvocationStatus.RUNNING) from None  # another call has redriven it
         return accepted_response(invoker, Submission(invocation_id))
 
     return PatternRoutes(router, invoker)
+
+
+def _not_failed(invocation_id: str, status: InvocationStatus) -> Problem:
+    detail = f"Task {invocation_id} has not failed, it is {status}: there is nothing to redrive."
+    return Problem(409, "not-failed", detail, invocationId=invocation_id)
 
 
 async def _failed_task(description: ActivityExecutionDescription, invoker: TaskInvoker) -> FailedTask:
@@ -66,8 +100,8 @@ async def _failed_task(description: ActivityExecutionDescription, invoker: TaskI
         invocation_id=description.activity_id,
         kind=task.kind,
         payload=task.payload,
-        reason=str(await description.last_failure() or description.status.name),
-        attempts=description.attempt,
+        reason=reason_of(await description.last_failure() or TimeoutError(description.status.name)),
+        attempts=attempts_of(description),
         failed_at=description.close_time.isoformat() if description.close_time else None,
         web_ui=invoker.link(description.activity_id),
     )

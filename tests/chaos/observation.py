@@ -83,7 +83,7 @@ async def ask_gateway(client: PatientClient, units: Sequence[Unit], world: World
 
     await asyncio.gather(*map(ask, units))
     letters = await client.send("GET", f"/AsyncTaskWorker/deadLetters?limit={MAX_DEAD_LETTERS}")
-    world.dead_letters = Counter(letter["invocationId"] for letter in _body(letters, []))
+    world.dead_letters = Counter(letter["invocationId"] for letter in _body(letters, {}).get("deadLetters", []))
 
 
 def _body(answer: Answer, otherwise: Any) -> Any:

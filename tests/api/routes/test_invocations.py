@@ -120,7 +120,7 @@ async def test_a_delayed_message_sent_again_without_its_delay_keeps_it(http: htt
     body = {"finalDestination": "Amsterdam"}
     first = (await http.post(path, params={"delay": "1h"}, json=body, headers=headers)).json()
     again = (await http.post(path, json=body, headers=headers)).json()
-    assert again == {"invocationId": first["invocationId"], "status": "PreviouslyAccepted"}
+    assert again == {**first, "status": "PreviouslyAccepted"}
     other = await http.post(path, json={"finalDestination": "Paris"}, headers=headers)
     assert other.status_code == 409
     assert (await http.get(f"/invocations/{first['invocationId']}")).json()["status"] == "SCHEDULED"
@@ -176,7 +176,7 @@ async def test_a_task_that_fails_for_good_is_a_dead_letter_and_can_be_redriven(h
     invocation_id = failed.headers.get("invocation-id") or failed.json()["invocationId"]
 
     async def listed() -> dict[str, Any] | None:
-        letters = (await http.get("/AsyncTaskWorker/deadLetters")).json()
+        letters = (await http.get("/AsyncTaskWorker/deadLetters")).json()["deadLetters"]
         return next((letter for letter in letters if letter["invocationId"] == invocation_id), None)
 
     letter = await eventually(listed)

@@ -1,0 +1,117 @@
+"""The tasks that failed for good, found in Temporal's index of executions, a page at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from temporalio.client import ActivityExecution, ActivityExecutionDescription, ActivityExecutionStatus
+from temporalio.service import RPCError
+
+from api.invokers.policies import RPC_TIMEOUT
+from api.invokers.task import TaskInvoker
+from clients.temporal_errors import is_not_found
+from domain.message_queue import MESSAGE_QUEUE
+from workflows.search_attributes import PATTERN
+
+FAILED_STATUSES = (ActivityExecutionStatus.FAILED, ActivityExecutionStatus.TIMED_OUT)
+MAX_EXAMINED = 1_000
+"""Executions that one page examines. The failed execution of a redriven task stays in the index until retention ends,
+so without a limit a page would take longer the more tasks were redriven."""
+_AT_ONCE = 25
+"""Executions that are examined concurrently, each with a call to Temporal."""
+_FAILED = f"{PATTERN.name} = '{MESSAGE_QUEUE.name}' AND ExecutionStatus IN ('Failed', 'TimedOut')"
+_PRECISION = timedelta(microseconds=1)
+"""The index may have nanoseconds, which `datetime` has not."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """The place of an execution in the index, where the one that closed last comes first."""
+
+    closed_at: datetime
+    run_id: str
+
+    @classmethod
+    def of(cls, execution: ActivityExecution) -> Self:
+        assert execution.close_time is not None, "an execution that failed has ended"
+        return cls(execution.close_time, execution.activity_run_id or "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the `str` of a position. Raises `ValueError`."""
+        closed_at, _, run_id = text.partition("~")
+        position = cls(datetime.fromisoformat(closed_at), run_id)
+        if position.closed_at.tzinfo is None or not run_id:
+            raise ValueError("no position")
+        return position
+
+    def __str__(self) -> str:
+        return f"{self.closed_at.isoformat().replace('+00:00', 'Z')}~{self.run_id}"
+
+
+@dataclass(frozen=True)
+class FailedTasksPage:
+    """Tasks that wait to be redriven, the last failed first. `next` is None on the last page."""
+
+    tasks: list[ActivityExecutionDescription]
+    next: Position | None
+
+
+async def failed_tasks(invoker: TaskInvoker, after: Position | None, limit: int) -> FailedTasksPage:
+    """Find the next `limit` tasks that failed for good and were not redriven since, or fewer after `MAX_EXAMINED`."""
+    tasks: list[ActivityExecutionDescription] = []
+    examined = 0
+    last = after
+    async for group in _groups(_executions(invoker, after)):
+        described = await asyncio.gather(*(_task(invoker, execution) for execution in group))
+        for execution, task in zip(group, described, strict=True):
+            if len(tasks) == limit or examined == MAX_EXAMINED:
+                return FailedTasksPage(tasks, last)
+            tasks += [task] if task else []
+            examined += 1
+            last = Position.of(execution)
+    return FailedTasksPage(tasks, None)
+
+
+async def _task(invoker: TaskInvoker, execution: ActivityExecution) -> ActivityExecutionDescription | None:
+    """The task, unless it was redriven since: then this is not its last execution."""
+    try:
+        task = await invoker.description(execution.activity_id)
+    except RPCError as error:
+        if is_not_found(error):  # its retention has ended since the index was read
+            return None
+        raise
+    return task if task.activity_run_id == execution.activity_run_id and task.status in FAILED_STATUSES else None
+
+
+async def _executions(invoker: TaskInvoker, after: Position | None) -> AsyncIterator[ActivityExecution]:
+    query = _FAILED
+    if after:
+        query += f" AND CloseTime <= '{(after.closed_at + _PRECISION).isoformat()}'"
+    closed_together: list[ActivityExecution] = []
+    async for execution in invoker.client.list_activities(query, page_size=100, rpc_timeout=RPC_TIMEOUT):
+        position = Position.of(execution)
+        if after is None or position.closed_at < after.closed_at:
+            for each in closed_together:
+                yield each
+            closed_together.clear()
+            yield execution
+        elif position == after:
+            closed_together.clear()  # these came before it
+        elif position.closed_at == after.closed_at:
+            closed_together.append(execution)
+    for each in closed_together:
+        yield each
+
+
+async def _groups(executions: AsyncIterator[ActivityExecution]) -> AsyncIterator[list[ActivityExecution]]:
+    group: list[ActivityExecution] = []
+    async for execution in executions:
+        group.append(execution)
+        if len(group) == _AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -3,13 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
 
 from api.gateway import Gateway
 from api.http import failures, problems
+from api.http.head import HeadAsGet
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
+from api.http.query import refuse_unknown_parameters
+from api.http.targets import RequestTargets
 from api.http.waiting import ClientDisconnected
 from api.routes import (
     booking,
@@ -70,11 +74,15 @@ def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPIOffline(
         title="Durable patterns",
         version="0.1.0",
-        description="Six durable application patterns on Temporal.",
+        description="Six durable application patterns on Temporal. HEAD is as GET, without the body.",
         redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses=problems.responses(422),
     )
     app.state.settings = gateway.settings
+    app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
+    app.add_middleware(RequestTargets)  # the last one added sees a request first
     problems.install(app)
     failures.install(app)
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
@@ -85,6 +93,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     ]
     for router in routers:
         app.include_router(router)
+    app.state.operations = [route for each in routers for route in each.routes if isinstance(route, Route)]
     describe_bodies(app, routers)
 
     @app.exception_handler(ClientDisconnected)

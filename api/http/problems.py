@@ -15,15 +15,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from domain.errors import Refusal
 from domain.pattern import InvalidKey
+from domain.patterns import PATTERNS
 
 log = logging.getLogger("api")
 
 RETRY_AFTER_SECONDS = 2
 RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 PROBLEM = "application/problem+json"
+SERVICES = frozenset(pattern.service for pattern in PATTERNS)
 
 
 class Problem(Exception):
@@ -143,15 +146,34 @@ def install(app: FastAPI) -> None:
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:
-    raw_path = request.scope.get("raw_path", b"").decode("ascii", "replace")
-    if error.status_code == HTTPStatus.NOT_FOUND and "//" in raw_path:
-        return Problem(400, type_name(InvalidKey.__name__), "The key is empty.")
-    if error.status_code == HTTPStatus.NOT_FOUND and any("/" in unquote(part) for part in raw_path.split("/")):
-        return Problem(400, type_name(InvalidKey.__name__), "The key contains a slash, which separates path segments.")
+    if error.status_code == HTTPStatus.NOT_FOUND and (key := _key_in(request)) is not None:
+        detail = "The key contains a slash, which separates path segments." if key else "The key is empty."
+        return Problem(400, type_name(InvalidKey.__name__), detail)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _methods_of_path(request, headers.get("Allow", ""))
     details = {
         404: f"There is no {request.method} {request.url.path[:300]}: /docs lists every operation.",
         405: f"{request.url.path[:300]} does not accept {request.method}: /docs lists every operation.",
     }
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     detail = details.get(error.status_code, str(error.detail))
-    return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))
+    return Problem(error.status_code, kind, detail, headers=headers)
+
+
+def _key_in(request: Request) -> str | None:
+    """The key in a path without an operation, if it is empty or has a slash, as in `/UserFeed/a%2Fb/processPost`."""
+    raw_path = request.scope.get("raw_path", b"").decode("ascii", "replace")
+    _, service, *rest = raw_path.split("/")
+    if not rest or unquote(service) not in SERVICES:
+        return None
+    key = unquote(rest[0])
+    return key if not key or "/" in key else None
+
+
+def _methods_of_path(request: Request, of_one: str) -> str:
+    """The methods of all operations at the request's path: the framework names those `of_one` of them."""
+    routes: list[Route] = request.app.state.operations
+    methods = {method.strip() for method in of_one.split(",")}
+    methods.update(*(r.methods or () for r in routes if r.matches(request.scope)[0] is not Match.NONE))
+    return ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))

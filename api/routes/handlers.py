@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from api.http.body import StrictBody
-from api.http.problems import BODY_STATUSES, MAX_FIELDS, Problem, responses
+from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.invocation import Call, Invoker
 from api.routes.answers import ACCEPTED, OUTCOME, Accepted, accepted_response, wait_for_outcome
 from api.routes.parameters import Delay, IdempotencyKey, path_key
@@ -36,13 +36,11 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
     read_key = path_key if keyed else _no_key
 
     async def read_call(
-        request: Request,
         key: Annotated[str | None, Depends(read_key)],
         body: Annotated[Any, Depends(StrictBody(handler.body))],
         idempotency_key: IdempotencyKey,
         delay: Delay = None,
     ) -> Call:
-        _refuse_other_parameters(request)
         pause = parse_delay(delay) if delay is not None else timedelta(0)
         return Call(handler.name, body, key, idempotency_key, pause)
 
@@ -78,17 +76,6 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         responses={**problems, 202: ACCEPTED},
         summary=f"{handler.name}: send it, now or later",
     )
-
-
-def _refuse_other_parameters(request: Request) -> None:
-    """Refuse a query parameter without effect: with a misspelt delay a call would run at once."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if names not in ([], ["delay"]):
-        fields = [
-            {"field": f"query.{name[:100]}", "message": "The only parameter is delay, once."}
-            for name in names[:MAX_FIELDS]
-        ]
-        raise Problem(422, "invalid-request", "The query may have one delay, and nothing else.", errors=fields)
 
 
 async def _no_key() -> None:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.payload import Payload
 
@@ -26,8 +26,14 @@ class Compensation(Payload):
 
 
 class Resolution(Payload):
-    """An operator's answer to a stuck compensation: retry it, or report what was done by hand."""
+    """An operator's answer to a stuck compensation: retry it, or report in `note` what was done by hand."""
 
     compensation: Annotated[str, Field(min_length=1, max_length=200)]
     retry: bool = False
     note: Annotated[str, Field(max_length=1000)] = ""
+
+    @model_validator(mode="after")
+    def _decides(self) -> "Resolution":
+        if not self.retry and not self.note.strip():
+            raise ValueError("write `retry`: true, or a `note` of what was done by hand")
+        return self

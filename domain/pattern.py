@@ -4,6 +4,8 @@ Each pattern is defined in its own file; `domain.patterns` lists them.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,12 +71,14 @@ def valid_key(key: str) -> str:
     """Return `key` if it can name an execution.
 
     Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
-    characters), hence: 1 to 200 printable characters, no slash, no space at either end, and no U+FFFD. Invalid UTF-8 in
-    a path is decoded to U+FFFD, so that different paths would name the same execution.
+    characters), hence: 1 to 200 visible characters, no slash, no space at either end, and no U+FFFD. Invalid UTF-8 in
+    a path is decoded to U+FFFD, so that different paths would name the same execution. Characters that are invisible or
+    look like a space would make different keys look the same; those of emoji sequences and of scripts that need them
+    are allowed.
 
     Raises `InvalidKey`.
     """
-    if not key.strip():
+    if not key:
         raise InvalidKey("The key is empty.")
     if len(key) > MAX_KEY_LENGTH:
         raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
@@ -84,6 +88,35 @@ def valid_key(key: str) -> str:
         raise InvalidKey("The key contains a slash, which separates path segments.")
     if "\ufffd" in key:
         raise InvalidKey("The key is not UTF-8, or contains U+FFFD, the replacement for invalid UTF-8.")
-    if not key.isprintable() or key != key.strip():
-        raise InvalidKey("The key contains control characters, or spaces at its ends.")
+    for character in key:
+        if reason := _refused(character):
+            raise InvalidKey(f"The key contains U+{ord(character):04X}, {reason}.")
+    if key != key.strip(" "):
+        raise InvalidKey("The key begins or ends with a space.")
     return key
+
+
+_JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
+"""Zero-width joiner and non-joiner, and the tags of flags: invisible, but parts of emoji and of words."""
+_REFUSED = {
+    "Cc": "a control character",
+    "Cf": "an invisible format character",
+    "Cs": "half of a surrogate pair",
+    "Co": "a character for private use",
+    "Zs": "a space that is not U+0020",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+}
+"""By Unicode's category."""
+_NO_CHARACTER = re.compile(
+    "[\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)) + "]"
+)
+
+
+def _refused(character: str) -> str | None:
+    """Why a key may not have this character. One that Unicode assigned after this Python was released is allowed."""
+    if character == " " or character in _JOINERS:
+        return None
+    if _NO_CHARACTER.match(character):
+        return "which is not a character"
+    return _REFUSED.get(unicodedata.category(character))

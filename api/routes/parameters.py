@@ -11,7 +11,7 @@ from domain.pattern import valid_key
 
 
 # A coroutine: FastAPI would run a plain function in a thread, which costs more than what it does.
-async def path_key(key: Annotated[str, Path(description="1 to 200 printable characters, no slash.")]) -> str:
+async def path_key(key: Annotated[str, Path(description="1 to 200 visible characters, no slash.")]) -> str:
     """Raises `InvalidKey`."""
     return valid_key(key)
 

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from domain.pattern import InvalidKey, Pattern, valid_key
 from domain.patterns import PATTERNS
 
+PRINTABLE = ["trip12", "userid1", "a b", "in_123", "Zürich", "пакет", "荷物", "荷" * 200, "x" * 200, "a:b", "a%2Fb"]
+JOINED = ["👨\u200d👩\u200d👧", "❤\ufe0f", "🏴\U000e0067\U000e007f", "می\u200cخواهم"]
+ASSIGNED_SINCE = ["\U0001fae9"]
+"""An emoji of a Unicode version later than Python 3.11's."""
 
-@pytest.mark.parametrize(
-    "key", ["trip12", "userid1", "a b", "in_123", "Zürich", "пакет", "荷物", "荷" * 200, "x" * 200, "a:b", "a%2Fb"]
-)
+
+@pytest.mark.parametrize("key", [*PRINTABLE, *JOINED, *ASSIGNED_SINCE])
 def test_a_printable_key_is_valid(key: str) -> None:
     assert valid_key(key) == key
 
@@ -19,14 +22,25 @@ def test_a_printable_key_is_valid(key: str) -> None:
     ("key", "reason"),
     [
         ("", "empty"),
-        ("   ", "empty"),
         ("x" * 201, "201 characters"),
         ("😀" * 200, "more than 2000 bytes"),
         ("a/b", "slash"),
-        (" a", "spaces at its ends"),
-        ("a\n", "control characters"),
-        ("a\x00b", "control characters"),
-        ("a\ud800b", "control characters"),
+        ("   ", "begins or ends with a space"),
+        (" a", "begins or ends with a space"),
+        ("a ", "begins or ends with a space"),
+        ("a\n", r"U\+000A, a control character"),
+        ("a\x00b", r"U\+0000, a control character"),
+        ("\x85a", r"U\+0085, a control character"),
+        ("a\ud800b", r"U\+D800, half of a surrogate pair"),
+        ("a\xa0b", r"U\+00A0, a space that is not U\+0020"),
+        ("\u3000a", r"U\+3000, a space that is not U\+0020"),
+        ("a\u202eb", r"U\+202E, an invisible format character"),
+        ("\ufeffa", r"U\+FEFF, an invisible format character"),
+        ("a\u200bb", r"U\+200B, an invisible format character"),
+        ("a\u2028b", r"U\+2028, a line separator"),
+        ("\uf8ff", r"U\+F8FF, a character for private use"),
+        ("a\uffff", r"U\+FFFF, which is not a character"),
+        ("a\ufdd0", r"U\+FDD0, which is not a character"),
         ("a\ufffd", "not UTF-8"),
     ],
 )

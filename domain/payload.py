@@ -40,14 +40,29 @@ STRICT = Strictness(strict=True, by_alias=True, by_name=False)
 
 
 def check_json(raw: bytes) -> None:
-    """Refuse JSON that parses but cannot be stored: numbers that JSON does not have, and U+0000.
+    """Refuse JSON that parses but is ambiguous or cannot be stored.
 
-    Python's JSON parser accepts `NaN` and `Infinity`, and reads `1e999` as infinity; pydantic writes each as null.
-    PostgreSQL rejects text with U+0000. Raises `ValueError`.
+    Python's JSON parser accepts `NaN` and `Infinity`, and reads `1e999` as infinity; pydantic writes each as null. Of
+    two fields with the same name a parser takes the last one, another system perhaps the first. PostgreSQL rejects text
+    with U+0000. Raises `ValueError`.
     """
     value = from_json(raw, allow_inf_nan=False)
+    _STRICT.decode(raw.decode())
     if b"\\u0000" in raw or _HUGE.search(raw):
         _check(value)
+
+
+def _must_be_distinct(fields: list[tuple[str, Any]]) -> None:
+    """Called with the fields of each object."""
+    names = set[str]()
+    for name, _ in fields:
+        if name in names:
+            raise ValueError(f"an object has the field {name[:100]!r} twice")
+        names.add(name)
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_must_be_distinct, parse_int=len, parse_float=len)
+"""Looks at the names of fields only: reading a number of thousands of digits is an error in Python."""
 
 
 def _check(value: JsonValue) -> None:

@@ -128,7 +128,7 @@ def _read_body(value: bytes | None, body: type[Payload]) -> Payload:
     try:
         check_json(value)
     except ValueError as error:
-        raise Poison("InvalidJson", f"The value cannot be stored: {error}.") from error
+        raise Poison("InvalidJson", f"The value is refused: {error}.") from error
     return read
 
 

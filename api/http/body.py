@@ -18,7 +18,11 @@ _LENGTH = re.compile("[0-9]{1,19}")
 
 
 async def read_limited(request: Request) -> bytes:
-    """Read a body within `max_body_bytes` and `body_timeout`. Raises `Problem` 408 and 413, `ClientDisconnected`."""
+    """Read a body within `max_body_bytes` and `body_timeout`.
+
+    Raises `Problem` 408, 413, and 415 for a compressed body; `ClientDisconnected`.
+    """
+    _must_not_be_encoded(request)
     settings: Settings = request.app.state.settings
     seconds = settings.body_timeout.total_seconds()
     try:
@@ -43,6 +47,22 @@ async def _read(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
+def _must_not_be_encoded(request: Request) -> None:
+    """A body may be unpacked to any size, so none is."""
+    encodings = ",".join(request.headers.getlist("content-encoding")).split(",")
+    if {encoding.strip().lower() for encoding in encodings} - {"", "identity"}:
+        detail = "The body has a Content-Encoding: send it as it is, without compression."
+        raise Problem(415, "unsupported-content-encoding", detail, headers={"Accept-Encoding": "identity"})
+
+
+def must_be_json(raw: bytes) -> None:
+    """Raises `Problem` 400 for what is not JSON, or cannot be stored."""
+    try:
+        check_json(raw)
+    except ValueError as error:
+        raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
+
+
 class StrictBody(Generic[Body]):
     """A dependency that reads `model` from the body: no unknown fields, no conversions between types."""
 
@@ -54,10 +74,7 @@ class StrictBody(Generic[Body]):
         if content_type.split(";")[0].strip().lower() != "application/json":
             raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
         raw = await read_limited(request)
-        try:
-            check_json(raw)
-        except ValueError as error:
-            raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
+        must_be_json(raw)
         try:
             return self.model.model_validate_json(raw, extra="forbid", **STRICT)
         except ValidationError as error:

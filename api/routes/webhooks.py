@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import SecretStr, ValidationError
 
 from api.gateway import Gateway
-from api.http.body import read_limited
+from api.http.body import must_be_json, read_limited
 from api.http.problems import Problem, invalid_fields, responses
 from api.invokers.invocation import Call, execution_headers
 from domain.payload import Payload
@@ -62,7 +62,7 @@ def router(gateway: Gateway) -> APIRouter:
         "/stripe",
         operation_id="stripeEvent",
         response_model=WebhookReceipt,
-        responses=responses(400, 404, 408, 409, 413, 422, 503),
+        responses=responses(400, 404, 408, 409, 413, 415, 422, 503),
     )
     async def stripe_event(request: Request) -> JSONResponse:
         """Receive an invoice event from Stripe. Each event ID counts once; other event types are ignored."""
@@ -71,6 +71,7 @@ def router(gateway: Gateway) -> APIRouter:
             raise Problem(404, "webhook-not-configured", detail)
         raw = await read_limited(request)
         _check_signature(raw, request.headers.get("stripe-signature", ""), secret)
+        must_be_json(raw)
         if _type_of(raw) not in HANDLERS:
             return JSONResponse({"status": "Ignored"})
         event = _event(raw)

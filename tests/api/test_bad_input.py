@@ -99,6 +99,48 @@ async def test_of_very_many_wrong_fields_the_first_hundred_are_named(http: httpx
     assert len(problem(response, 422, "invalid-body")["errors"]) == 100
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/AsyncTaskWorker/runTask", '{"kind": "heavy_work", "kind": "http_request"}'),
+        ("/AsyncTaskWorker/runTask", '{"kind": "heavy_work", "payload": [{"a": {"kind": 1, "k\\u0069nd": 1}}]}'),
+        ("/FanOutWorker/run", '{"description": "a", "description": "b"}'),
+        ("/BookingWorkflow/twice/resolveCompensation", '{"compensation": "a", "kind": 1, "kind": 2}'),
+        ("/subscriptions", '{"kind": 1, "kind": 2}'),
+    ],
+)
+async def test_a_field_that_is_there_twice_is_refused(http: httpx2.AsyncClient, path: str, body: str) -> None:
+    detail = problem(await http.post(path, content=body), 400, "malformed-json")["detail"]
+    assert "twice" in detail
+    assert ("'description'" if "description" in body else "'kind'") in detail
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "x"])
+@pytest.mark.parametrize("path", ["/FanOutWorker/run", "/subscriptions", "/webhooks/stripe"])
+async def test_a_body_with_a_content_encoding_is_refused(http: httpx2.AsyncClient, path: str, encoding: str) -> None:
+    response = await http.post(path, content=b"\x1f\x8b", headers={"content-encoding": encoding})
+    assert "Content-Encoding" in problem(response, 415, "unsupported-content-encoding")["detail"]
+    assert response.headers["accept-encoding"] == "identity"
+
+
+async def test_the_encoding_that_changes_nothing_is_accepted(http: httpx2.AsyncClient) -> None:
+    response = await http.post("/FanOutWorker/run", json={"description": "a"}, headers={"content-encoding": "identity"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "decision", [{}, {"retry": False}, {"note": ""}, {"note": " \n"}, {"retry": False, "note": ""}]
+)
+async def test_a_compensation_is_not_resolved_without_a_decision(
+    http: httpx2.AsyncClient, decision: dict[str, Any]
+) -> None:
+    body = {"compensation": "cancel car", **decision}
+    response = await http.post("/BookingWorkflow/undecided/resolveCompensation", json=body)
+    detail = problem(response, 422, "invalid-body")["detail"]
+    assert "`retry`" in detail
+    assert "`note`" in detail
+
+
 async def test_other_media_types_are_refused(http: httpx2.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", content="description=a", headers={"content-type": "text/plain"})
     problem(response, 415, "unsupported-media-type")
@@ -120,11 +162,12 @@ async def test_a_body_over_one_mebibyte_of_unknown_length_is_refused(http: httpx
     ("path", "detail"),
     [
         ("/BookingWorkflow//run", "The key is empty."),
-        ("/BookingWorkflow/%20/run", "The key is empty."),
+        ("/BookingWorkflow/%20/run", "The key begins or ends with a space."),
         ("/BookingWorkflow/a%2Fb/run", "The key contains a slash, which separates path segments."),
         (f"/BookingWorkflow/{'k' * 1000}/run", "The key has 1000 characters; at most 200 are allowed."),
         ("/BookingWorkflow/%FF/run", "The key is not UTF-8, or contains U+FFFD, the replacement for invalid UTF-8."),
-        ("/BookingWorkflow/a%0Ab/run", "The key contains control characters, or spaces at its ends."),
+        ("/BookingWorkflow/a%0Ab/run", "The key contains U+000A, a control character."),
+        ("/BookingWorkflow/a%C2%A0b/run", "The key contains U+00A0, a space that is not U+0020."),
     ],
 )
 async def test_a_key_that_cannot_name_an_execution_is_refused(http: httpx2.AsyncClient, path: str, detail: str) -> None:
@@ -224,6 +267,13 @@ async def test_keys_of_any_script_work(http: httpx2.AsyncClient) -> None:
     response = await http.post("/PackageTracker/пакет 7~“x”/registerPackage", json={"finalDestination": "Zürich"})
     assert response.status_code == 200, response.text
     assert (await http.get("/PackageTracker/пакет 7~“x”/getPackageInfo")).json()["finalDestination"] == "Zürich"
+
+
+@pytest.mark.parametrize("key", ["👨\u200d👩\u200d👧", "🏴\U000e0067\U000e0062\U000e007f", "می\u200cخواهم"])
+async def test_keys_with_the_joiners_of_emoji_and_words_work(http: httpx2.AsyncClient, key: str) -> None:
+    response = await http.post(f"/PackageTracker/{key}/registerPackage", json={"finalDestination": "Zürich"})
+    assert response.status_code == 200, response.text
+    assert (await http.get(f"/PackageTracker/{key}/getPackageInfo")).json()["finalDestination"] == "Zürich"
 
 
 async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(http: httpx2.AsyncClient) -> None:

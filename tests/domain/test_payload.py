@@ -60,6 +60,27 @@ class TestCheckJson:
         with pytest.raises(ValueError, match=r"expected value|out of range|U\+0000"):
             check_json(raw)
 
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b'{"a": 1, "a": 1}',
+            b'{"a": 1, "b": 2, "\\u0061": 3}',
+            b'[{"b": {"a": [], "a": {}}}]',
+            b'{"": 1, "": 2}',
+            '{"\u00e9": 1, "\\u00e9": 1}'.encode(),
+        ],
+    )
+    def test_refuses_an_object_with_a_field_twice(self, raw: bytes) -> None:
+        with pytest.raises(ValueError, match="twice"):
+            check_json(raw)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [b'[{"a": 1}, {"a": 1}]', b'{"a": {"a": {"a": 1}}}', b'{"a": 1, "A": 1}', b'{"a": ' + b"1" * 4_299 + b"}"],
+    )
+    def test_accepts_the_same_field_in_different_objects(self, raw: bytes) -> None:
+        check_json(raw)
+
 
 class TestPayload:
     def test_is_written_in_camel_case_and_read_in_either_case(self) -> None:

@@ -74,6 +74,8 @@ def test_a_key_that_names_no_entity_is_poison(key: bytes | None, kind: str) -> N
         (b"{", "InvalidJson", "Invalid JSON"),
         (b'{"content": "\xff"}', "ValueNotUtf8", "byte 13"),
         (b'{"content": "a\\u0000", "metadata": "m"}', "InvalidJson", "U+0000"),
+        (b'{"content": "a", "metadata": "m", "content": "b"}', "InvalidJson", "'content' twice"),
+        (b'{"content": "a", "metadata": "m", "x": {"y": 1, "y": 1}}', "InvalidJson", "'y' twice"),
         (b'{"content": 5, "metadata": "m"}', "SchemaMismatch", "content: Input should be a valid string"),
         (b'{"metadata": "m"}', "SchemaMismatch", "content: Field required"),
         (b"[]", "SchemaMismatch", "Input should be an object"),

@@ -56,7 +56,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Open what the gateway needs. Temporal need not be reachable yet."""
     database = Database(settings.database_url)
     try:
-        client = await temporal.connect_gateway()
+        client = await temporal.connect_gateway(settings.max_payload_bytes)
         yield Gateway(
             settings=settings,
             client=client,

@@ -37,3 +37,13 @@ class BusinessFailure(ApplicationError):
             non_retryable=True,
             category=ApplicationErrorCategory.BENIGN,
         )
+
+
+class PayloadTooLarge(BusinessFailure):
+    """An argument or a result is larger than Temporal accepts, so no attempt can succeed."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"An argument or a result has {size} bytes in the form in which Temporal gets it: JSON, where 1e15 is "
+            f"1000000000000000.0. At most {limit} are allowed (MAX_PAYLOAD_BYTES)."
+        )

@@ -15,7 +15,11 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json, to_json
 
 MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
-"""Temporal accepts no larger argument or result, so results and the state that a run carries stay below it."""
+"""Temporal accepts no larger argument or result, unless it is configured to; results and the state that a run carries
+stay below it."""
+LARGEST_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES * 7 // 4
+"""The largest that a Temporal server can be configured to accept: a message to it has at most 4 MiB, and one that
+starts an entity has more than its payload."""
 
 _HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
 """Matches every number that is larger than any float, and also some others."""

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from domain import formats
 from domain.delay import MAX_DELAY
 from domain.package_tracker import PackagePlan
+from domain.payload import LARGEST_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES
 from domain.payment_tracker import ReminderPlan
 from domain.plans import Plans
 from domain.user_feed import ModerationPlan
@@ -51,6 +52,10 @@ class Settings(BaseSettings):
     """The port that the gateway listens on."""
     max_body_bytes: Annotated[int, Field(gt=0), formats.DIGITS] = 1024 * 1024
     """The largest body of a request, in bytes; a larger one is refused with 413."""
+    max_payload_bytes: Annotated[int, Field(gt=0, le=LARGEST_PAYLOAD_BYTES)] = MAX_PAYLOAD_BYTES
+    """The largest request in the form in which Temporal gets it, in bytes of JSON; a larger one is refused with 413, a
+    larger result fails at once. More than 2 MiB, up to 3.5 MiB, needs a Temporal server with a higher
+    limit.blobSize.error; less bounds requests only."""
     body_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
     """How long the whole body of a request may take to arrive."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
@@ -86,6 +91,11 @@ class Settings(BaseSettings):
     """How long requests and activities in flight may take to end after SIGTERM."""
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` for log collectors: one object per line."""
+
+    @property
+    def max_result_bytes(self) -> int:
+        """The largest argument or result of a worker: what workflows carry from run to run has up to 2 MiB."""
+        return max(self.max_payload_bytes, MAX_PAYLOAD_BYTES)
 
     @property
     def plans(self) -> Plans:

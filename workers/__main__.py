@@ -39,7 +39,7 @@ async def run(settings: Settings, pools: Sequence[Pool]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await temporal.connect_worker(_runtime(settings))
+    client = await temporal.connect_worker(settings.max_result_bytes, _runtime(settings))
     async with Resources.open(settings, client) as resources:
         workers = [pool.worker(client, resources, settings.graceful_shutdown) for pool in pools]
         gc_tuning.apply()

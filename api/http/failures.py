@@ -16,6 +16,7 @@ from clients.temporal_errors import (
     is_not_started,
     is_unavailable,
 )
+from domain.errors import PayloadTooLarge
 from infra.database import DATABASE_UNAVAILABLE
 
 log = logging.getLogger("api")
@@ -48,6 +49,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(KeyBusy)
     async def on_key_busy(_: Request, __: KeyBusy) -> JSONResponse:
         return _key_busy().response()
+
+    @app.exception_handler(PayloadTooLarge)
+    async def on_payload_too_large(_: Request, error: PayloadTooLarge) -> JSONResponse:
+        return Problem(413, "payload-too-large", error.message).response()
 
     @app.exception_handler(RPCTimeoutOrCancelledError)
     async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:

@@ -6,6 +6,7 @@ from temporalio.service import RPCError
 
 from clients.entities import EntityClient
 from clients.temporal_errors import is_refusal
+from domain.errors import PayloadTooLarge
 from domain.inbox import Batch
 from domain.pattern import Entity
 from workers.kafka.delivery import BatchRefused
@@ -23,6 +24,8 @@ class EntitySink:
         """Return once Temporal has stored the batch. Raises `BatchRefused`; retry after any other error."""
         try:
             await self._entities.send(self._entity, key, self._handler, batch)
+        except PayloadTooLarge as error:
+            raise BatchRefused(error.message) from error
         except RPCError as error:
             if is_refusal(error):
                 raise BatchRefused(error.message) from error

@@ -37,7 +37,6 @@ from workflows.search_attributes import PATTERN
 from workflows.subscription import SubscriptionWorkflow
 
 _RUNNING = f"{PATTERN.name} = '{SUBSCRIPTION.name}' AND ExecutionStatus = 'Running'"
-MAX_LISTED = 200
 
 SUBSCRIPTION_LINKS = ("readSubscription", "changeSubscription", "deleteSubscription", "listDeadLetters", "redrive")
 
@@ -98,7 +97,8 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.get("", operation_id="listSubscriptions", responses=responses(503))
     async def list_subscriptions() -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
-        return [await _view(subscription_id) async for subscription_id in _running(gateway.client)]
+        views = [await _view(subscription_id) async for subscription_id in _running(gateway.client)]
+        return [view for view in views if view.status is not SubscriptionStatus.DELETED]
 
     @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
     async def read(subscription_id: SubscriptionId) -> SubscriptionView:
@@ -164,7 +164,7 @@ def _known(subscription_id: str) -> Iterator[None]:
 
 
 async def _running(client: Client) -> AsyncIterator[str]:
-    async for execution in client.list_workflows(_RUNNING, limit=MAX_LISTED, rpc_timeout=RPC_TIMEOUT):
+    async for execution in client.list_workflows(_RUNNING, rpc_timeout=RPC_TIMEOUT):
         yield execution.id.removeprefix(workflow_id(""))
 
 

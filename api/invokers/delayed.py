@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, ActivityFailureError, Client
+from temporalio.client import ActivityExecutionDescription, ActivityFailureError, Client
 from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
@@ -109,7 +109,7 @@ class DelayedMessages:
 
     async def cancel(self, invocation_id: str) -> None:
         """Ask for cancellation. Raises `Problem` 404, and 409 if the message no longer waits."""
-        if (await self._known(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
+        if (await self._known(invocation_id)).close_time is not None:
             raise Problem(
                 409, "already-finished", f"The delayed message {invocation_id} was delivered or cancelled before."
             )

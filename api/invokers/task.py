@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.client import (
     ActivityExecutionDescription,
-    ActivityExecutionStatus,
     ActivityFailureError,
     ActivityHandle,
     Client,
@@ -113,7 +112,7 @@ class TaskInvoker:
         )
 
     async def cancel(self, invocation_id: str) -> None:
-        if (await self.description(invocation_id)).status is not ActivityExecutionStatus.RUNNING:
+        if (await self.description(invocation_id)).close_time is not None:
             raise Problem(409, "already-finished", f"Task {invocation_id} has finished: there is nothing to cancel.")
         await cancel_activity(self._handle(invocation_id))
 

@@ -103,6 +103,22 @@ async def test_a_terminated_message_is_reported_as_terminated(http: httpx2.Async
     assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 409
 
 
+async def test_a_task_that_an_operator_paused_is_shown_so_and_can_be_cancelled(
+    http: httpx2.AsyncClient, stack: Stack
+) -> None:
+    sent = await http.post("/AsyncTaskWorker/runTask/send?delay=1h", json={"kind": "heavy_work"})
+    invocation_id = sent.json()["invocationId"]
+    client = await Client.connect(stack.temporal_address)
+    await client.get_activity_handle(invocation_id).pause()
+    assert (await answer_of(http, invocation_id))["status"] == "PAUSED"
+    assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 202
+
+    async def cancelled() -> bool:
+        return (await answer_of(http, invocation_id))["status"] == "CANCELLED"
+
+    await eventually(cancelled)
+
+
 async def test_a_delayed_trip_waits_for_no_decision_and_keeps_its_delay(http: httpx2.AsyncClient) -> None:
     trip = key()
     await http.post(f"/BookingWorkflow/{trip}/run/send?delay=1h", json=TRIP)

@@ -70,11 +70,10 @@ class Entity(Pattern):
 def valid_key(key: str) -> str:
     """Return `key` if it can name an execution.
 
-    Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255
-    characters), hence: 1 to 200 visible characters, no slash, no space at either end, and no U+FFFD. Invalid UTF-8 in
-    a path is decoded to U+FFFD, so that different paths would name the same execution. Characters that are invisible or
-    look like a space would make different keys look the same; those of emoji sequences and of scripts that need them
-    are allowed.
+    Keys become workflow IDs (at most 1,000 bytes), path segments and a search attribute (255 characters), hence: 1 to
+    200 visible characters, not `.` or `..`, no slash, no space at either end, and no U+FFFD. Invalid UTF-8 in a path is
+    decoded to U+FFFD, so that different paths would name the same execution. Characters that are invisible or look like
+    a space would make different keys look the same; those of emoji sequences and of scripts that need them are allowed.
 
     Raises `InvalidKey`.
     """
@@ -84,6 +83,8 @@ def valid_key(key: str) -> str:
         raise InvalidKey(f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")
     if len(json.dumps(key)) > MAX_ENCODED_KEY_BYTES:
         raise InvalidKey(f"The key is too long: in ASCII it has more than {MAX_ENCODED_KEY_BYTES} bytes.")
+    if key in (".", ".."):
+        raise InvalidKey(f"The key is {key!r}, which clients remove from a URL's path.")
     if "/" in key:
         raise InvalidKey("The key contains a slash, which separates path segments.")
     if "\ufffd" in key:

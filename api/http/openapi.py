@@ -14,7 +14,7 @@ from api.http.problems import ProblemDocument
 from domain.payload import Payload
 
 EXECUTION_HEADERS: dict[str, Any] = {
-    "Invocation-Id": {"description": "Percent-encoded.", "schema": {"type": "string"}},
+    "Invocation-Id": {"description": "The `invocationId`.", "schema": {"type": "string"}},
     "Link": {"description": "The execution's page in the Web UI, as `execution`.", "schema": {"type": "string"}},
 }
 """Headers of every answer about an execution."""

@@ -27,6 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
 from api.invokers.policies import RPC_TIMEOUT
+from api.invokers.written_ids import WrittenId, written
 from clients.temporal_errors import is_cancelled_already
 from domain.pattern import Pattern
 from domain.patterns import is_business_failure
@@ -108,7 +109,7 @@ class Unfinished:
 class Invocation(Payload):
     """What an invocation is doing."""
 
-    invocation_id: str
+    invocation_id: WrittenId
     service: str
     key: str | None = None
     handler: str | None = None
@@ -164,7 +165,7 @@ class WebUi:
 
 def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
     """The headers of every answer about an execution: its ID, and its page in the Web UI."""
-    return {"Invocation-Id": quote(invocation_id, safe=":~@ "), "Link": f'<{link}>; rel="execution"'}
+    return {"Invocation-Id": written(invocation_id), "Link": f'<{link}>; rel="execution"'}
 
 
 def names_an_execution(pattern: Pattern, invocation_id: str) -> bool:
@@ -221,12 +222,12 @@ async def end_of(delay: timedelta, read: Callable[[], Awaitable[datetime | None]
 def other_body(invocation_id: str, link: str) -> Problem:
     """The same idempotency key, or the same trip, with another body."""
     detail = f"{invocation_id} was submitted with another body: repeat that body, or use another key."
-    return Problem(409, "idempotency-conflict", detail, invocationId=invocation_id, webUi=link)
+    return Problem(409, "idempotency-conflict", detail, invocationId=written(invocation_id), webUi=link)
 
 
 def failure_problem(cause: BaseException | None, invocation_id: str, link: str) -> Problem:
     """What a failed execution means to a client: a business failure in its own words, any other with one line."""
-    about: dict[str, Any] = {"invocationId": invocation_id, "webUi": link}
+    about: dict[str, Any] = {"invocationId": written(invocation_id), "webUi": link}
     if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
         return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)

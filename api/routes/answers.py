@@ -9,13 +9,14 @@ from fastapi.responses import JSONResponse
 from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.waiting import while_connected
 from api.invokers.invocation import Finished, InvocationStatus, Invoker, Submission, execution_headers
+from api.invokers.written_ids import WrittenId
 from domain.payload import Payload
 
 
 class Accepted(Payload):
     """Temporal holds the request durably."""
 
-    invocation_id: str
+    invocation_id: WrittenId
     status: Literal["Accepted", "PreviouslyAccepted"]
     execution_time: datetime | None = None
 
@@ -23,14 +24,14 @@ class Accepted(Payload):
 class NotFinished(Payload):
     """There is no outcome yet."""
 
-    invocation_id: str
+    invocation_id: WrittenId
     status: InvocationStatus
 
 
 class CancelRequested(Payload):
     """Temporal has the request. `GET /invocations/{id}` shows what becomes of it."""
 
-    invocation_id: str
+    invocation_id: WrittenId
     status: Literal["CANCEL_REQUESTED"] = "CANCEL_REQUESTED"
 
 

@@ -14,6 +14,7 @@ from api.http.problems import Problem, not_found, responses
 from api.invokers.failed_tasks import FAILED_STATUSES, Position, failed_tasks
 from api.invokers.invocation import InvocationStatus, Submission, attempts_of, names_an_execution, reason_of
 from api.invokers.task import TaskInvoker, task_of
+from api.invokers.written_ids import written
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
@@ -91,7 +92,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
 
 def _not_failed(invocation_id: str, status: InvocationStatus) -> Problem:
     detail = f"Task {invocation_id} has not failed, it is {status}: there is nothing to redrive."
-    return Problem(409, "not-failed", detail, invocationId=invocation_id)
+    return Problem(409, "not-failed", detail, invocationId=written(invocation_id))
 
 
 async def _failed_task(description: ActivityExecutionDescription, invoker: TaskInvoker) -> FailedTask:

@@ -6,8 +6,11 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from api.http.problems import Problem
 from api.invokers.invocation import MAX_ID_BYTES
+from api.invokers.written_ids import read
 from domain.formats import DIGITS, DURATION_PATTERN
 from domain.pattern import valid_key
+
+MAX_WRITTEN_ID_LENGTH = 3 * MAX_ID_BYTES
 
 
 # A coroutine: FastAPI would run a plain function in a thread, which costs more than what it does.
@@ -17,7 +20,17 @@ async def path_key(key: Annotated[str, Path(description="1 to 200 visible charac
 
 
 Key = Annotated[str, Depends(path_key)]
-InvocationId = Annotated[str, Path(max_length=MAX_ID_BYTES)]
+
+
+async def path_invocation_id(
+    invocation_id: Annotated[
+        str, Path(max_length=MAX_WRITTEN_ID_LENGTH, description="As `invocationId` in an answer.")
+    ],
+) -> str:
+    return read(invocation_id)
+
+
+InvocationId = Annotated[str, Depends(path_invocation_id)]
 SubscriptionId = Annotated[str, Path(max_length=200)]
 
 

@@ -11,6 +11,7 @@ from api.gateway import Gateway
 from api.http.body import must_be_json, read_limited
 from api.http.problems import Problem, invalid_fields, responses
 from api.invokers.invocation import Call, execution_headers
+from api.invokers.written_ids import written
 from domain.payload import Payload
 from domain.payment_tracker import (
     ON_PAYMENT_FAILURE,
@@ -87,7 +88,7 @@ def router(gateway: Gateway) -> APIRouter:
         )
         submission = await tracker.submit(call)
         headers = execution_headers(submission.invocation_id, tracker.link(submission.invocation_id))
-        return JSONResponse({"status": "Accepted", "invocationId": submission.invocation_id}, headers=headers)
+        return JSONResponse({"status": "Accepted", "invocationId": written(submission.invocation_id)}, headers=headers)
 
     return routes
 

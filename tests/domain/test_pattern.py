@@ -25,6 +25,8 @@ def test_a_printable_key_is_valid(key: str) -> None:
         ("x" * 201, "201 characters"),
         ("😀" * 200, "more than 2000 bytes"),
         ("a/b", "slash"),
+        (".", "remove from a URL's path"),
+        ("..", "remove from a URL's path"),
         ("   ", "begins or ends with a space"),
         (" a", "begins or ends with a space"),
         ("a ", "begins or ends with a space"),

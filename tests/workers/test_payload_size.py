@@ -81,7 +81,9 @@ class Sizes:
 
 @pytest.fixture
 async def client(time_skipping: WorkflowEnvironment) -> Client:
-    return Client(**{**time_skipping.client.config(), "data_converter": data_converter(MAX_BYTES)})
+    config = time_skipping.client.config()
+    config["data_converter"] = data_converter(MAX_BYTES)
+    return Client(**config)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def page(http: httpx2.AsyncClient, **query: Any) -> dict[str, Any]:
 
 
 async def all_pages(http: httpx2.AsyncClient, limit: int) -> list[str]:
-    ids, following = [], {}
+    ids, following = list[str](), dict[str, str]()
     while True:
         read = await page(http, limit=limit, **following)
         assert len(read["deadLetters"]) <= limit

@@ -50,7 +50,7 @@ async def test_what_waits_for_its_delay_is_scheduled(http: httpx2.AsyncClient, p
     await http.delete(f"/invocations/{invocation_id}")
 
     async def cancelled() -> bool:
-        return (await answer_of(http, invocation_id))["status"] == "CANCELLED"
+        return bool((await answer_of(http, invocation_id))["status"] == "CANCELLED")
 
     await eventually(cancelled)
 
@@ -97,7 +97,8 @@ async def test_a_terminated_message_is_reported_as_terminated(http: httpx2.Async
     await client.get_activity_handle(invocation_id).terminate()
 
     async def terminated() -> bool:
-        return (await answer_of(http, invocation_id, "/output")).get("type") == "urn:problem:execution-terminated"
+        answer = await answer_of(http, invocation_id, "/output")
+        return bool(answer.get("type") == "urn:problem:execution-terminated")
 
     await eventually(terminated)
     assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 409
@@ -114,7 +115,7 @@ async def test_a_task_that_an_operator_paused_is_shown_so_and_can_be_cancelled(
     assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 202
 
     async def cancelled() -> bool:
-        return (await answer_of(http, invocation_id))["status"] == "CANCELLED"
+        return bool((await answer_of(http, invocation_id))["status"] == "CANCELLED")
 
     await eventually(cancelled)
 

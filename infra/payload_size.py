@@ -2,7 +2,8 @@
 
 A body can grow on its way: `1e15` is stored as `1000000000000000.0`. Temporal refuses what is too large, but a result
 then counts as an attempt that failed and is computed again, and a workflow's task is repeated without end. Checked
-here, an argument is refused before the call, and a result is a failure that is not retried.
+here, an argument is refused before the call, and a result is a failure that is not retried. The text of an error is
+cut: a failure that Temporal refuses would leave its attempt without an end until it times out.
 """
 
 from collections.abc import Sequence
@@ -10,13 +11,31 @@ from dataclasses import replace
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 
 from domain.errors import PayloadTooLarge
 
 _FRAME_BYTES = 6
 """What a message around a payload adds to it, at most."""
+
+MAX_ERROR_CHARACTERS = 10_000
+"""Of the text of one error in a chain of causes."""
+
+
+class LimitedFailureConverter(DefaultFailureConverter):
+    """Writes errors that fit, whatever their texts and details are."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        try:
+            super().to_failure(exception, payload_converter, failure)
+        except PayloadTooLarge as too_large:  # the error's details
+            too_large.__suppress_context__ = True  # which is `exception`: it would be converted again
+            failure.Clear()
+            super().to_failure(too_large, payload_converter, failure)
+        if len(failure.message) > MAX_ERROR_CHARACTERS:
+            failure.message = f"{failure.message[: MAX_ERROR_CHARACTERS - 1]}…"
 
 
 def data_converter(max_bytes: int) -> DataConverter:
@@ -31,4 +50,8 @@ def data_converter(max_bytes: int) -> DataConverter:
                 raise PayloadTooLarge(size, max_bytes)
             return payloads
 
-    return replace(pydantic_data_converter, payload_converter_class=LimitedPayloadConverter)
+    return replace(
+        pydantic_data_converter,
+        payload_converter_class=LimitedPayloadConverter,
+        failure_converter_class=LimitedFailureConverter,
+    )

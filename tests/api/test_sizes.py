@@ -1,6 +1,7 @@
 """A request is refused if it is too large for Temporal, in the form in which Temporal gets it."""
 
 import itertools
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -65,6 +66,20 @@ async def test_a_result_that_is_too_large_fails_the_task_at_its_first_attempt(ht
     assert "MAX_PAYLOAD_BYTES" in document["detail"]
     described = (await http.get(f"/invocations/{document['invocationId']}")).json()
     assert (described["status"], described["attempts"]) == ("FAILED", 1)
+
+
+async def test_a_task_whose_error_is_as_large_as_its_payload_fails_with_the_beginning_of_it(
+    http: httpx2.AsyncClient,
+) -> None:
+    body = {"kind": "heavy_work", "maxAttempts": 2, "payload": {"fail": ["\U000e0001" * 250_000]}}
+    document = problem(
+        await http.post("/AsyncTaskWorker/runTask", content=json.dumps(body, ensure_ascii=False)),
+        409,
+        "execution-failed",
+    )
+    assert document["reason"].startswith("WorkFailed: ['")
+    described = (await http.get(f"/invocations/{document['invocationId']}")).json()
+    assert (described["status"], described["attempts"]) == ("FAILED", 2)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from workers.sandbox import GuardedSandboxRunner
 
 with workflow.unsafe.imports_passed_through():
     from domain.errors import PayloadTooLarge
-    from infra.payload_size import data_converter
+    from infra.payload_size import MAX_ERROR_CHARACTERS, data_converter
 
 MAX_BYTES = 1_000
 FITS, TOO_LARGE = 900, 1_000
@@ -45,6 +45,11 @@ class Activities:
     async def take(self, text: str) -> int:
         self.attempts += 1
         return len(text)
+
+    @activity.defn(name="fail")
+    async def fail(self, size: int) -> None:
+        self.attempts += 1
+        raise ApplicationError("é" * 3_000_000, "x" * size, non_retryable=True) from ValueError("y" * 3_000_000)
 
     @activity.defn(name="report")
     async def report(self, size: int) -> None:
@@ -93,7 +98,7 @@ async def activities(client: Client) -> AsyncIterator[Activities]:
         client,
         task_queue=QUEUE,
         workflows=[Sizes],
-        activities=[made.make, made.take, made.report],
+        activities=[made.make, made.take, made.fail, made.report],
         workflow_runner=GuardedSandboxRunner(),
     ):
         yield made
@@ -122,6 +127,28 @@ async def test_a_result_or_heartbeat_of_an_activity_fails_its_first_attempt(
 ) -> None:
     with pytest.raises(WorkflowFailureError) as caught:
         await run(client, name, TOO_LARGE)
+    assert isinstance(caught.value.cause, ActivityError)
+    assert is_too_large(caught.value.cause.cause), caught.value.cause.cause
+    assert activities.attempts == 1
+
+
+async def test_the_texts_of_an_error_are_cut(client: Client, activities: Activities) -> None:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await run(client, "fail", 1)
+    assert isinstance(caught.value.cause, ActivityError)
+    error = caught.value.cause.cause
+    assert isinstance(error, ApplicationError)
+    assert error.message == "é" * (MAX_ERROR_CHARACTERS - 1) + "…"
+    assert isinstance(error.cause, ApplicationError)
+    assert error.cause.message == "y" * (MAX_ERROR_CHARACTERS - 1) + "…"
+    assert activities.attempts == 1
+
+
+async def test_details_of_an_error_that_are_too_large_fail_the_first_attempt(
+    client: Client, activities: Activities
+) -> None:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await run(client, "fail", TOO_LARGE)
     assert isinstance(caught.value.cause, ActivityError)
     assert is_too_large(caught.value.cause.cause), caught.value.cause.cause
     assert activities.attempts == 1

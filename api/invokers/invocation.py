@@ -230,7 +230,7 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
     about: dict[str, Any] = {"invocationId": written(invocation_id), "webUi": link}
     if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-        return Problem(409, type_name(cause.type or ""), cause.message, **about, **details)
+        return Problem(409, type_name(cause.type or ""), _without_credentials(cause.message), **about, **details)
     if isinstance(cause, CancelledError):
         return Problem(409, "execution-cancelled", f"{invocation_id} was cancelled.", **about)
     if isinstance(cause, TerminatedError):
@@ -247,5 +247,9 @@ def reason_of(cause: BaseException | None) -> str:
     while isinstance(cause, ActivityError) and cause.cause:
         cause = cause.cause
     line = next(iter(str(cause or "").strip().splitlines()), "") or "it gave no reason"
-    shown = _CREDENTIALS.sub("//***@", line)
+    shown = _without_credentials(line)
     return shown if len(shown) <= MAX_REASON_CHARACTERS else f"{shown[: MAX_REASON_CHARACTERS - 1]}…"
+
+
+def _without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub("//***@", text)

@@ -67,7 +67,7 @@ async def failed_tasks(invoker: TaskInvoker, after: Position | None, limit: int)
     async for group in _groups(_executions(invoker, after)):
         described = await asyncio.gather(*(_task(invoker, execution) for execution in group))
         for execution, task in zip(group, described, strict=True):
-            if len(tasks) == limit or examined == MAX_EXAMINED:
+            if examined == MAX_EXAMINED or (task and len(tasks) == limit):
                 return FailedTasksPage(tasks, last)
             tasks += [task] if task else []
             examined += 1

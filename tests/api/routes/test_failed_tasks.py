@@ -88,6 +88,18 @@ async def test_the_pages_have_every_task_once_and_the_last_failed_first(http: ht
     assert {*tasks} == {*ids[:5]}
 
 
+async def test_the_last_page_has_no_next_one_though_redriven_tasks_come_after_it(
+    http: httpx2.AsyncClient, client: Client
+) -> None:
+    waiting = await all_pages(http, 200)
+    for invocation_id in waiting:
+        await redriven_and_waiting(client, invocation_id)
+    task = await failed_task(http)
+    await listed(http, task)
+    read = await page(http, limit=1)
+    assert ([letter["invocationId"] for letter in read["deadLetters"]], read["next"]) == ([task], None)
+
+
 async def test_a_task_that_failed_again_is_listed_once(http: httpx2.AsyncClient) -> None:
     task = await failed_task(http)
     await listed(http, task)

@@ -21,7 +21,7 @@ _FRAME_BYTES = 6
 """What a message around a payload adds to it, at most."""
 
 MAX_ERROR_CHARACTERS = 10_000
-"""Of the text of one error in a chain of causes."""
+"""The longest text of one error in a chain of causes."""
 
 
 class LimitedFailureConverter(DefaultFailureConverter):

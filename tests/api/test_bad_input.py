@@ -128,19 +128,6 @@ async def test_the_encoding_that_changes_nothing_is_accepted(http: httpx2.AsyncC
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize(
-    "decision", [{}, {"retry": False}, {"note": ""}, {"note": " \n"}, {"retry": False, "note": ""}]
-)
-async def test_a_compensation_is_not_resolved_without_a_decision(
-    http: httpx2.AsyncClient, decision: dict[str, Any]
-) -> None:
-    body = {"compensation": "cancel car", **decision}
-    response = await http.post("/BookingWorkflow/undecided/resolveCompensation", json=body)
-    detail = problem(response, 422, "invalid-body")["detail"]
-    assert "`retry`" in detail
-    assert "`note`" in detail
-
-
 async def test_other_media_types_are_refused(http: httpx2.AsyncClient) -> None:
     response = await http.post("/FanOutWorker/run", content="description=a", headers={"content-type": "text/plain"})
     problem(response, 415, "unsupported-media-type")

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import httpx2
+import pytest
 from temporalio.client import Client
 
 from devstack.stack import Stack
@@ -59,3 +60,17 @@ async def test_a_stuck_compensation_is_shown_resolved_by_hand_and_reported(
         {"name": "cancel flight", "status": "DONE", "note": ""},
     ]
     assert (await http.get(path)).json()["status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "decision", [{}, {"retry": False}, {"note": ""}, {"note": " \n"}, {"retry": False, "note": ""}]
+)
+async def test_a_compensation_is_not_resolved_without_a_decision(
+    http: httpx2.AsyncClient, decision: dict[str, Any]
+) -> None:
+    body = {"compensation": "cancel car", **decision}
+    response = await http.post("/BookingWorkflow/undecided/resolveCompensation", json=body)
+    assert (response.status_code, response.json()["type"]) == (422, "urn:problem:invalid-body")
+    detail = response.json()["detail"]
+    assert "`retry`" in detail
+    assert "`note`" in detail

@@ -13,9 +13,9 @@ import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from benchmarks.harness.differences import differences
 from devstack.stack import Stack
 from tests.chaos.faults import random_kills
-from tests.chaos.model import differences
 from tests.chaos.stormy_stack import FULL, SEED
 from tests.eventually import eventually
 

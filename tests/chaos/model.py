@@ -5,7 +5,6 @@ A unit is one thing that a client asks for: a task, a trip, an invoice, a job, a
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 from pydantic import JsonValue
 
 from api.invokers.invocation import identity
+from benchmarks.harness.differences import differences
 from domain.booking import BOOKING
 from domain.fan_out import FAN_OUT
 from domain.formats import read_time
@@ -322,20 +322,6 @@ class Package:
 
 
 Unit = Task | Booking | Invoice | Job | User | Package
-
-
-def differences(expected: Sequence[Any], seen: Sequence[Any]) -> str | None:
-    """Describe what is lost, doubled, unknown or out of order in `seen`; None if it is as expected."""
-    if list(seen) == list(expected):
-        return None
-    wanted, counts = [str(each) for each in expected], Counter(str(each) for each in seen)
-    found = {
-        "lost": [each for each in wanted if each not in counts],
-        "doubled": [each for each, count in counts.items() if count > wanted.count(each) > 0],
-        "unknown": [each for each in counts if each not in wanted],
-    }
-    summary = ", ".join(f"{what} {each[:5]}" for what, each in found.items() if each) or "out of order"
-    return f"{summary}; {len(seen)} seen of {len(expected)}"
 
 
 def _wrong_outcome(answer: Answer | None, problem: str | None, what: str = "its outcome") -> str | None:

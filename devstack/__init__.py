@@ -1,1 +1,1 @@
-"""The embedded servers, `make up` and `make demo`."""
+"""The embedded servers, `make up` and `make demo`; and Apache Kafka, for tests and benchmarks."""

@@ -36,7 +36,7 @@ async def temporal_is_ready(address: str) -> bool:
 
 async def broker_is_ready(bootstrap: str, topics: list[str]) -> bool:
     """Create `topics` with one partition each. Return whether the broker lists them all."""
-    if not await _listens(bootstrap):  # asked first: aiokafka logs an error for each failure to connect
+    if not await listens(bootstrap):  # asked first: aiokafka logs an error for each failure to connect
         return False
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
@@ -60,7 +60,8 @@ async def gateway_is_ready(url: str) -> bool:
         return False
 
 
-async def _listens(address: str) -> bool:
+async def listens(address: str) -> bool:
+    """Whether a server accepts connections at `host:port`."""
     host, _, port = address.rpartition(":")
     try:
         _, writer = await asyncio.open_connection(host, int(port))

@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker._workflow import _WorkflowWorker
 
+from devstack.apache_kafka.jars import NEEDS, Jars
 from devstack.ports import claim_ports
 from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
@@ -119,6 +120,14 @@ def apache_kafka_here(config: pytest.Config) -> Installation | str:
     if FOUND not in config.stash:
         config.stash[FOUND] = find_installation(config.cache)
     return config.stash[FOUND]
+
+
+def apache_kafka_jars(config: pytest.Config) -> Jars:
+    """Apache Kafka's jars, for a cluster of several nodes. Skips the test where there is only its container image."""
+    found = apache_kafka_here(config)
+    if isinstance(found, str) or found.jars is None:
+        pytest.skip(f"a cluster needs {NEEDS}: containers would not reach each other on loopback")
+    return found.jars
 
 
 def pytest_configure(config: pytest.Config) -> None:

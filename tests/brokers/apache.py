@@ -5,7 +5,6 @@ That is a folder named by KAFKA_HOME, or the server's jars, which Maven fetches 
 
 import base64
 import os
-import re
 import shutil
 import subprocess
 import uuid
@@ -14,16 +13,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
-from tempfile import TemporaryDirectory
 
 import pytest
 
+from devstack.apache_kafka.jars import NEEDS, VERSION, Jars, find_jars, resolve_classpath
 from devstack.ports import HOST, claim_ports
 from tests.brokers.certificates import make_certificates
 from tests.brokers.ports import wait_until_it_listens
 
-VERSION = "4.3.1"
-OLDEST_JAVA = 17
 USER = "ann"
 PASSWORD = "secret of ann"
 SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -48,6 +45,8 @@ class Installation:
     origin: str
     java: Callable[[Path, Ports], list[str]]
     listens_on: str = HOST
+    jars: Jars | None = None
+    """None in a container: containers of several nodes would not reach each other on loopback."""
 
 
 class ApacheKafka:
@@ -86,22 +85,11 @@ def find_installation(cache: pytest.Cache) -> Installation | str:
     """Find Apache Kafka, or return what is missing to run it. `cache` keeps Maven's answer for the next run."""
     if not shutil.which("openssl"):
         return "openssl is missing"
-    if has_java():
-        if home := os.environ.get("KAFKA_HOME"):
-            return Installation(home, lambda folder, ports: ["java", "-cp", f"{home}/libs/*"])
-        if classpath := cached_classpath(cache):
-            return Installation(f"{VERSION}, Maven", lambda folder, ports: ["java", "-cp", classpath])
+    if jars := find_jars(lambda: cached_classpath(cache)):
+        return Installation(jars.origin, lambda folder, ports: jars.java, jars=jars)
     if answers("docker", "version"):
         return Installation(f"{VERSION}, Docker", in_a_container, listens_on="0.0.0.0")
-    return f"needs Java {OLDEST_JAVA} with KAFKA_HOME or Maven, or Docker"
-
-
-def has_java() -> bool:
-    if not shutil.which("java"):
-        return False
-    asked = subprocess.run(["java", "-version"], check=False, capture_output=True, text=True)
-    version = re.search(r'version "(\d+)', asked.stderr)
-    return version is not None and int(version[1]) >= OLDEST_JAVA
+    return f"needs {NEEDS}, or Docker"
 
 
 def cached_classpath(cache: pytest.Cache) -> str | None:
@@ -111,18 +99,6 @@ def cached_classpath(cache: pytest.Cache) -> str | None:
         classpath = resolve_classpath()
         cache.set(key, classpath)
     return classpath
-
-
-def resolve_classpath() -> str | None:
-    """The server's jars in Maven's local repository, where it fetches those that are missing. None if it cannot."""
-    if not shutil.which("mvn"):
-        return None
-    command = ["mvn", "--batch-mode", "--quiet", "--file", str(_HERE / "pom.xml"), f"-Dkafka.version={VERSION}"]
-    with TemporaryDirectory() as folder:
-        classpath = Path(folder) / "classpath"
-        goal = ["dependency:build-classpath", "-DincludeScope=runtime", f"-Dmdep.outputFile={classpath}"]
-        resolved = subprocess.run([*command, *goal], check=False, capture_output=True).returncode == 0
-        return classpath.read_text() if resolved else None
 
 
 def answers(*command: str) -> bool:

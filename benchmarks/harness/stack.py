@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import httpx2
 from pydantic import JsonValue
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 from benchmarks.harness.bodies import REGISTRATION
 from benchmarks.harness.processes import Usage, usage
 from benchmarks.harness.waiting import wait_until
+from devstack.child import Log
 from devstack.servers import CLUSTER
 from devstack.stack import Stack
 
@@ -59,15 +61,18 @@ class BenchmarkStack:
 
 @asynccontextmanager
 async def benchmark_stack(
-    settings: Mapping[str, str], timeout_seconds: float = 60, worker_processes: int = 1
+    settings: Mapping[str, str], timeout_seconds: float = 60, worker_processes: int = 1, log: Log | None = None
 ) -> AsyncIterator[BenchmarkStack]:
-    """Start a stack on free ports with its data in a temporary folder. `timeout_seconds` is of each HTTP request."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as log:
-        stack = Stack.on_free_ports(
-            Path(folder) / "data",
-            settings,
-            lambda name, line: print(name, line, file=log, flush=True),
-            worker_processes,
-        )
+    """Start a stack on free ports with its data in a temporary folder. `timeout_seconds` is of each HTTP request.
+
+    `log` takes what the processes print; without it their lines are gone with the folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as file:
+        data = Path(folder) / "data"
+        stack = Stack.on_free_ports(data, settings, log or _log_to(file), worker_processes)
         async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=timeout_seconds) as http:
             yield BenchmarkStack(stack, http)
+
+
+def _log_to(file: TextIO) -> Log:
+    return lambda name, line: print(name, line, file=file, flush=True)

@@ -2,10 +2,13 @@
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, main
+
+STEADY = ("rate", "minutes", "partitions", "keys", "poison", "seed", "rolling", "restarts", "redrives", "json", "log")
 
 
 def test_help_lists_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +30,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("stuck-key", ["--users", "--posts", "--rounds"]),
         ("limits", ["--trackers", "--hot", "--subtasks", "--events", "--locations"]),
         ("hot-key", ["--messages"]),
+        ("steady", [f"--{each}" for each in STEADY]),
     ],
 )
 def test_help_of_a_benchmark_names_its_options_and_their_defaults(
@@ -50,6 +54,21 @@ def test_a_size_below_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit, match="2"):
         main(["hot-key", "--messages", "0"])
     assert "0 is less than 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [("--minutes", "0"), ("--poison", "101"), ("--restarts", "-1"), ("--rate", "0")])
+def test_a_steady_run_is_refused_without_a_load(wrong: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["steady", *wrong])
+    assert wrong[1] in capsys.readouterr().err
+
+
+def test_a_steady_run_without_java_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["steady"]) == 1
+    assert capsys.readouterr().err == "`steady` needs Java 17 with KAFKA_HOME or Maven.\n"
 
 
 def test_a_missing_package_is_named_and_how_to_install_it(

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
-from domain.payment_tracker import ReminderPlan
 from domain.user_feed import ModerationPlan
 
 

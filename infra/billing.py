@@ -1,22 +1,23 @@
-"""Our own records of invoices: which are settled, and which have a support ticket."""
+"""Our own records of invoices: which are closed and how, and which have a support ticket."""
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
-from domain.payment_tracker import Ticket
+from domain.invoice import InvoiceStatus
+from domain.payment_tracker import ClosedInvoice, Ticket
 from infra.database import Database
-from infra.tables import SettledInvoices, Tickets, now
+from infra.tables import ClosedInvoices, Tickets, now
 
 
 class BillingRecords:
-    """Settled invoices and tickets; each is recorded once per invoice."""
+    """Closed invoices and tickets; each is recorded once per invoice."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def is_settled(self, invoice: str) -> bool:
-        query = select(SettledInvoices.invoice).where(SettledInvoices.invoice == invoice)
+    async def closed_as(self, invoice: str) -> InvoiceStatus | None:
         async with self._database.transaction() as connection:
-            return (await connection.execute(query)).first() is not None
+            status = (await connection.execute(_status_of(invoice))).scalar_one_or_none()
+        return InvoiceStatus(status) if status is not None else None
 
     async def open_ticket(self, ticket: Ticket) -> None:
         async with self._database.transaction() as connection:
@@ -24,8 +25,21 @@ class BillingRecords:
                 connection, Tickets, invoice=ticket.invoice, customer=ticket.customer, event_id=ticket.event_id
             )
 
-    async def settle(self, invoice: str) -> None:
+    async def close(self, closed: ClosedInvoice) -> InvoiceStatus:
+        this = ClosedInvoices.invoice == closed.invoice
         async with self._database.transaction() as connection:
-            await self._database.insert_once(connection, SettledInvoices, invoice=invoice)
-            still_open = update(Tickets).where(Tickets.invoice == invoice, Tickets.closed_at.is_(None))
+            await self._database.insert_once(
+                connection, ClosedInvoices, invoice=closed.invoice, status=closed.status.value
+            )
+            recorded = InvoiceStatus((await connection.execute(_status_of(closed.invoice))).scalar_one())
+            if closed.status.replaces(recorded):
+                changes = {"status": closed.status.value, "closed_at": now()}
+                await connection.execute(update(ClosedInvoices).where(this).values(changes))
+                recorded = closed.status
+            still_open = update(Tickets).where(Tickets.invoice == closed.invoice, Tickets.closed_at.is_(None))
             await connection.execute(still_open.values(closed_at=now()))
+        return recorded
+
+
+def _status_of(invoice: str) -> Select[str]:
+    return select(ClosedInvoices.status).where(ClosedInvoices.invoice == invoice)

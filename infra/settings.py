@@ -8,9 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
 from domain.delay import MAX_DELAY
+from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
 from domain.payload import LARGEST_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES
-from domain.payment_tracker import ReminderPlan
 from domain.plans import Plans
 from domain.user_feed import ModerationPlan
 from infra.kafka.connection import KafkaCluster
@@ -74,6 +74,9 @@ class Settings(BaseSettings):
 
     reminder_interval: Duration = ReminderPlan().interval
     """The time between two reminders of a failed payment, and between the last one and the escalation."""
+    reminder_min_interval: Duration = ReminderPlan().min_interval
+    """How close to the last reminder a further failure can bring the next one, so that retries of a card do not use up
+    the reminders. It does not make a shorter `REMINDER_INTERVAL` longer."""
     reminders: Annotated[int, Field(ge=1, le=100), formats.DIGITS] = ReminderPlan().reminders
     """How many reminders there are before support gets a ticket."""
     moderation_poll_interval: Duration = ModerationPlan().poll_interval
@@ -100,7 +103,9 @@ class Settings(BaseSettings):
     @property
     def plans(self) -> Plans:
         return Plans(
-            reminders=ReminderPlan(interval=self.reminder_interval, reminders=self.reminders),
+            reminders=ReminderPlan(
+                interval=self.reminder_interval, min_interval=self.reminder_min_interval, reminders=self.reminders
+            ),
             moderation=ModerationPlan(
                 poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after
             ),

@@ -67,16 +67,17 @@ class Reminders(Table):
 class Tickets(Table):
     __tablename__ = "tickets"
     invoice: Mapped[str] = mapped_column(primary_key=True)
-    customer: Mapped[str]
+    customer: Mapped[str | None]
     event_id: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(default=now)
     closed_at: Mapped[datetime | None]
 
 
-class SettledInvoices(Table):
-    __tablename__ = "settled_invoices"
+class ClosedInvoices(Table):
+    __tablename__ = "closed_invoices"
     invoice: Mapped[str] = mapped_column(primary_key=True)
-    paid_at: Mapped[datetime] = mapped_column(default=now)
+    status: Mapped[str]
+    closed_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Posts(Table):

@@ -12,14 +12,9 @@ from api.http.body import must_be_json, read_limited
 from api.http.problems import Problem, invalid_fields, responses
 from api.invokers.invocation import Call, execution_headers
 from api.invokers.written_ids import written
+from domain.invoice import PaymentEvent, PaymentEventData
 from domain.payload import Payload
-from domain.payment_tracker import (
-    ON_PAYMENT_FAILURE,
-    ON_PAYMENT_SUCCESS,
-    PAYMENT_TRACKER,
-    PaymentEvent,
-    PaymentEventData,
-)
+from domain.payment_tracker import ON_PAYMENT_FAILURE, ON_PAYMENT_SUCCESS, PAYMENT_TRACKER
 from infra.stripe_signature import is_signed
 
 HANDLERS = {

@@ -4,8 +4,9 @@ from benchmarks.harness.bodies import location
 from benchmarks.harness.histories import history_sizes
 from benchmarks.limits.messages import MessageSender, new_key
 from benchmarks.limits.trial import Outcome, Trial, works
+from domain.invoice import ReminderPlan
 from domain.package_tracker import LOCATIONS_KEPT, PACKAGE_TRACKER, LocationUpdate
-from domain.payment_tracker import PAYMENT_TRACKER, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER
 
 LOCATIONS_PER_SIGNAL = 500
 

@@ -17,14 +17,18 @@ from benchmarks.harness.waiting import comes_true
 from clients.backpressure import KeyBusy
 from clients.entities import EntityClient
 from domain.inbox import Batch, Message
+from domain.invoice import PaymentEvent, ReminderPlan
 from domain.pattern import Entity
 from domain.payload import Payload
-from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
 from domain.user_feed import ModerationPlan
 
 State = dict[str, Any]
-PLANS = Plans(moderation=ModerationPlan(poll_interval=timedelta(seconds=0.1)))
+PLANS = Plans(
+    reminders=ReminderPlan(min_interval=timedelta(0)),
+    moderation=ModerationPlan(poll_interval=timedelta(seconds=0.1)),
+)
 
 
 @dataclass(frozen=True)

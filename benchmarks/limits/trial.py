@@ -14,7 +14,7 @@ from benchmarks.harness.histories import HistorySizes
 from benchmarks.harness.results import figures_table, open_console
 from benchmarks.harness.stack import BenchmarkStack, benchmark_stack
 
-SETTINGS = {"MODERATION_POLL_INTERVAL": "PT0.1S", "SIMULATED_WORK": "PT0.02S"}
+SETTINGS = {"MODERATION_POLL_INTERVAL": "PT0.1S", "REMINDER_MIN_INTERVAL": "PT0S", "SIMULATED_WORK": "PT0.02S"}
 MAX_EVENTS, MAX_BYTES, MAX_SIGNALS = 51_200, 50 * 1024 * 1024, 10_000
 """Temporal's limits: of a history, and of the signals to one run."""
 

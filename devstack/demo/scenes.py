@@ -71,7 +71,7 @@ async def payment_tracker(stage: Stage) -> None:
     stage.step("Report a failed payment: a reminder now, then one every 2 s (by default every day).")
     await stage.call(f"POST {invoice}/onPaymentFailure", event)
     await stage.until(invoice, {"remindersSent": 3, "status": "ESCALATED", "paid": False})
-    stage.step("Report the payment: the invoice is settled, and the ticket closed.")
+    stage.step("Report the payment: the invoice is closed, and its ticket too.")
     await stage.call(f"POST {invoice}/onPaymentSuccess", event)
     await stage.until(invoice, {"status": "PAID", "paid": True, "remindersSent": 3})
 

@@ -59,7 +59,7 @@ class World:
     """Number and status, by invoice."""
     tickets: dict[str, bool] = field(default_factory=dict)
     """Whether the invoice's ticket is open."""
-    settled: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
     invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the gateway shows, by invoice; `packages` likewise."""
     packages: dict[str, list[dict[str, str]]] = field(default_factory=dict)
@@ -193,8 +193,8 @@ class Invoice:
             wrong.append("half done: it is paid, and its ticket is open")
         if not is_paid and not has_open_ticket:
             wrong.append("lost: it has no open ticket")
-        if (self.name in world.settled) is not is_paid:
-            wrong.append(f"it is paid: {is_paid}, settled: {self.name in world.settled}")
+        if (self.name in world.closed) is not is_paid:
+            wrong.append(f"it is paid: {is_paid}, closed: {self.name in world.closed}")
         return [each for each in wrong if each]
 
     def _wrong_reminders(self, world: World, is_paid: bool, shown: int | None) -> list[str]:

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.database import Database
 from infra.tables import (
     CarReservations,
+    ClosedInvoices,
     CompletedWork,
     FeedEntries,
     FlightReservations,
     Payments,
     Posts,
     Reminders,
-    SettledInvoices,
     Tickets,
 )
 from tests.chaos.client import PatientClient
@@ -54,7 +54,7 @@ async def _read_billing(connection: AsyncConnection, world: World) -> None:
     for row in await connection.execute(select(Reminders).order_by(Reminders.invoice, Reminders.number)):
         world.reminders.setdefault(row.invoice, []).append((row.number, row.status))
     world.tickets.update((row.invoice, row.closed_at is None) for row in await connection.execute(select(Tickets)))
-    world.settled.update(row.invoice for row in await connection.execute(select(SettledInvoices)))
+    world.closed.update(row.invoice for row in await connection.execute(select(ClosedInvoices)))
 
 
 async def _read_feeds(connection: AsyncConnection, world: World) -> None:

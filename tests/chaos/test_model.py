@@ -78,7 +78,7 @@ def right_world() -> World:
         dead_letters=Counter([FAILING_TASK.execution_id]),
         reminders={"invoice-1": [(1, "SENT"), (2, "SENT"), (3, "SENT")], "invoice-2": [(1, "SENT")]},
         tickets={"invoice-1": True},
-        settled={"invoice-2"},
+        closed={"invoice-2"},
         invoices={
             "invoice-1": {"status": "ESCALATED", "remindersSent": 3},
             "invoice-2": {"status": "PAID", "remindersSent": 1},
@@ -124,7 +124,7 @@ def test_a_cancellation_that_came_too_late_may_find_the_trip_booked() -> None:
         (ESCALATED, lambda w: w.reminders.update({"invoice-1": [(1, "SENT"), (3, "SENT")]}), "out of order"),
         (ESCALATED, lambda w: w.reminders["invoice-1"].__setitem__(2, (3, "SENDING")), "half done: its reminders"),
         (ESCALATED, lambda w: w.tickets.clear(), "lost: it has no open ticket"),
-        (ESCALATED, lambda w: w.settled.add("invoice-1"), "settled: True"),
+        (ESCALATED, lambda w: w.closed.add("invoice-1"), "closed: True"),
         (PAID, lambda w: w.answers.pop("event-3"), "lost: event-3 never came"),
         (PAID, lambda w: w.tickets.update({"invoice-2": True}), "its ticket is open"),
         (PAID, lambda w: w.invoices.clear(), "it is unknown, not PAID"),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 import pytest
 from temporalio.service import RPCError
@@ -13,7 +14,8 @@ from api.http.failures import temporal_problem
 from clients import backpressure
 from clients.backpressure import KeyBusy
 from clients.temporal_errors import is_refusal
-from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.invoice import PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
 from domain.user_feed import USER_FEED, SocialMediaPost, Verdict
 from tests.dev_server import CONTINUE_AS_NEW, SIGNALS
@@ -111,7 +113,7 @@ class TestBackpressure:
 
 def tracking(environment: WorkflowEnvironment, mail: FakeMail) -> AbstractAsyncContextManager[EntityKey]:
     systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
-    plans = Plans(reminders=ReminderPlan(reminders=100))
+    plans = Plans(reminders=ReminderPlan(min_interval=timedelta(0), reminders=100))
     return serving(environment.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, systems, plans)
 
 

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.database import Database
-from infra.tables import ModerationHolds, SettledInvoices
+from infra.tables import ClosedInvoices, ModerationHolds
 from tests.infra.rows import rows
 from tests.infra.schema import check, downgrade, upgrade
 
 
-async def settle(database: Database, invoice: str) -> bool:
+async def close(database: Database, invoice: str) -> bool:
     async with database.transaction() as connection:
-        return await database.insert_once(connection, SettledInvoices, invoice=invoice)
+        return await database.insert_once(connection, ClosedInvoices, invoice=invoice, status="PAID")
 
 
 class TestMigrations:
@@ -27,43 +27,43 @@ class TestMigrations:
         await check(database_url)
 
     async def test_applied_twice_keep_the_rows(self, database_url: str, database: Database) -> None:
-        await settle(database, "in_1")
+        await close(database, "in_1")
         await upgrade(database_url)
-        assert len(await rows(database, SettledInvoices)) == 1
+        assert len(await rows(database, ClosedInvoices)) == 1
 
 
 class TestTransaction:
     async def test_that_fails_leaves_nothing(self, database: Database) -> None:
-        async def settle_and_fail() -> None:
+        async def close_and_fail() -> None:
             async with database.transaction() as connection:
-                await database.insert_once(connection, SettledInvoices, invoice="in_1")
+                await database.insert_once(connection, ClosedInvoices, invoice="in_1", status="PAID")
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            await settle_and_fail()
-        assert await rows(database, SettledInvoices) == []
+            await close_and_fail()
+        assert await rows(database, ClosedInvoices) == []
 
     async def test_inserts_a_row_once_however_many_try(self, database: Database) -> None:
-        inserted = await asyncio.gather(*(settle(database, "in_1") for _ in range(50)))
+        inserted = await asyncio.gather(*(close(database, "in_1") for _ in range(50)))
         assert inserted.count(True) == 1
-        assert len(await rows(database, SettledInvoices)) == 1
+        assert len(await rows(database, ClosedInvoices)) == 1
 
     async def test_succeeds_hundreds_of_times_in_two_processes_at_once(
         self, database_url: str, database: Database
     ) -> None:
         other = Database(database_url)
-        writes = [settle(each, f"{name}-{n}") for name, each in (("a", database), ("b", other)) for n in range(300)]
+        writes = [close(each, f"{name}-{n}") for name, each in (("a", database), ("b", other)) for n in range(300)]
         try:
             assert all(await asyncio.gather(*writes))
         finally:
             await other.close()
-        assert len(await rows(database, SettledInvoices)) == 600
+        assert len(await rows(database, ClosedInvoices)) == 600
 
     async def test_that_is_cancelled_midway_releases_the_lock_and_the_connection(
         self, database_url: str, database: Database
     ) -> None:
         for number in range(100):
-            task = asyncio.create_task(settle(database, f"in_{number}"))
+            task = asyncio.create_task(close(database, f"in_{number}"))
             for _ in range(random.randrange(500)):
                 await asyncio.sleep(0)
             task.cancel()
@@ -71,8 +71,8 @@ class TestTransaction:
         other = Database(database_url)
         try:
             async with asyncio.timeout(60):
-                assert await settle(other, "after")
-                assert await settle(database, "at last")
+                assert await close(other, "after")
+                assert await close(database, "at last")
         finally:
             await other.close()
 

@@ -76,7 +76,7 @@ async def test_an_accepted_card_books_the_trip(http: httpx2.AsyncClient) -> None
     assert (await http.get(f"/BookingWorkflow/{trip}")).json()["status"] == "BOOKED"
 
 
-async def test_reminders_end_in_an_escalation_and_a_payment_settles_the_invoice(http: httpx2.AsyncClient) -> None:
+async def test_reminders_end_in_an_escalation_and_a_payment_closes_the_invoice(http: httpx2.AsyncClient) -> None:
     invoice = f"/PaymentTracker/{unique('invoice123')}"
     failed = await http.post(f"{invoice}/onPaymentFailure", content=EVENT, headers=JSON)
     assert failed.json()["remindersSent"] == 1

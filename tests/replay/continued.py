@@ -1,12 +1,13 @@
 """Executions that continued as new: the first run, and those after it."""
 
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from domain.invoice import ReminderPlan
 from domain.package_tracker import PackageRegistration
-from domain.payment_tracker import ReminderPlan
 from domain.user_feed import Verdict
 from tests.eventually import eventually
 from tests.replay.scenarios import Handles, quiet
@@ -28,7 +29,7 @@ EVENTS_PER_RUN = 60
 
 
 async def tracked_continued(environment: WorkflowEnvironment) -> Handles:
-    async with tracking(environment, ReminderPlan()) as (key, mail):
+    async with tracking(environment, ReminderPlan(min_interval=timedelta(0))) as (key, mail):
         for number in range(100):
             [last] = await key.send("onPaymentFailure", failure(number % 40))
         await key.answered(last)

@@ -18,8 +18,9 @@ from activities.user_feed import UserFeedActivities
 from domain.booking import CardDeclined, TripStatus
 from domain.compensation import Resolution
 from domain.fan_out import Job, OnFailure, SubtaskFailed
+from domain.invoice import ClosingEvent, ClosingEventData, InvoiceStatus, PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan, PackageRegistration
-from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
 from domain.user_feed import USER_FEED, ModerationPlan, SocialMediaPost, Verdict
 from tests.eventually import eventually
@@ -109,13 +110,35 @@ async def tracked(environment: WorkflowEnvironment) -> Handles:
     plan = ReminderPlan(interval=timedelta(milliseconds=300))
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
     key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice123", plans=Plans(reminders=plan))
-    event = PaymentEvent(type="invoice", created=1, data=PaymentEventData(id="evt_1", customer="cus_1"))
+    event = _payment_event("evt_1")
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         await key.send("onPaymentFailure", event)
         await eventually(lambda: billing.tickets)
         await key.send("onPaymentSuccess", event)
-        await eventually(lambda: billing.settled)
+        await eventually(lambda: billing.closed)
         return [await quiet(key)]
+
+
+async def tracked_closed(environment: WorkflowEnvironment) -> Handles:
+    """Two failures close to each other, the invoice's end as uncollectible, and the payment of it after all."""
+    plan = ReminderPlan(interval=timedelta(days=1), min_interval=timedelta(milliseconds=500))
+    billing, mail = FakeBilling(anytime), FakeMail(anytime)
+    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice125", plans=Plans(reminders=plan))
+    async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
+        await key.send("onPaymentFailure", _payment_event("evt_1"))
+        await eventually(lambda: mail.numbers() == [1])
+        await key.send("onPaymentFailure", _payment_event("evt_2"))
+        await eventually(lambda: mail.numbers() == [1, 2])
+        end = ClosingEvent(type="invoice", created=3, data=ClosingEventData(id="evt_3", status="uncollectible"))
+        await key.send("onInvoiceClosed", end)
+        await eventually(lambda: billing.closed)
+        await key.send("onPaymentSuccess", _payment_event("evt_4"))
+        await eventually(lambda: billing.closed["invoice125"] is InvoiceStatus.PAID)
+        return [await quiet(key)]
+
+
+def _payment_event(event_id: str) -> PaymentEvent:
+    return PaymentEvent(type="invoice", created=1, data=PaymentEventData(id=event_id, customer="cus_1"))
 
 
 async def fanned_out(environment: WorkflowEnvironment) -> Handles:
@@ -210,6 +233,7 @@ ALL = (
     cancelled,
     stuck_and_resolved,
     tracked,
+    tracked_closed,
     fanned_out,
     fanned_out_wide,
     fanned_out_stopped,

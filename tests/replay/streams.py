@@ -11,9 +11,10 @@ from activities.payment_tracker import PaymentTrackerActivities
 from activities.subscription import SubscriptionActivities
 from activities.user_feed import UserFeedActivities
 from clients.subscriptions import start
+from domain.invoice import PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
 from domain.payload import Payload
-from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
 from domain.subscription import SUBSCRIPTION, SubscriptionBroken, SubscriptionStatus
 from domain.user_feed import USER_FEED, ModerationPlan, Review, SocialMediaPost, Verdict
@@ -44,7 +45,7 @@ def failure(number: int) -> PaymentEvent:
 
 async def tracked_long(environment: WorkflowEnvironment) -> Handles:
     """Three hundred failures, each sent twice; each of the first hundred makes a reminder due at once."""
-    async with tracking(environment, ReminderPlan(reminders=100)) as (key, _):
+    async with tracking(environment, ReminderPlan(min_interval=timedelta(0), reminders=100)) as (key, _):
         for number in range(300):
             for _ in range(2):
                 await key.send("onPaymentFailure", failure(number))

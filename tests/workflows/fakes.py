@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from domain.payment_tracker import Reminder, Ticket
+from domain.invoice import InvoiceStatus
+from domain.payment_tracker import ClosedInvoice, Reminder, Ticket
 from domain.user_feed import Draft, PostStatus, Verdict
 
 Clock = Callable[[], Awaitable[datetime]]
@@ -43,20 +44,22 @@ class Gate:
 @dataclass
 class FakeBilling:
     now: Clock
-    settled: set[str] = field(default_factory=set)
+    closed: dict[str, InvoiceStatus] = field(default_factory=dict)
     tickets: list[tuple[Ticket, datetime]] = field(default_factory=list)
     gate: Gate = field(default_factory=Gate)
     """Passed before a ticket is opened."""
 
-    async def is_settled(self, invoice: str) -> bool:
-        return invoice in self.settled
+    async def closed_as(self, invoice: str) -> InvoiceStatus | None:
+        return self.closed.get(invoice)
 
     async def open_ticket(self, ticket: Ticket) -> None:
         await self.gate.passage()
         self.tickets.append((ticket, await self.now()))
 
-    async def settle(self, invoice: str) -> None:
-        self.settled.add(invoice)
+    async def close(self, closed: ClosedInvoice) -> InvoiceStatus:
+        if closed.status.replaces(self.closed.get(closed.invoice)):
+            self.closed[closed.invoice] = closed.status
+        return self.closed[closed.invoice]
 
 
 @dataclass

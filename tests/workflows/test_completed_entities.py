@@ -9,8 +9,9 @@ from temporalio.testing import WorkflowEnvironment
 from activities.payment_tracker import PaymentTrackerActivities
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Call, Submission, WebUi
+from domain.invoice import PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan
-from domain.payment_tracker import PAYMENT_TRACKER, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
 from tests.eventually import eventually
 from tests.workflows.entity_key import EntityKey, serving
@@ -70,7 +71,7 @@ class TestGivenUpPackage:
 
 async def test_a_record_redelivered_to_a_completed_invoice_sends_no_reminder(dev_server: WorkflowEnvironment) -> None:
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    plans = Plans(reminders=ReminderPlan(settled_linger=SOON))
+    plans = Plans(reminders=ReminderPlan(closed_linger=SOON))
     steps = PaymentTrackerActivities(billing, mail)
     async with serving(dev_server.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, steps, plans) as key:
         await key.deliver("onPaymentFailure", {0: FAILURE})

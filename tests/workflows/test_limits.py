@@ -15,6 +15,7 @@ from activities.user_feed import UserFeedActivities
 from clients.backpressure import KeyBusy
 from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
 from domain.inbox import Batch, Inbox, Message
+from domain.invoice import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import (
     PACKAGE_TRACKER,
     LocationUpdate,
@@ -23,15 +24,7 @@ from domain.package_tracker import (
     PackageRegistration,
 )
 from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
-from domain.payment_tracker import (
-    EVENTS_KEPT,
-    PAYMENT_TRACKER,
-    Invoice,
-    PaymentEvent,
-    PaymentEventData,
-    ReminderPlan,
-    TrackerMemory,
-)
+from domain.payment_tracker import PAYMENT_TRACKER, TrackerMemory
 from domain.plans import Plans
 from domain.user_feed import USER_FEED, ModerationPlan, SocialMediaPost, Verdict
 from tests.eventually import eventually
@@ -64,13 +57,13 @@ class TestWhatARunCarries:
         assert encoded_bytes(carried) < MAX_PAYLOAD_BYTES
 
     async def test_fits_into_a_payload_with_the_longest_events_and_outcomes(self) -> None:
-        invoice, inbox, now = Invoice(), Inbox(), await anytime()
+        invoice, inbox, now, plan = Invoice(), Inbox(), await anytime(), ReminderPlan()
         for number in range(EVENTS_KEPT + 500):
             body = event(f"{number:06}" + LONGEST * 249)
             message = Message[PaymentEvent](id=uuid.uuid4().hex, body=body)
             assert inbox.admit("onPaymentFailure", Batch(messages=[message]), now) == [message]
-            invoice.payment_failed(message.body, now)
-            inbox.done(message.id, invoice.state(), now)
+            invoice.payment_failed(message.body, plan, now)
+            inbox.done(message.id, invoice.state(plan), now)
         inbox.forget_beyond()
         memory = TrackerMemory(invoice=invoice, inbox=inbox)
         assert encoded_bytes(memory) < MAX_PAYLOAD_BYTES
@@ -78,7 +71,7 @@ class TestWhatARunCarries:
         assert message.id in inbox.receipts
         due = invoice.due_at
         invoice.due_at = None
-        invoice.payment_failed(message.body, now)
+        invoice.payment_failed(message.body, plan, now)
         assert (due, invoice.due_at) == (now, None), "the last event counted twice"
 
 
@@ -164,7 +157,7 @@ class TestHotKeys:
                 assert (await key.receipt(message_id)) is not None
 
     async def test_an_invoice_answers_every_message(self, dev_server: WorkflowEnvironment, mail: FakeMail) -> None:
-        plans = Plans(reminders=ReminderPlan(reminders=100))
+        plans = Plans(reminders=ReminderPlan(min_interval=timedelta(0), reminders=100))
         systems = PaymentTrackerActivities(FakeBilling(anytime), mail)
         async with serving(dev_server.client, PAYMENT_TRACKER, payment_tracker.PaymentTracker, systems, plans) as key:
             await key.answered((await key.send("onPaymentFailure", event("evt_0")))[0])

@@ -1,92 +1,24 @@
-"""A month of reminders in a second, with mail and billing that can fail and hang, and record every call."""
+"""A month of reminders in a second, with mail and billing that can fail and hang."""
 
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from activities.payment_tracker import PaymentTrackerActivities
 from domain.inbox import ReceiptStatus
-from domain.payment_tracker import (
-    PAYMENT_TRACKER,
-    InvoiceState,
-    InvoiceStatus,
-    MailRejected,
-    PaymentEvent,
-    PaymentEventData,
-)
+from domain.invoice import InvoiceState, InvoiceStatus
+from domain.payment_tracker import MailRejected
 from tests.eventually import eventually
-from tests.histories import activities, events
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
-from tests.workflows.entity_key import EntityKey, serving
-from tests.workflows.fakes import FakeBilling, FakeMail
-from workflows.payment_tracker import PaymentTracker
-
-DAY = timedelta(days=1)
-A_MOMENT = timedelta(minutes=1)
-
-
-@dataclass
-class Tracked:
-    """An invoice, its tracker, and the systems around it."""
-
-    key: EntityKey
-    billing: FakeBilling
-    mail: FakeMail
-    environment: WorkflowEnvironment
-
-    async def fails(self, event_id: str) -> str:
-        return await self._send("onPaymentFailure", event_id)
-
-    async def succeeds(self, event_id: str) -> str:
-        return await self._send("onPaymentSuccess", event_id)
-
-    async def passes(self, time: timedelta) -> None:
-        await self.environment.sleep(time)
-
-    async def state(self) -> InvoiceState:
-        return await self.key.handle.query(PaymentTracker.state)
-
-    async def has_status(self, status: InvoiceStatus) -> None:
-        async def reached() -> bool:
-            return (await self.state()).status is status
-
-        await eventually(reached)
-
-    async def has_settled(self) -> None:
-        await eventually(lambda: self.key.name in self.billing.settled)
-
-    async def has_completed(self) -> None:
-        async def completed() -> bool:
-            return (await self.key.handle.describe()).status is WorkflowExecutionStatus.COMPLETED
-
-        await eventually(completed)
-
-    async def _send(self, handler: str, event_id: str) -> str:
-        data = PaymentEventData(id=event_id, customer="cus_1")
-        [message_id] = await self.key.send(handler, PaymentEvent(type="invoice", created=1, data=data))
-        return message_id
+from tests.workflows.tracked import A_MOMENT, DAY, HOURS, Tracked, tracking
 
 
 @pytest.fixture
 async def tracked(time_skipping: WorkflowEnvironment) -> AsyncIterator[Tracked]:
     async with tracking(time_skipping) as tracked:
         yield tracked
-
-
-@asynccontextmanager
-async def tracking(environment: WorkflowEnvironment) -> AsyncIterator[Tracked]:
-    billing, mail = FakeBilling(environment.get_current_time), FakeMail(environment.get_current_time)
-    activities = PaymentTrackerActivities(billing, mail)
-    async with serving(environment.client, PAYMENT_TRACKER, PaymentTracker, activities) as key:
-        yield Tracked(key, billing, mail, environment)
-        billing.gate.open()
-        mail.gate.open()
 
 
 def intervals(times: list[datetime]) -> list[timedelta]:
@@ -130,9 +62,7 @@ class TestReminders:
         assert intervals([*(at for _, at in tracked.mail.sent), escalated_at]) == [DAY / 4, DAY, DAY]
 
     async def test_a_failure_after_the_third_reminder_brings_the_escalation_forward(self, tracked: Tracked) -> None:
-        for event_id in ("evt_1", "evt_2", "evt_3"):
-            await tracked.key.answered(await tracked.fails(event_id))
-        assert tracked.mail.numbers() == [1, 2, 3]
+        await tracked.is_reminded_three_times()
         await tracked.key.answered(await tracked.fails("evt_4"))
         assert len(tracked.billing.tickets) == 1
         await tracked.key.answered(await tracked.fails("evt_5"))
@@ -150,86 +80,29 @@ class TestReminders:
         second = await tracked.fails("evt_2")
         tracked.mail.gate.open()
         await tracked.key.answered(second)
+        await tracked.passes(HOURS + A_MOMENT)
         assert [(r.number, r.event_id) for r, _ in tracked.mail.sent] == [(1, "evt_1"), (2, "evt_2")]
+        assert intervals([at for _, at in tracked.mail.sent]) == [HOURS]
 
-
-class TestPayment:
-    async def test_the_same_event_id_as_failure_and_as_success_is_two_events(self, tracked: Tracked) -> None:
-        await tracked.fails("evt_1")
-        await tracked.succeeds("evt_1")
-        await tracked.has_settled()
-        assert (await tracked.state()).paid
-
-    async def test_stops_the_timer_at_once_and_no_reminder_comes_a_month_later(self, tracked: Tracked) -> None:
-        await tracked.key.answered(await tracked.fails("evt_1"))
-        started = await events(tracked.key.handle, "TIMER_STARTED")
-        await tracked.key.answered(await tracked.succeeds("evt_2"))
-        cancelled = await events(tracked.key.handle, "TIMER_CANCELED")
-        assert [event.timer_canceled_event_attributes.timer_id for event in cancelled] == [
-            event.timer_started_event_attributes.timer_id for event in started
-        ]
-        assert (await tracked.state()).next_action_at is None
-        await tracked.passes(31 * DAY)
-        await tracked.has_completed()
+    async def test_failures_at_short_distances_use_up_no_reminders(self, tracked: Tracked) -> None:
+        for number in range(1, 9):
+            await tracked.key.answered(await tracked.fails(f"evt_{number}", attempt=number))
         assert (tracked.mail.numbers(), tracked.billing.tickets) == ([1], [])
+        await tracked.passes(10 * DAY)
+        [(_, escalated_at)] = tracked.billing.tickets
+        assert intervals([*(at for _, at in tracked.mail.sent), escalated_at]) == [HOURS, DAY, DAY]
 
-    async def test_before_any_failure_settles_the_invoice(self, tracked: Tracked) -> None:
-        await tracked.key.answered(await tracked.succeeds("evt_1"))
-        await tracked.key.answered(await tracked.fails("evt_2"))
-        assert (await tracked.state()).status is InvoiceStatus.PAID
-        assert tracked.mail.sent == []
+    async def test_a_payment_attempt_counts_once_whatever_the_ids_of_its_events(self, tracked: Tracked) -> None:
+        for event_id, attempt in (("evt_1", 1), ("evt_2", 1), ("evt_3", 2), ("evt_4", 1), ("evt_5", 2)):
+            await tracked.key.answered(await tracked.fails(event_id, attempt))
+            await tracked.passes(HOURS + A_MOMENT)
+        assert [reminder.event_id for reminder, _ in tracked.mail.sent] == ["evt_1", "evt_3"]
+        assert (await tracked.state()).last_ignored == "evt_5: attempt 2 has been counted, or a later one"
 
-    async def test_after_the_escalation_settles_the_invoice(self, tracked: Tracked) -> None:
-        await tracked.fails("evt_1")
-        await tracked.passes(4 * DAY)
-        await tracked.has_status(InvoiceStatus.ESCALATED)
-        await tracked.key.answered(await tracked.succeeds("evt_2"))
-        assert tracked.key.name in tracked.billing.settled
-        assert (await tracked.state()).status is InvoiceStatus.PAID
-
-    async def test_while_a_reminder_is_being_sent_ends_the_chain(self, tracked: Tracked) -> None:
-        tracked.mail.gate.close()
-        await tracked.fails("evt_1")
-        await tracked.mail.gate.reached()
-        await tracked.succeeds("evt_2")
-        tracked.mail.gate.open()
-        await tracked.has_settled()
-        await tracked.passes(3 * DAY)
-        assert (tracked.mail.numbers(), (await tracked.state()).paid) == ([1], True)
-
-    async def test_while_the_ticket_is_being_opened_closes_it(self, tracked: Tracked) -> None:
-        for event_id in ("evt_1", "evt_2", "evt_3"):
-            await tracked.key.answered(await tracked.fails(event_id))
-        tracked.billing.gate.close()
-        await tracked.fails("evt_4")
-        await tracked.billing.gate.reached()
-        paid = await tracked.succeeds("evt_5")
-        tracked.billing.gate.open()
-        await tracked.key.answered(paid)
-        assert (await tracked.state()).status is InvoiceStatus.PAID
-        assert tracked.key.name in tracked.billing.settled
-
-    async def test_is_recorded_once(self, tracked: Tracked) -> None:
-        for event_id in ("evt_1", "evt_1", "evt_2"):
-            await tracked.key.answered(await tracked.succeeds(event_id))
-        assert len(await activities(tracked.key.handle, "settle")) == 1
-
-
-class TestLateFailure:
-    async def test_after_the_payment_sends_nothing(self, tracked: Tracked) -> None:
-        await tracked.key.answered(await tracked.fails("evt_1"))
-        await tracked.key.answered(await tracked.succeeds("evt_2"))
-        receipt = await tracked.key.answered(await tracked.fails("evt_3"))
-        assert receipt.status is ReceiptStatus.DONE
-        await tracked.passes(3 * DAY)
-        assert tracked.mail.numbers() == [1]
-
-    async def test_of_an_invoice_that_was_settled_long_ago_sends_nothing(self, tracked: Tracked) -> None:
-        tracked.billing.settled.add(tracked.key.name)
-        await tracked.key.answered(await tracked.fails("evt_1"))
-        assert (await tracked.state()).status is InvoiceStatus.PAID
-        await tracked.passes(3 * DAY)
-        assert (tracked.mail.sent, tracked.billing.tickets) == ([], [])
+    async def test_an_invoice_without_a_customer_is_escalated_at_once(self, tracked: Tracked) -> None:
+        await tracked.key.answered(await tracked.fails("evt_1", customer=None))
+        [(ticket, _)] = tracked.billing.tickets
+        assert (ticket.customer, ticket.event_id, tracked.mail.sent) == (None, "evt_1", [])
 
 
 class TestMail:
@@ -305,11 +178,18 @@ class TestContinueAsNew:
         last = [await tracked.fails("evt_1") for _ in range(EVENTS_BEFORE_CONTINUE_AS_NEW)][-1]
         await tracked.key.answered(last)
         await self.continues(tracked, run)
-        assert (await tracked.key.answered(first), await tracked.state()) == before
+        state = await tracked.state()
+        assert state.last_ignored == "evt_1: this event ID has been counted"
+        assert (await tracked.key.answered(first), state.model_copy(update={"last_ignored": None})) == before
         await tracked.key.answered(await tracked.fails("evt_1"))
-        assert tracked.mail.numbers() == [1]
+        assert (await tracked.state()).next_action_at == state.next_action_at
         await tracked.key.answered(await tracked.fails("evt_2"))
-        assert tracked.mail.numbers() == [1, 2]
+        assert await self.brings_forward(tracked, state)
+
+    async def brings_forward(self, tracked: Tracked, before: InvoiceState) -> bool:
+        """To the shortest distance from the reminder that the run before has sent."""
+        assert before.next_action_at
+        return (await tracked.state()).next_action_at == before.next_action_at - DAY + HOURS
 
     async def test_loses_no_payment_that_comes_just_before(self, tracked: Tracked) -> None:
         tracked.mail.gate.close()
@@ -321,6 +201,6 @@ class TestContinueAsNew:
         paid = await tracked.succeeds("evt_2")
         tracked.mail.gate.open()
         await self.continues(tracked, run)
-        await tracked.has_settled()
+        await tracked.is_closed()
         receipt = await tracked.key.answered(paid)
         assert InvoiceState.model_validate(receipt.outcome).paid

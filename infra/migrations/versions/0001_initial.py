@@ -101,15 +101,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("invoice", "number"),
     )
     op.create_table(
-        "settled_invoices",
+        "closed_invoices",
         sa.Column("invoice", sa.String(length=500), nullable=False),
-        sa.Column("paid_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.String(length=500), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("invoice"),
     )
     op.create_table(
         "tickets",
         sa.Column("invoice", sa.String(length=500), nullable=False),
-        sa.Column("customer", sa.String(length=500), nullable=False),
+        sa.Column("customer", sa.String(length=500), nullable=True),
         sa.Column("event_id", sa.String(length=500), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
@@ -119,7 +120,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("tickets")
-    op.drop_table("settled_invoices")
+    op.drop_table("closed_invoices")
     op.drop_table("reminders")
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_posts_user"))

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from domain.inbox import Batch
+from domain.invoice import PaymentEvent
 from domain.package_tracker import LocationUpdate, PackageRegistration
 from domain.payload import Payload
-from domain.payment_tracker import PaymentEvent
 from domain.records import Incoming, Poison, Record
 from domain.user_feed import SocialMediaPost
 from tests import written

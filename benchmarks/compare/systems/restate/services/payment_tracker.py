@@ -5,7 +5,8 @@ from typing import Any
 import restate
 
 from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
-from domain.payment_tracker import PaymentEvent, Reminder, Ticket
+from domain.invoice import InvoiceStatus, PaymentEvent
+from domain.payment_tracker import ClosedInvoice, Reminder, Ticket
 
 
 def payment_tracker(systems: SimulatedSystems) -> restate.VirtualObject:
@@ -17,7 +18,8 @@ def payment_tracker(systems: SimulatedSystems) -> restate.VirtualObject:
     async def on_payment_success(ctx: restate.ObjectContext, event: PaymentEvent) -> dict[str, Any]:
         del event
         ctx.set("paid", True)
-        await ctx.run_typed("settle", systems.billing.settle, invoice=ctx.key())
+        closed = ClosedInvoice(invoice=ctx.key(), status=InvoiceStatus.PAID)
+        await ctx.run_typed("close", systems.billing.close, closed=closed)
         return {"paid": True}
 
     @tracker.handler("onPaymentFailure")
@@ -25,20 +27,19 @@ def payment_tracker(systems: SimulatedSystems) -> restate.VirtualObject:
         if await ctx.get("paid", type_hint=bool):
             return {"paid": True}
         sent = await ctx.get("remindersSent", type_hint=int) or 0
-        if sent < plan.reminders:
-            reminder = Reminder(
-                invoice=ctx.key(), number=sent + 1, customer=event.data.customer, event_id=event.data.id
-            )
+        customer = event.data.customer
+        if customer is not None and sent < plan.reminders:
+            reminder = Reminder(invoice=ctx.key(), number=sent + 1, customer=customer, event_id=event.data.id)
             await ctx.run_typed("send reminder", remind, reminder=reminder)
             ctx.set("remindersSent", sent + 1)
             ctx.object_send(on_payment_failure, key=ctx.key(), arg=event, send_delay=plan.interval)
         else:
-            ticket = Ticket(invoice=ctx.key(), customer=event.data.customer, event_id=event.data.id)
+            ticket = Ticket(invoice=ctx.key(), customer=customer, event_id=event.data.id)
             await ctx.run_typed("escalate", systems.billing.open_ticket, ticket=ticket)
         return {"paid": False, "remindersSent": min(sent + 1, plan.reminders)}
 
     async def remind(reminder: Reminder) -> None:
-        if not await systems.billing.is_settled(reminder.invoice):
+        if await systems.billing.closed_as(reminder.invoice) is None:
             await systems.mail.send_reminder(reminder)
 
     return tracker

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """A random secret. Card numbers become tokens under this key: the same number gives the same token."""
     stripe_webhook_secret: SecretStr | None = None
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
+    stripe_livemode: bool | None = None
+    """`true` takes Stripe's live events only, `false` its test events only; without it both. Others are ignored."""
     smtp_url: str | None = None
     """`smtp://user:password@host:port` or `smtps://...`; without it e-mails are logged."""
     mail_from: str = "billing@example.com"

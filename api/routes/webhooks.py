@@ -1,58 +1,38 @@
-"""Stripe's own webhook events, mapped to the payment tracker."""
+"""Stripe's own webhook events, sent on to the payment tracker."""
 
+import logging
 import time
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import SecretStr, ValidationError
 
 from api.gateway import Gateway
-from api.http.body import must_be_json, read_limited
-from api.http.problems import Problem, invalid_fields, responses
-from api.invokers.invocation import Call, execution_headers
+from api.http.body import read_limited
+from api.http.problems import Problem, responses
+from api.invokers.invocation import execution_headers
 from api.invokers.written_ids import written
-from domain.invoice import PaymentEvent, PaymentEventData
+from api.routes.stripe_events import Ignored, read_event
+from domain.errors import Refusal
 from domain.payload import Payload
-from domain.payment_tracker import ON_PAYMENT_FAILURE, ON_PAYMENT_SUCCESS, PAYMENT_TRACKER
-from infra.stripe_signature import is_signed
+from domain.payment_tracker import PAYMENT_TRACKER
+from infra.stripe_signature import check_signature
 
-HANDLERS = {
-    "invoice.payment_failed": ON_PAYMENT_FAILURE,
-    "invoice.paid": ON_PAYMENT_SUCCESS,
-    "invoice.payment_succeeded": ON_PAYMENT_SUCCESS,
-}
-
-
-class StripeInvoice(Payload):
-    id: str
-    customer: str
-
-
-class StripeEventData(Payload):
-    object: StripeInvoice
-
-
-class StripeEvent(Payload):
-    """The fields that we read of https://docs.stripe.com/api/events/object."""
-
-    id: str
-    type: str
-    created: int
-    data: StripeEventData
+log = logging.getLogger("api")
 
 
 class WebhookReceipt(Payload):
-    """Whether the event was sent to the payment tracker, or is of another type."""
+    """Whether the event was sent to the payment tracker; if it was ignored, why."""
 
     status: Literal["Accepted", "Ignored"]
+    reason: str | None = None
     invocation_id: str | None = None
 
 
 def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["Webhooks"])
     tracker = gateway.entity_invoker(PAYMENT_TRACKER)
-    secret = gateway.settings.stripe_webhook_secret
+    secret, livemode = gateway.settings.stripe_webhook_secret, gateway.settings.stripe_livemode
 
     @routes.post(
         "/stripe",
@@ -66,47 +46,17 @@ def router(gateway: Gateway) -> APIRouter:
             detail = "The webhook is not configured: set STRIPE_WEBHOOK_SECRET to receive Stripe's events."
             raise Problem(404, "webhook-not-configured", detail)
         raw = await read_limited(request)
-        _check_signature(raw, request.headers.get("stripe-signature", ""), secret)
-        must_be_json(raw)
-        if _type_of(raw) not in HANDLERS:
-            return JSONResponse({"status": "Ignored"})
-        event = _event(raw)
-        call = Call(
-            handler=HANDLERS[event.type],
-            key=event.data.object.id,
-            idempotency_key=event.id,
-            body=PaymentEvent(
-                type=event.type,
-                created=event.created,
-                data=PaymentEventData(id=event.id, customer=event.data.object.customer),
-            ),
-        )
-        submission = await tracker.submit(call)
+        try:
+            check_signature(raw, ",".join(request.headers.getlist("stripe-signature")), secret, time.time())
+            call = read_event(raw, livemode)
+            submission = await tracker.submit(call)
+        except Ignored as ignored:
+            return JSONResponse({"status": "Ignored", "reason": str(ignored)})
+        except (Problem, Refusal) as refused:
+            # Stripe repeats the event, and shows only the status: the reason is for the gateway's operator.
+            log.warning("Refused an event of Stripe: %s", refused)
+            raise
         headers = execution_headers(submission.invocation_id, tracker.link(submission.invocation_id))
         return JSONResponse({"status": "Accepted", "invocationId": written(submission.invocation_id)}, headers=headers)
 
     return routes
-
-
-def _check_signature(raw: bytes, header: str, secret: SecretStr) -> None:
-    if not is_signed(raw, header, secret, time.time()):
-        detail = "The Stripe-Signature header is missing, does not match the body, or is older than 5 minutes."
-        raise Problem(400, "invalid-signature", detail)
-
-
-class _AnyEvent(Payload):
-    type: str
-
-
-def _type_of(raw: bytes) -> str:
-    try:
-        return _AnyEvent.model_validate_json(raw).type
-    except ValidationError as error:
-        raise invalid_fields(error) from None
-
-
-def _event(raw: bytes) -> StripeEvent:
-    try:
-        return StripeEvent.model_validate_json(raw)
-    except ValidationError as error:
-        raise invalid_fields(error) from None

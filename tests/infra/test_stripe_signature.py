@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from infra.stripe_signature import TOLERANCE_SECONDS, is_signed
+from infra.stripe_signature import TOLERANCE_SECONDS, InvalidSignature, check_signature
 
 SECRET = "whsec_test"
 PAYLOAD = '{"id": "evt_1", "note": "ö"}'
@@ -23,8 +23,22 @@ def signature(signed_at: object = NOW, secret: str = SECRET, payload: str = PAYL
     return hmac.new(secret.encode(), f"{signed_at}.{payload}".encode(), hashlib.sha256).hexdigest()
 
 
+def is_signed(payload: bytes, header: str, secret: SecretStr, now: float) -> bool:
+    try:
+        check_signature(payload, header, secret, now)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def accepts(header: str, now: float = NOW) -> bool:
     return is_signed(PAYLOAD.encode(), header, SecretStr(SECRET), now)
+
+
+def reason(header: str, now: float = NOW) -> str:
+    with pytest.raises(InvalidSignature) as refused:
+        check_signature(PAYLOAD.encode(), header, SecretStr(SECRET), now)
+    return str(refused.value)
 
 
 def stripe_accepts(header: str, secret: str = SECRET, payload: str = PAYLOAD) -> bool:
@@ -76,3 +90,54 @@ class TestSignature:
     def test_with_no_secret_is_refused(self, secret: str) -> None:
         header = f"t={NOW},v1={signature(secret=secret)}"
         assert not is_signed(PAYLOAD.encode(), header, SecretStr(secret), NOW)
+
+
+class TestReason:
+    @pytest.mark.parametrize("header", ["", "  "])
+    def test_is_that_the_header_is_missing(self, header: str) -> None:
+        assert reason(header) == "The Stripe-Signature header is missing."
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "é",
+            "t=1,v1=é",
+            f"t={NOW}",
+            f"v1={'0' * 64}",
+            f"t={NOW},v1=",
+            f"t={NOW},v0={'0' * 64}",
+            f"t={NOW},v1={'0' * 63}",
+            f"t={NOW},v1={'A' * 64}",
+            f"t={NOW};v1={'0' * 64}",
+            *(
+                f"t={wrong},v1={'0' * 64}"
+                for wrong in ("", "now", "-1", "+1", "1.5", "NaN", "0x1", "¹", "9" * 13, "1 ")
+            ),
+            f"t={NOW},t={NOW},v1={'0' * 64}",
+            "," * 1000,
+        ],
+    )
+    def test_is_that_the_header_is_unreadable(self, header: str) -> None:
+        assert reason(header).startswith("The Stripe-Signature header is unreadable: ")
+
+    def test_is_that_it_does_not_match_even_if_it_is_stale_too(self) -> None:
+        assert reason(f"t=1,v1={signature(secret='whsec_other')}").startswith(
+            "The Stripe-Signature header does not match"
+        )
+
+    def test_is_that_it_was_signed_long_ago(self) -> None:
+        assert reason(f"t={NOW},v1={signature()}", NOW + 3600).startswith("The event was signed 3600 s ago; 300 s are")
+
+    def test_is_that_it_was_signed_in_the_future(self) -> None:
+        then = NOW + 10 * 365 * 86_400
+        header = f"t={then},v1={signature(then)}"
+        assert reason(header).startswith("The event was signed 315360000 s in the future; 300 s are tolerated.")
+
+    @given(st.binary())
+    def test_is_given_for_whatever_bytes_the_header_has(self, header: bytes) -> None:
+        assert reason(header.decode("latin-1"))
+
+
+def test_one_of_many_signatures_is_enough() -> None:
+    others = ",".join(f"v1={number:064x}" for number in range(500))
+    assert accepts(f"t={NOW},{others},v1={signature()}")

@@ -85,13 +85,17 @@ class PaymentTracker:
     async def _remind(self) -> None:
         failure, number = self._invoice.begin_due_action(), self._invoice.next_reminder()
         assert self._invoice.customer is not None, "without a customer the next action is the escalation"
+        sending = workflow.start_activity_method(
+            PaymentTrackerActivities.send_reminder,
+            Reminder(invoice=self._id, number=number, customer=self._invoice.customer, event_id=failure.data.id),
+            **policies.MAIL,
+            summary=f"reminder {number} of {self._plan.reminders}",
+        )
+        await workflow.wait_condition(lambda: sending.done() or self._invoice.has_unrecorded_end())
+        if self._invoice.has_unrecorded_end():
+            await self._close()  # a later attempt finds the record, and sends nothing
         try:
-            end = await workflow.execute_activity_method(
-                PaymentTrackerActivities.send_reminder,
-                Reminder(invoice=self._id, number=number, customer=self._invoice.customer, event_id=failure.data.id),
-                **policies.MAIL,
-                summary=f"reminder {number} of {self._plan.reminders}",
-            )
+            end = await sending
         except ActivityError:
             workflow.logger.exception("Reminder %d failed, and the next one follows after the interval", number)
             self._invoice.reminder_failed(self._plan, workflow.now())

@@ -199,6 +199,8 @@ class Invoice:
 
     def _wrong_reminders(self, world: World, is_paid: bool, shown: int | None) -> list[str]:
         reminders = world.reminders.get(self.name, [])
+        if is_paid and len(reminders) == (shown or 0) + 1:
+            reminders = reminders[:-1]  # the payment came between two attempts: the second gave it up
         numbers = [number for number, _ in reminders]
         wrong = []
         if numbers != list(range(1, len(numbers) + 1)) or len(numbers) > REMINDERS:

@@ -94,6 +94,13 @@ def test_a_unit_that_ended_as_it_must_is_right(unit: Unit) -> None:
     assert unit.violations(right_world()) == []
 
 
+@pytest.mark.parametrize("status", ["SENDING", "SENT"])
+def test_a_reminder_may_be_given_up_because_the_payment_came(status: str) -> None:
+    world = right_world()
+    world.reminders["invoice-2"].append((2, status))
+    assert PAID.violations(world) == []
+
+
 def test_a_cancellation_that_came_too_late_may_find_the_trip_booked() -> None:
     world = right_world()
     world.answers |= {"trip-3": Answer(200), "trip-3/cancel": failed("already-finished")}
@@ -127,6 +134,8 @@ def test_a_cancellation_that_came_too_late_may_find_the_trip_booked() -> None:
         (ESCALATED, lambda w: w.closed.add("invoice-1"), "closed: True"),
         (PAID, lambda w: w.answers.pop("event-3"), "lost: event-3 never came"),
         (PAID, lambda w: w.tickets.update({"invoice-2": True}), "its ticket is open"),
+        (PAID, lambda w: w.reminders.update({"invoice-2": [(1, "SENDING"), (2, "SENT")]}), "half done: its reminders"),
+        (PAID, lambda w: w.reminders["invoice-2"].extend([(2, "SENT"), (3, "SENT")]), "it shows 1 reminders, 3 are"),
         (PAID, lambda w: w.invoices.clear(), "it is unknown, not PAID"),
         (PAID, lambda w: w.invoices["invoice-2"].update(remindersSent=2), "it shows 2 reminders, 1 are recorded"),
         (JOB, lambda w: w.answers.update({"job-1": Answer(200, {"description": "shower: DONE"})}), "lost"),

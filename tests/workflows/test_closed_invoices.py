@@ -148,6 +148,17 @@ class TestEnd:
         await tracked.passes(31 * DAY)
         assert (tracked.mail.numbers(), tracked.billing.tickets) == ([1], [])
 
+    async def test_while_no_mail_server_answers_gives_the_reminder_up(self, tracked: Tracked) -> None:
+        tracked.mail.fault = ConnectionError("mail server is down")
+        await tracked.fails("evt_1")
+        await tracked.mail.gate.reached()
+        await tracked.ends("evt_2")
+        await tracked.is_closed(InvoiceStatus.VOID)
+        tracked.mail.fault = None
+        await tracked.passes(31 * DAY)
+        await tracked.has_completed()
+        assert (tracked.mail.sent, tracked.billing.tickets) == ([], [])
+
     async def test_as_uncollectible_gives_way_to_the_payment_and_the_record_follows(self, tracked: Tracked) -> None:
         await tracked.key.answered(await tracked.ends("evt_1", "uncollectible"))
         await tracked.is_closed(InvoiceStatus.UNCOLLECTIBLE)

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     """The port that the gateway listens on."""
     max_body_bytes: Annotated[int, Field(gt=0), formats.DIGITS] = 1024 * 1024
     """The largest body of a request, in bytes; a larger one is refused with 413."""
-    max_payload_bytes: Annotated[int, Field(gt=0, le=LARGEST_PAYLOAD_BYTES)] = MAX_PAYLOAD_BYTES
+    max_payload_bytes: Annotated[int, Field(gt=0, le=LARGEST_PAYLOAD_BYTES), formats.DIGITS] = MAX_PAYLOAD_BYTES
     """The largest request in the form in which Temporal gets it, in bytes of JSON; a larger one is refused with 413, a
     larger result fails at once. More than 2 MiB, up to 3.5 MiB, needs a Temporal server with a higher
     limit.blobSize.error; less bounds requests only."""

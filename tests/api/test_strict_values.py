@@ -4,7 +4,7 @@ The whole application runs in this process, with a Temporal that only records wh
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -51,6 +51,14 @@ class RecordingTemporal:
     async def start_activity(self, _: str, argument: Any, *, start_delay: timedelta | None, **__: Any) -> None:
         self.started.append(argument)
         self.delays.append(start_delay)
+
+    def get_workflow_handle(self, _: str) -> "RecordingTemporal":
+        return self
+
+    async def describe(self, **_: Any) -> SimpleNamespace:
+        """A delayed call is answered with its time, as Temporal has it."""
+        started = datetime.now(UTC)
+        return SimpleNamespace(start_time=started, execution_time=started + (self.delays[-1] or timedelta(0)))
 
     def get_workflow_handle_for(self, *_: Any) -> "RecordingTemporal":
         return self

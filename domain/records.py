@@ -13,13 +13,28 @@ from domain.pattern import InvalidKey, valid_key
 from domain.payload import STRICT, Payload, check_json
 
 MAX_VALUE_BYTES = 512 * 1024
+_MAX_UNREADABLE_BYTES = 1024 * 1024
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 
+class Unreadable(bytes):
+    """The value of a record that the Kafka client cannot read: its bytes in the log, 1 MB at most. `reason` is why."""
+
+    reason: str
+
+    def __new__(cls, raw: bytes, reason: str) -> Self:
+        value = super().__new__(cls, raw[:_MAX_UNREADABLE_BYTES])
+        value.reason = reason
+        return value
+
+
 @dataclass(frozen=True)
 class Record:
-    """A record as it is in the log. `timestamp_ms` is -1 if it has none."""
+    """A record as it is in the log. `timestamp_ms` is -1 if it has none.
+
+    The names of headers may have surrogates, for bytes that are not UTF-8.
+    """
 
     topic: str
     partition: int
@@ -80,6 +95,8 @@ class Incoming:
         redriven = read_redriven(record.topic, record.headers)
         key: str | None = None
         try:
+            if isinstance(record.value, Unreadable):
+                raise Poison("Unreadable", record.value.reason)
             key = _read_key(record.key)
             payload = _read_body(record.value, body)
         except Poison as poison:

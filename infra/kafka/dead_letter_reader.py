@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from domain.dead_letter import DeadLetter, PendingLetters
 from infra.kafka.deadlines import Deadlines, answered, started
+from infra.kafka.record_parsing import new_consumer
 
 READ_SECONDS = 10.0
 MAX_SCANNED = 50_000
@@ -44,7 +45,7 @@ class DeadLetterReader:
         self._cluster = cluster
         self._deadlines = deadlines
         self._tp = TopicPartition(topic, partition)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = new_consumer(
             **connection,
             auto_offset_reset="earliest",
             enable_auto_commit=False,

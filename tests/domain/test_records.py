@@ -9,7 +9,7 @@ from domain.dead_letter import Redriven, Stage
 from domain.errors import Refusal
 from domain.inbox import Message
 from domain.payload import Payload
-from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record
+from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record, Unreadable
 from domain.user_feed import SocialMediaPost
 
 POST = b'{"content": "hello", "metadata": "m"}'
@@ -102,3 +102,8 @@ class Order(Payload):
 def test_a_business_refusal_is_poison_with_its_reason() -> None:
     refused = poison(record(value=b'{"amount": 0}'), Order)
     assert (refused.kind, refused.stage, str(refused)) == ("BusinessRejection", Stage.SINK, "An order is not free.")
+
+
+def test_a_record_that_the_client_cannot_read_is_poison_for_its_own_reason() -> None:
+    reason = poison(record(key=None, value=Unreadable(b"\x01raw", "The record cannot be read: 3 headers.")))
+    assert (reason.kind, str(reason)) == ("Unreadable", "The record cannot be read: 3 headers.")

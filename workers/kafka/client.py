@@ -7,12 +7,13 @@ from aiokafka.structs import ConsumerRecord
 
 from domain.records import Record
 from domain.subscription import ConsumerTask
+from infra.kafka.record_parsing import new_consumer
 
 
 def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsumer:
     """`connection` are the arguments of the cluster's clients. No partitions are assigned yet."""
     subscription = task.subscription
-    return AIOKafkaConsumer(
+    return new_consumer(
         **connection,
         client_id=f"{subscription.id}-{task.member}",
         group_id=subscription.group,

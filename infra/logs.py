@@ -7,8 +7,31 @@ from datetime import UTC, datetime
 
 from temporalio import activity, workflow
 
+from infra.retry_log import LONGEST_SECONDS, Distances
+
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(execution)s%(message)s"
 _NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn.access")
+_MAX_LINES = 500
+
+
+class SpacedRepeats(logging.Filter):
+    """Lets a line of aiokafka's through the first time, then at growing distance: it logs each of its own retries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[tuple[str, str], tuple[float, Distances]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        line, now = (record.name, str(record.msg)), record.created
+        seen, distances = self._lines.pop(line, (now, Distances()))
+        if now - seen > LONGEST_SECONDS:
+            distances = Distances()
+        self._lines[line] = now, distances
+        if len(self._lines) > _MAX_LINES:
+            self._lines.pop(next(iter(self._lines)))
+        return distances.due(now)
 
 
 class JsonFormatter(logging.Formatter):
@@ -44,6 +67,7 @@ def configure(log_format: str) -> None:
     workflow.logger.workflow_info_on_message = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT))
+    handler.addFilter(SpacedRepeats())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -12,6 +12,8 @@ from domain.dead_letter import Stage
 from domain.inbox import Batch, origin
 from domain.payload import Payload
 from domain.records import Incoming, Poison, Record
+from infra.retry_log import RetryLog
+from workers.kafka.decisions.counts import Counts
 from workers.kafka.decisions.lanes import Lanes, Limits
 from workers.kafka.decisions.partition import Partition
 
@@ -66,6 +68,9 @@ class Delivery:
         self._calls: set[asyncio.Task[None]] = set()
         self._closed = False
         self._fault: BaseException | None = None
+        name = destination.subscription or "Kafka"
+        self._delivering = RetryLog(log, f"{name}: delivering records")
+        self._dead_lettering = RetryLog(log, f"{name}: writing dead letters")
 
     @property
     def in_flight(self) -> int:
@@ -131,7 +136,7 @@ class Delivery:
         partition = self._partitions[incoming[0].partition]
         batch = Batch[Any](messages=[each.content for each in incoming], source=partition.source)
         try:
-            await _retried(key, partition.counts.errors, lambda: self._destination.sink.deliver(key, batch))
+            await _retried(self._delivering, key, partition.counts, lambda: self._destination.sink.deliver(key, batch))
         except BatchRefused as refused:
             if len(incoming) == 1:
                 await self._dead_letter(incoming[0], Poison("Refused", str(refused), Stage.SINK))
@@ -147,7 +152,9 @@ class Delivery:
 
     async def _dead_letter(self, incoming: Incoming, reason: Poison) -> None:
         record, counts = incoming.record, self._partitions[incoming.partition].counts
-        await _retried(record.id, counts.errors, lambda: self._destination.dead_letters.write(incoming, reason))
+        await _retried(
+            self._dead_lettering, record.id, counts, lambda: self._destination.dead_letters.write(incoming, reason)
+        )
         name = origin(record.id, record.trace)
         log.warning("%s is a dead letter (%s: %s); redrive it once the cause is fixed", name, reason.kind, reason)
         counts.dead_lettered += 1
@@ -157,24 +164,26 @@ class Delivery:
         self._partitions[incoming.partition].tracker.finished(incoming.record.offset)
 
 
-async def _retried(what: str, errors: dict[str, str], call: Callable[[], Awaitable[None]]) -> None:
+async def _retried(retry_log: RetryLog, what: str, counts: Counts, call: Callable[[], Awaitable[None]]) -> None:
     """Call until it succeeds or raises `BatchRefused`: an outage delays records and never drops one.
 
-    While it fails, `errors` has the last error under `what`.
+    While it fails, `counts.errors` has the last error under `what`.
     """
     try:
         for attempt in itertools.count():
             try:
-                return await call()
+                await call()
             except BatchRefused:
                 raise
             except Exception as error:
-                errors[what] = f"{type(error).__name__}: {error}"
-            pause = _backoff_seconds(attempt)
-            log.warning("%s is not delivered yet, the next attempt is in %.1f s: %s", what, pause, errors[what])
-            await asyncio.sleep(pause)
+                counts.errors[what] = f"{type(error).__name__}: {error}"
+                retry_log.failed(error)
+            else:
+                retry_log.worked()
+                return
+            await asyncio.sleep(_backoff_seconds(attempt))
     finally:
-        errors.pop(what, None)
+        counts.errors.pop(what, None)
 
 
 def _backoff_seconds(attempt: int) -> float:

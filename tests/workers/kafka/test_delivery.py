@@ -192,3 +192,18 @@ async def test_the_log_names_every_record_with_its_trace(world: World, caplog: p
     assert f"delivered to ann: posts-0-0 trace {parent}" in caplog.messages
     poison = f"posts-0-1 trace {parent} is a dead letter (InvalidJson: "
     assert any(line.startswith(poison) for line in caplog.messages)
+
+
+async def test_dead_letters_that_cannot_be_written_are_one_line_and_not_one_per_attempt(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.dead_letters.outages = 4
+    for _ in range(10):
+        world.write(None, b"{}")
+    await world.all_finished()
+    lines = [line for line in caplog.messages if line.startswith("mine: writing dead letters ")]
+    assert lines == [
+        "mine: writing dead letters fails and is retried: ConnectionError: Kafka is unavailable",
+        lines[-1],
+    ]
+    assert lines[-1].startswith("mine: writing dead letters works again after ")

@@ -2,8 +2,11 @@
 
 A dead letter has the key, value, timestamp and headers of its record. After the record's own headers come added
 headers, which say where the record was and why it could not be delivered; the first of them are Kafka Connect's. When a
-record is redriven (sent back to its topic), a mark is written after its letter: a record without a value, whose key is
-the letter's origin.
+record is redriven (sent back to its topic), a mark is written: a record without a value, whose key is the letter's
+origin, and which names the attempt that it marks.
+
+The log's order proves nothing: a redriven record that is still poison can be a letter again before its first letter has
+a mark. So letters and marks are compared by origin and attempt.
 """
 
 import re
@@ -12,7 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""Names and values in the order of the log. A name may have surrogates, for bytes that are not UTF-8."""
 
 
 class Header:
@@ -27,15 +31,26 @@ class Header:
     SUBSCRIPTION = "dead-letter.subscription"
     TIME = "dead-letter.time"
     ATTEMPTS = "dead-letter.attempts"
+    ORIGIN = "dead-letter.origin"
+    """On a letter: the record as it was first read, which a redrive does not change. See `first_origin`."""
+    TIMESTAMP = "dead-letter.timestamp"
+    """On a letter or a redriven record: the record's first timestamp in milliseconds. The letter's own may be another
+    one: a broker may replace it, or refuse the record's."""
     VALUE_OMITTED = "dead-letter.value.omitted"
-    """On a letter whose value the dead-letter topic rejected as too large; the source topic still has it."""
+    """On a letter without its record's value: why. The source topic still has it."""
+    HEADERS_OMITTED = "dead-letter.headers.omitted"
+    KEY_OMITTED = "dead-letter.key.omitted"
+    KEY_ADDED = "dead-letter.key.added"
+    """On a letter whose key is not its record's, because the dead-letter topic requires one: why."""
     REDRIVEN_FROM = "dead-letter.redriven-from"
     """On a redriven record: its origin."""
     REDRIVEN = "dead-letter.redriven"
     """On a mark: when the record was redriven."""
 
 
-_REDRIVE_HEADERS = {Header.SUBSCRIPTION, Header.ATTEMPTS, Header.REDRIVEN_FROM}
+_REDRIVE_HEADERS = {Header.SUBSCRIPTION, Header.ATTEMPTS, Header.REDRIVEN_FROM, Header.TIMESTAMP}
+_AFTER_TOPIC = r"-[0-9]+-[0-9]+@[!-~]+"
+"""What follows the topic in an origin."""
 
 
 class Stage(StrEnum):
@@ -51,6 +66,14 @@ def record_id(topic: str, partition: int, offset: int) -> str:
     return f"{topic}-{partition}-{offset}"
 
 
+def first_origin(record: str, source: str) -> str:
+    """Name a record beyond its topic's life: its coordinates and the topic's ID, which no broker changes.
+
+    `source` is the record's partition as batches name it, see `Batch.source`.
+    """
+    return f"{record}@{source.split('/')[-2]}"
+
+
 @dataclass(frozen=True)
 class Redriven:
     """What the headers of a redriven record say. Only `subscription` delivers it: the others had it the first time."""
@@ -58,6 +81,8 @@ class Redriven:
     subscription: str
     origin: str
     attempts: int
+    timestamp_ms: int | None = None
+    """The record's first timestamp, if it had one."""
 
 
 def read_redriven(topic: str, headers: Headers) -> Redriven | None:
@@ -66,20 +91,20 @@ def read_redriven(topic: str, headers: Headers) -> Redriven | None:
         return None
     texts = _texts(headers)
     origin = texts[Header.REDRIVEN_FROM]
-    if not re.fullmatch(rf"{re.escape(topic)}-[0-9]+-[0-9]+@-?[0-9]+", origin) or Header.SUBSCRIPTION not in texts:
+    if not re.fullmatch(re.escape(topic) + _AFTER_TOPIC, origin) or Header.SUBSCRIPTION not in texts:
         return None
-    return Redriven(texts[Header.SUBSCRIPTION], origin, _number(texts.get(Header.ATTEMPTS)) or 1)
+    attempts, timestamp_ms = _number(texts.get(Header.ATTEMPTS)), _number(texts.get(Header.TIMESTAMP))
+    return Redriven(texts[Header.SUBSCRIPTION], origin, attempts or 1, timestamp_ms)
 
 
-def without_redrive_headers(headers: Headers) -> list[tuple[str, bytes]]:
+def without_redrive_headers(headers: Headers) -> list[tuple[str, bytes | None]]:
     """Return the headers without those that redriving added."""
     return [(name, value) for name, value in headers if name not in _REDRIVE_HEADERS]
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A record of a dead-letter topic. `partition` and `offset` are those in this topic; `timestamp_ms` is the one
-    that the record had in its source topic."""
+    """A record of a dead-letter topic. `partition`, `offset` and `timestamp_ms` are those in this topic."""
 
     partition: int
     offset: int
@@ -94,14 +119,17 @@ class DeadLetter:
         return _texts(self.headers[self._own_headers_end :])
 
     @property
-    def is_valid(self) -> bool:
-        """Whether it is a dead letter: it names its subscription and its record's partition and offset."""
+    def problem(self) -> str | None:
+        """Why it is no dead letter: it has to name its subscription, its record's coordinates and its origin."""
         headers = self.added_headers
-        return (
-            Header.SUBSCRIPTION in headers
-            and _number(headers.get(Header.PARTITION)) is not None
-            and self.source_offset >= 0
-        )
+        if Header.SUBSCRIPTION not in headers:
+            return f"It names no subscription in a header {Header.SUBSCRIPTION}."
+        for name in (Header.PARTITION, Header.OFFSET):
+            if _number(headers.get(name)) is None:
+                return f"Its header {name} is missing or no number."
+        if not re.fullmatch(f"[!-~]+{_AFTER_TOPIC}", headers.get(Header.ORIGIN, "")):
+            return f"Its header {Header.ORIGIN} is missing or no origin."
+        return None
 
     @property
     def subscription(self) -> str:
@@ -140,24 +168,43 @@ class DeadLetter:
 
     @property
     def value_is_omitted(self) -> bool:
-        """Whether only the source topic has the value, so that the record cannot be redriven."""
+        """Whether only the source topic has the value."""
         return Header.VALUE_OMITTED in self.added_headers
 
     @property
-    def origin(self) -> str:
-        """The record as it was first read: its coordinates and its timestamp, which distinguishes it from the record
-        with the same coordinates in a topic that was deleted and recreated."""
-        first = record_id(self.added_headers[Header.TOPIC], self.source_partition, self.source_offset)
-        return self.added_headers.get(Header.REDRIVEN_FROM, f"{first}@{self.timestamp_ms}")
+    def is_complete(self) -> bool:
+        """Whether it has its record's key and value, so that the record can be redriven."""
+        return not self.value_is_omitted and Header.KEY_OMITTED not in self.added_headers
 
-    def redrive_headers(self) -> list[tuple[str, bytes]]:
+    @property
+    def record_key(self) -> bytes | None:
+        """The record's key; None if it had none, or if it was omitted."""
+        return None if Header.KEY_ADDED in self.added_headers else self.key
+
+    @property
+    def record_timestamp_ms(self) -> int | None:
+        """The timestamp that the record had when it was first read."""
+        return _number(self.added_headers.get(Header.TIMESTAMP))
+
+    @property
+    def origin(self) -> str:
+        return self.added_headers.get(Header.ORIGIN, "")
+
+    def redrive_headers(self) -> list[tuple[str, bytes | None]]:
         """Return the headers of the redriven record: its own, and those that `read_redriven` reads."""
-        return [
-            *self.headers[: self._own_headers_end],
-            (Header.SUBSCRIPTION, self.subscription.encode()),
-            (Header.REDRIVEN_FROM, self.origin.encode()),
-            (Header.ATTEMPTS, str(self.attempts).encode()),
-        ]
+        added = {
+            Header.SUBSCRIPTION: self.subscription,
+            Header.REDRIVEN_FROM: self.origin,
+            Header.ATTEMPTS: str(self.attempts),
+        }
+        if self.record_timestamp_ms is not None:
+            added[Header.TIMESTAMP] = str(self.record_timestamp_ms)
+        return [*self.headers[: self._own_headers_end], *_encoded(added)]
+
+    def mark_headers(self, time: str) -> list[tuple[str, bytes | None]]:
+        """Return the headers of the mark that says that the record was redriven at `time`."""
+        added = {Header.SUBSCRIPTION: self.subscription, Header.ATTEMPTS: str(self.attempts), Header.REDRIVEN: time}
+        return _encoded(added)
 
     @cached_property
     def _own_headers_end(self) -> int:
@@ -167,42 +214,58 @@ class DeadLetter:
 
 
 class PendingLetters:
-    """Which letters of one partition are pending for a subscription: not redriven since they were written.
+    """Which letters of one partition are pending for a subscription: no mark names their attempt or a later one.
 
-    After a crash a record may have two letters; the later one counts.
+    A record that was read again after a crash has two letters of the same attempt, and a record that was redriven has
+    one of each attempt. One of them is pending: that of the last attempt, the later of two.
     """
 
     def __init__(self, subscription_id: str) -> None:
         self._subscription_id = subscription_id
-        self._origins: dict[int, str] = {}
-        self._latest: dict[str, int] = {}
+        self._letters: dict[int, tuple[str, int]] = {}
+        self._newest: dict[str, tuple[int, int]] = {}
         self._marks: dict[str, int] = {}
 
-    def add(self, letter: DeadLetter) -> None:
-        """Add the partition's next record: a letter, a mark, or one of another subscription, which is ignored."""
-        if letter.is_valid and letter.subscription == self._subscription_id:
-            self._origins[letter.offset] = letter.origin
-            self._latest[letter.origin] = letter.offset
-            return
-        headers = _texts(letter.headers)
-        is_mark = letter.value is None and Header.REDRIVEN in headers
-        if is_mark and headers.get(Header.SUBSCRIPTION) == self._subscription_id:
-            self._marks[(letter.key or b"").decode(errors="replace")] = letter.offset
+    def add(self, record: DeadLetter) -> str | None:
+        """Add the partition's next record: a letter, a mark, or one of another subscription, which is ignored.
+
+        Returns why, if the record is none of these.
+        """
+        if (problem := record.problem) is None:
+            if record.subscription == self._subscription_id:
+                self._letters[record.offset] = record.origin, record.attempts
+                newest = self._newest.get(record.origin, (0, 0))
+                self._newest[record.origin] = max(newest, (record.attempts, record.offset))
+            return None
+        headers = _texts(record.headers)
+        if record.value is not None or Header.REDRIVEN not in headers:
+            return problem
+        if headers.get(Header.SUBSCRIPTION) == self._subscription_id:
+            origin, attempts = (record.key or b"").decode(errors="replace"), _number(headers.get(Header.ATTEMPTS))
+            self._marks[origin] = max(attempts or 1, self._marks.get(origin, 0))
+        return None
 
     def offsets(self) -> list[int]:
         """Return the offsets of the pending letters, oldest first."""
-        return sorted(offset for origin, offset in self._latest.items() if offset > self._marks.get(origin, -1))
+        newest = self._newest.items()
+        return sorted(offset for origin, (attempts, offset) in newest if attempts > self._marks.get(origin, 0))
 
     def has_letter(self, offset: int) -> bool:
         """Whether the subscription has a letter at `offset`, pending or not."""
-        return offset in self._origins
+        return offset in self._letters
 
     def is_redriven(self, offset: int) -> bool:
-        return self._marks.get(self._origins[offset], -1) > offset
+        """Whether the letter's record was redriven: it is marked, or it has become a letter again."""
+        origin, attempts = self._letters[offset]
+        return attempts <= self._marks.get(origin, 0) or attempts < self._newest[origin][0]
 
 
 def _texts(headers: Headers) -> dict[str, str]:
     return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+
+def _encoded(texts: dict[str, str]) -> list[tuple[str, bytes | None]]:
+    return [(name, text.encode(errors="replace")) for name, text in texts.items()]
 
 
 def _number(text: str | None) -> int | None:

@@ -64,10 +64,20 @@ class NextPage(Payload):
     after: int
 
 
+class SkippedView(Payload):
+    """A record of the dead-letter topic that is no dead letter: it cannot be read, or lacks the headers of one."""
+
+    partition: int
+    offset: int
+    reason: str
+
+
 class DeadLetterPage(Payload):
     """Letters partition by partition, oldest first. `next` is null on the last page."""
 
     dead_letters: list[DeadLetterView]
+    skipped: list[SkippedView]
+    """Records among the letters that are none, at most 50 for each partition. A redrive skips them too."""
     next: NextPage | None
 
 
@@ -94,6 +104,9 @@ class RedriveOutcome(Payload):
     redriven: int
     already_redriven: int
     without_value: int
+    """Letters that lack what the dead-letter topic refused: their records cannot be redriven."""
+    refused: int
+    """Records that their topic refuses, as too large for example: they stay pending, and the log says why."""
     remaining: bool
 
 
@@ -116,6 +129,9 @@ def router(gateway: Gateway) -> APIRouter:
             page = await dead_letters.page(known.subscription, Cursor(partition, after), limit)
         return DeadLetterPage(
             dead_letters=[_as_view(letter, known.subscription) for letter in page.letters],
+            skipped=[
+                SkippedView(partition=each.partition, offset=each.offset, reason=each.reason) for each in page.skipped
+            ],
             next=NextPage(partition=page.next.partition, after=page.next.after) if page.next else None,
         )
 
@@ -142,6 +158,7 @@ def router(gateway: Gateway) -> APIRouter:
             redriven=outcome.redriven,
             already_redriven=outcome.already_redriven,
             without_value=outcome.without_value,
+            refused=outcome.refused,
             remaining=outcome.remaining,
         )
 
@@ -159,7 +176,7 @@ async def _problems() -> AsyncIterator[None]:
 
 
 def _as_view(letter: DeadLetter, subscription: Subscription) -> DeadLetterView:
-    key, key_is_base64, _ = _shown(letter.key)
+    key, key_is_base64, _ = _shown(letter.record_key)
     value, value_is_base64, value_is_cut = _shown(letter.value)
     return DeadLetterView(
         partition=letter.partition,

@@ -13,12 +13,11 @@ from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, why_unreachable
 from infra.kafka.connection import KafkaCluster
 from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client
+from infra.kafka.record_writing import MAX_REQUEST_BYTES
 from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
 ANY_REPLICATION = -1
 """The broker's default."""
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""Larger than any record that a broker accepts: the broker decides what is too large."""
 
 
 @dataclass(frozen=True)

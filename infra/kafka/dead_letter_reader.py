@@ -14,12 +14,15 @@ from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from domain.dead_letter import DeadLetter, PendingLetters
+from domain.records import Unreadable
 from infra.kafka.deadlines import Deadlines, answered, started
 from infra.kafka.record_parsing import new_consumer
 
 READ_SECONDS = 10.0
 MAX_SCANNED = 50_000
 """Records that one scan reads."""
+MAX_SKIPPED = 50
+"""Records that one scan names as no dead letters."""
 POLL_MS = 200
 FETCH_MS = 50
 """How long a broker may wait for more records: at the end of the log there are none."""
@@ -27,10 +30,20 @@ POLL_RECORDS = 500
 
 
 @dataclass(frozen=True)
+class SkippedRecord:
+    """A record of a dead-letter topic that is no dead letter, and why. It stays where it is."""
+
+    partition: int
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Scan:
     """What a scan found up to the offset `read_to`. `complete` means that it reached the end of the log."""
 
     pending: PendingLetters
+    skipped: list[SkippedRecord]
     read_to: int
     complete: bool
 
@@ -66,12 +79,15 @@ class DeadLetterReader:
     async def scan(self, subscription_id: str, after: int) -> Scan:
         """Find the pending letters after offset `after`. Earlier records do not matter: marks follow their letters."""
         pending, read_to, scanned = PendingLetters(subscription_id), after, 0
+        skipped: list[SkippedRecord] = []
         async for letter in self._letters(after + 1):
-            pending.add(letter)
+            problem = letter.value.reason if isinstance(letter.value, Unreadable) else pending.add(letter)
+            if problem is not None and len(skipped) < MAX_SKIPPED:
+                skipped.append(SkippedRecord(letter.partition, letter.offset, problem))
             read_to, scanned = letter.offset, scanned + 1
             if scanned == MAX_SCANNED:
                 break
-        return Scan(pending, read_to, complete=scanned < MAX_SCANNED and await self._is_at_end())
+        return Scan(pending, skipped, read_to, complete=scanned < MAX_SCANNED and await self._is_at_end())
 
     async def letters(self, offsets: Sequence[int]) -> list[DeadLetter]:
         """Read the letters at `offsets`, in ascending order. Left out are those that have expired since the scan, and

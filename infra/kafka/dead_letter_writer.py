@@ -5,23 +5,26 @@ A record that is read again after a crash is written again, to the same partitio
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import InvalidTimestampError, KafkaError
 
-from domain.dead_letter import Header, Redriven, without_redrive_headers
 from domain.errors import Refusal
-from domain.records import Incoming, Poison, Record
-from domain.subscription import Subscription
+from domain.new_letter import NewLetter
+from domain.records import Incoming, Poison
+from domain.subscription import Subscription, SubscriptionBroken, UnknownSource
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, Deadlines, answered, start_client, stop_client
+from infra.kafka.record_writing import REFUSED, TOO_LARGE, send
 
 log = logging.getLogger(__name__)
 
 KEEP_INDEFINITELY = {"retention.ms": "-1"}
 """Retention counts from a letter's timestamp, which is that of its record: the letter of an old record would expire."""
-OMITTED = (Header.VALUE_OMITTED, b"too large for this topic")
+ASK_AGAIN_SECONDS = 5.0
+"""How long a failure to connect, or to create the topic, counts for all letters: they would ask one after another."""
 
 
 class DeadLetterWriter:
@@ -35,80 +38,106 @@ class DeadLetterWriter:
         self._topic = subscription.dead_letter_topic
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._topic_exists = False
+        self._failure: tuple[float, Exception] | None = None
 
-    async def write(self, incoming: Incoming, reason: Poison) -> None:
-        """Return once all in-sync replicas have the letter. Raises `KafkaError`, `KafkaUnreachable`."""
-        record = incoming.record
+    async def write(self, incoming: Incoming, reason: Poison, source: str) -> None:
+        """Return once all in-sync replicas have the letter of a record from the partition `source`.
+
+        What the topic refuses is left out, and the letter says so in its headers. Raises `SubscriptionBroken` if the
+        topic refuses what is left too; `KafkaError`, `KafkaUnreachable` and `UnknownSource` if it may work later.
+        """
         producer = await self._started_producer()
-        headers = letter_headers(record, incoming.redriven, reason, self._subscription_id, datetime.now(UTC))
-        # Kafka requires a key or a value, and the record may have neither.
-        value = b"" if record.key is None and record.value is None else record.value
+        try:
+            await self._write(producer, incoming, reason, source)
+        except Exception:
+            self._topic_exists = False  # it may have been deleted
+            raise
+
+    async def _write(self, producer: AIOKafkaProducer, incoming: Incoming, reason: Poison, source: str) -> None:
+        letter = NewLetter.of(incoming, reason, self._subscription_id, source, datetime.now(UTC))
         async with answered(self._cluster, f"a write to {self._topic}", self._deadlines.send):
-            try:
-                await self._send(producer, record, value, headers)
-            except MessageSizeTooLargeError:
-                await self._send(producer, record, b"", [*headers, OMITTED])
+            partitions = await producer.partitions_for(self._topic)
+            partition = incoming.partition % len(partitions)
+            refused = await self._refusal(producer, partition, letter, alone=False)
+            if refused is not None:  # perhaps for the sake of another letter in its batch
+                refused = await self._refusal(producer, partition, letter, alone=True)
+            while refused is not None:
+                letter = self._acceptable(letter, incoming, refused)
+                refused = await self._refusal(producer, partition, letter, alone=True)
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_client(producer, self._deadlines.stop)
 
-    async def _send(
-        self, producer: AIOKafkaProducer, record: Record, value: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> None:
-        partitions = await producer.partitions_for(self._topic)
-        await producer.send_and_wait(
-            self._topic,
-            partition=record.partition % len(partitions),
-            value=value,
-            key=record.key,
-            timestamp_ms=record.timestamp_ms if record.timestamp_ms >= 0 else None,
-            headers=headers,
-        )
+    async def _refusal(
+        self, producer: AIOKafkaProducer, partition: int, letter: NewLetter, *, alone: bool
+    ) -> KafkaError | None:
+        """Send the letter. Return why the topic refuses it, None if it accepts it."""
+        try:
+            sent = await send(
+                producer,
+                self._topic,
+                partition,
+                key=letter.key,
+                value=letter.value,
+                timestamp_ms=letter.timestamp_ms,
+                headers=letter.headers,
+                alone=alone,
+            )
+            await sent
+        except REFUSED as error:
+            return error
+        return None
+
+    def _acceptable(self, letter: NewLetter, incoming: Incoming, refused: KafkaError) -> NewLetter:
+        """Return the letter changed in one respect for which it may have been refused. Raises `SubscriptionBroken`."""
+        kind = type(refused).__name__
+        why = "too large for this topic" if isinstance(refused, TOO_LARGE) else f"refused by this topic: {kind}"
+        changed = None
+        if isinstance(refused, InvalidTimestampError):
+            changed = letter.with_the_present_as_time()
+        elif not isinstance(refused, TOO_LARGE):
+            changed = letter.with_a_key(why)
+        changed = changed or letter.smaller(why)
+        if changed is None:
+            raise SubscriptionBroken(
+                f"{incoming.record.id} cannot be delivered, and topic {self._topic!r} refuses its dead letter, even "
+                f"without value, headers and key ({kind}). Change that topic's settings, then resume the subscription."
+            )
+        return changed
 
     async def _started_producer(self) -> AIOKafkaProducer:
+        """Return a producer for a topic that exists."""
         async with self._starting:
-            if self._producer is None:
+            if self._producer is not None and self._topic_exists:
+                return self._producer
+            if self._failure is not None and time.monotonic() < self._failure[0]:
+                raise self._failure[1]
+            try:
                 await self._ensure_topic()
-                producer = self._clusters.producer(self._cluster)
-                try:
-                    async with answered(self._cluster, "the start of a client", self._deadlines.start):
-                        await start_client(producer, self._deadlines.stop)
-                except BaseException:
-                    await stop_client(producer, self._deadlines.stop)
-                    raise
-                self._producer = producer
+                self._topic_exists = True
+                self._producer = self._producer or await self._start()
+            except Exception as error:
+                self._failure = time.monotonic() + ASK_AGAIN_SECONDS, error
+                raise
             return self._producer
+
+    async def _start(self) -> AIOKafkaProducer:
+        producer = self._clusters.producer(self._cluster)
+        try:
+            async with answered(self._cluster, "the start of a client", self._deadlines.start):
+                await start_client(producer, self._deadlines.stop)
+        except BaseException:
+            await stop_client(producer, self._deadlines.stop)
+            raise
+        return producer
 
     async def _ensure_topic(self) -> None:
         try:
             await self._clusters.ensure_topic(self._cluster, self._topic, KEEP_INDEFINITELY)
         except Refusal as refusal:
-            # A broker may create the topic with the first write. If it does not, that write fails and is retried.
-            log.warning(
-                "%s: %s Create it with retention.ms=-1, or poison blocks its partitions.",
-                self._subscription_id,
-                refusal,
-            )
-
-
-def letter_headers(
-    record: Record, redriven: Redriven | None, reason: Poison, subscription_id: str, now: datetime
-) -> list[tuple[str, bytes]]:
-    """Return the record's own headers, followed by the added ones."""
-    own = without_redrive_headers(record.headers) if redriven else record.headers
-    added = {
-        Header.TOPIC: record.topic,
-        Header.PARTITION: str(record.partition),
-        Header.OFFSET: str(record.offset),
-        Header.STAGE: reason.stage,
-        Header.KIND: reason.kind,
-        Header.REASON: str(reason),
-        Header.SUBSCRIPTION: subscription_id,
-        Header.TIME: now.isoformat(timespec="milliseconds"),
-        Header.ATTEMPTS: str(redriven.attempts + 1 if redriven else 1),
-    }
-    if redriven:
-        added[Header.REDRIVEN_FROM] = redriven.origin
-    return [*own, *((name, text.encode()) for name, text in added.items())]
+            raise UnknownSource(
+                f"{refusal} Create it with retention.ms=-1: until then poison blocks its partitions."
+            ) from refusal

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from domain.dead_letter import DeadLetter
 from domain.subscription import Subscription
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_reader import DeadLetterReader
+from infra.kafka.dead_letter_reader import DeadLetterReader, SkippedRecord
 from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered
 from infra.kafka.redrive import Redriver
 
@@ -35,9 +35,13 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """Pending letters, partition by partition, in each the oldest first. `next` is None on the last page."""
+    """Pending letters, partition by partition, in each the oldest first. `next` is None on the last page.
+
+    `skipped` are records among them that are no dead letters.
+    """
 
     letters: list[DeadLetter]
+    skipped: list[SkippedRecord]
     next: Cursor | None
 
 
@@ -48,7 +52,9 @@ class RedriveResult:
     redriven: int = 0
     already_redriven: int = 0
     without_value: int = 0
-    """Letters whose value the dead-letter topic rejected: they cannot be redriven."""
+    """Letters whose value or key the dead-letter topic refused: they cannot be redriven."""
+    refused: int = 0
+    """Records that their topic refuses: they stay pending, and the log says why."""
     remaining: bool = False
 
 
@@ -67,6 +73,7 @@ class DeadLetters:
         Raises `UnknownDeadLetter` if the topic has no such partition, `KafkaUnreachable`.
         """
         letters: list[DeadLetter] = []
+        skipped: list[SkippedRecord] = []
         end_at = time.monotonic() + PAGE_SECONDS
         following: Cursor | None = cursor
         in_time = answered(subscription.cluster, "a listing of dead letters", self._deadlines.listing)
@@ -74,8 +81,9 @@ class DeadLetters:
             while following and len(letters) < limit and time.monotonic() < end_at:
                 part = await self._partition_page(subscription, following, limit - len(letters))
                 letters += part.letters
+                skipped += part.skipped
                 following = part.next
-        return Page(letters, following)
+        return Page(letters, skipped, following)
 
     async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> RedriveResult:
         """Redrive one letter unless it was redriven before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
@@ -105,24 +113,26 @@ class DeadLetters:
         return result
 
     async def _redrive(self, subscription: Subscription, letters: list[DeadLetter], result: RedriveResult) -> None:
-        with_value = [letter for letter in letters if not letter.value_is_omitted]
-        await self._redriver.redrive(subscription, with_value)
-        result.redriven += len(with_value)
-        result.without_value += len(letters) - len(with_value)
+        complete = [letter for letter in letters if letter.is_complete]
+        redriven = await self._redriver.redrive(subscription, complete)
+        result.redriven += redriven
+        result.refused += len(complete) - redriven
+        result.without_value += len(letters) - len(complete)
 
     async def _partition_page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
         async with self._reading(subscription, cursor.partition) as reader:
             if reader is None:
-                return Page([], None)
+                return Page([], [], None)
             scan = await reader.scan(subscription.id, cursor.after)
             pending = scan.pending.offsets()
             letters = await reader.letters(pending[:limit])
         if len(pending) > limit:
-            return Page(letters, Cursor(cursor.partition, pending[limit - 1]))
+            last = pending[limit - 1]
+            return Page(letters, [each for each in scan.skipped if each.offset < last], Cursor(cursor.partition, last))
         if not scan.complete:
-            return Page(letters, Cursor(cursor.partition, scan.read_to))
+            return Page(letters, scan.skipped, Cursor(cursor.partition, scan.read_to))
         following = cursor.partition + 1
-        return Page(letters, Cursor(following) if following in reader.partitions else None)
+        return Page(letters, scan.skipped, Cursor(following) if following in reader.partitions else None)
 
     @asynccontextmanager
     async def _reading(self, subscription: Subscription, partition: int) -> AsyncIterator[DeadLetterReader | None]:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from domain.dead_letter import Stage
 from domain.inbox import Batch, origin
 from domain.payload import Payload
 from domain.records import Incoming, Poison, Record
+from domain.subscription import SubscriptionBroken
 from infra.retry_log import RetryLog
 from workers.kafka.decisions.counts import Counts
 from workers.kafka.decisions.lanes import Lanes, Limits
@@ -39,8 +40,11 @@ class Sink(Protocol):
 class DeadLetterSink(Protocol):
     """Receives the records that cannot be delivered."""
 
-    async def write(self, incoming: Incoming, reason: Poison) -> None:
-        """Return once the dead letter is durable; retry after any error."""
+    async def write(self, incoming: Incoming, reason: Poison, source: str) -> None:
+        """Return once the dead letter is durable. Raises `SubscriptionBroken`; retry after any other error.
+
+        `source` is the partition that the record was read from, see `Batch.source`.
+        """
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Delivery:
         self._start_calls()
 
     def check(self) -> None:
-        """Raise the error that ended a call before its records were finished: a bug in this program."""
+        """Raise the error that ended a call before its records were finished: `SubscriptionBroken`, or a bug."""
         if self._fault is not None:
             raise self._fault
 
@@ -124,7 +128,7 @@ class Delivery:
         try:
             if lane == DEAD_LETTER_LANE:
                 poison = [(each, each.content) for each in batch if isinstance(each.content, Poison)]
-                await asyncio.gather(*(self._dead_letter(each, reason) for each, reason in poison))
+                await _all(self._dead_letter(each, reason) for each, reason in poison)
             else:
                 await self._deliver(lane, batch)
         finally:
@@ -151,10 +155,9 @@ class Delivery:
             self._finish(each)
 
     async def _dead_letter(self, incoming: Incoming, reason: Poison) -> None:
-        record, counts = incoming.record, self._partitions[incoming.partition].counts
-        await _retried(
-            self._dead_lettering, record.id, counts, lambda: self._destination.dead_letters.write(incoming, reason)
-        )
+        record, partition = incoming.record, self._partitions[incoming.partition]
+        counts, write = partition.counts, self._destination.dead_letters.write
+        await _retried(self._dead_lettering, record.id, counts, lambda: write(incoming, reason, partition.source))
         name = origin(record.id, record.trace)
         log.warning("%s is a dead letter (%s: %s); redrive it once the cause is fixed", name, reason.kind, reason)
         counts.dead_lettered += 1
@@ -165,7 +168,7 @@ class Delivery:
 
 
 async def _retried(retry_log: RetryLog, what: str, counts: Counts, call: Callable[[], Awaitable[None]]) -> None:
-    """Call until it succeeds or raises `BatchRefused`: an outage delays records and never drops one.
+    """Call until it succeeds, or raises an error that stays: an outage delays records and never drops one.
 
     While it fails, `counts.errors` has the last error under `what`.
     """
@@ -173,7 +176,7 @@ async def _retried(retry_log: RetryLog, what: str, counts: Counts, call: Callabl
         for attempt in itertools.count():
             try:
                 await call()
-            except BatchRefused:
+            except (BatchRefused, SubscriptionBroken):
                 raise
             except Exception as error:
                 counts.errors[what] = f"{type(error).__name__}: {error}"
@@ -184,6 +187,16 @@ async def _retried(retry_log: RetryLog, what: str, counts: Counts, call: Callabl
             await asyncio.sleep(_backoff_seconds(attempt))
     finally:
         counts.errors.pop(what, None)
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the calls at the same time. The first error ends them all."""
+    tasks = [asyncio.create_task(call) for call in calls]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _backoff_seconds(attempt: int) -> float:

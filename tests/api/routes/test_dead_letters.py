@@ -14,8 +14,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from devstack.stack import Stack
-from domain.records import MAX_VALUE_BYTES, Poison, Record
-from infra.kafka.dead_letter_writer import letter_headers
+from domain.new_letter import NewLetter
+from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record
 from tests.eventually import eventually
 
 TIME_MS = int(time.time() - 3_600) * 1_000
@@ -65,9 +65,17 @@ class World:
         """Write a letter as a worker does, for a record that later workers can read."""
         record = Record(self.topic, 0, offset, self.user.encode(), value, TIME_MS, ())
         reason = Poison("SchemaMismatch", "mood: Field required")
-        headers = letter_headers(record, None, reason, self.subscription_id, datetime.now(UTC))
+        incoming = Incoming(record, None, self.user, reason)
+        letter = NewLetter.of(
+            incoming, reason, self.subscription_id, f"my-cluster/{self.topic}/id/0", datetime.now(UTC)
+        )
         await self.producer.send_and_wait(
-            f"{self.topic}.dead-letter", value, key=record.key, partition=0, headers=headers, timestamp_ms=TIME_MS
+            f"{self.topic}.dead-letter",
+            value,
+            key=record.key,
+            partition=0,
+            headers=letter.headers,
+            timestamp_ms=TIME_MS,
         )
 
     async def listed(self, **query: int) -> list[dict[str, Any]]:
@@ -143,7 +151,7 @@ async def test_a_redriven_record_is_applied_once_and_after_the_earlier_ones(worl
         await world.keep(1_000, post("fixed"))
     (letter,) = await world.listed()
     place = {"partition": letter["partition"], "offset": letter["offset"]}
-    nothing = {"redriven": 0, "alreadyRedriven": 0, "withoutValue": 0, "remaining": False}
+    nothing = {"redriven": 0, "alreadyRedriven": 0, "withoutValue": 0, "refused": 0, "remaining": False}
     assert await world.redrive(place) == nothing | {"redriven": 1}
     assert await world.redrive(place) == nothing | {"alreadyRedriven": 1}
     assert await world.redrive({"all": True}) == nothing

@@ -20,6 +20,7 @@ from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
 from tests.brokers.fixtures import Topics, subscription
 
 Write = Callable[..., Awaitable[Record]]
+TOPIC_ID = "c7b8b8f0-5a3e-4f0e-9a52-0d7b1f3f9a11"
 TIME_MS = int(time.time() - 3_600) * 1_000
 """An hour ago: retention counts from it."""
 
@@ -52,7 +53,8 @@ async def write(broker: str, sub: Subscription) -> AsyncIterator[Write]:
     ) -> Record:
         record = Record(sub.topic, partition, offset, key, value, TIME_MS, headers)
         incoming = Incoming.parse(record, SocialMediaPost)
-        await writers[for_another].write(incoming, Poison("InvalidJson", "not JSON"))
+        source = f"local/{sub.topic}/{TOPIC_ID}/{partition}"
+        await writers[for_another].write(incoming, Poison("InvalidJson", "not JSON"), source)
         return record
 
     yield write
@@ -94,6 +96,8 @@ async def test_a_letter_has_its_records_coordinates_and_the_reason(
         "__connect.errors.exception.message": "not JSON",
         "dead-letter.subscription": sub.id,
         "dead-letter.attempts": "1",
+        "dead-letter.origin": f"{sub.topic}-1-7@{TOPIC_ID}",
+        "dead-letter.timestamp": str(TIME_MS),
     }
 
 
@@ -153,8 +157,9 @@ async def test_a_record_is_redriven_to_its_partition_unchanged(
     assert record.headers == (
         ("own", b"1"),
         ("dead-letter.subscription", sub.id.encode()),
-        ("dead-letter.redriven-from", f"{sub.topic}-1-7@{TIME_MS}".encode()),
+        ("dead-letter.redriven-from", f"{sub.topic}-1-7@{TOPIC_ID}".encode()),
         ("dead-letter.attempts", b"1"),
+        ("dead-letter.timestamp", str(TIME_MS).encode()),
     )
     assert await listed(letters, sub) == []
 
@@ -229,7 +234,7 @@ async def test_redriven_poison_is_a_letter_again_with_one_more_attempt(
         await write(6 + attempt, headers=headers)
         (letter,) = (await letters.page(sub, Cursor(), 50)).letters
         assert (letter.attempts, letter.source_offset) == (attempt, 6 + attempt)
-        assert letter.origin == f"{sub.topic}-0-7@{TIME_MS}"
+        assert letter.origin == f"{sub.topic}-0-7@{TOPIC_ID}"
         assert [h for h in letter.headers if h[0] == "own"] == [("own", b"1")]
         await letters.redrive_one(sub, 0, letter.offset)
         headers = (await records_of(broker, sub.topic, 0, attempt))[-1].headers

@@ -63,7 +63,7 @@ async def consuming(
     clusters = KafkaClusters({"local": cluster})
     dead_letters = DeadLetterWriter(clusters, sub)
     limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
-    destination = Destination(sink, dead_letters, SocialMediaPost, limits)
+    destination = Destination(sink, dead_letters, SocialMediaPost, limits, sub.id)
     reports: list[ConsumerProgress] = []
     stop = asyncio.Event()
     task = ConsumerTask(subscription=sub, member=member)

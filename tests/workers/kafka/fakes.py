@@ -66,7 +66,7 @@ class RecordingDeadLetters:
         self.written: list[tuple[int, str]] = []
         self.outages = 0
 
-    async def write(self, incoming: Incoming, reason: Poison) -> None:
+    async def write(self, incoming: Incoming, reason: Poison, source: str) -> None:
         if self.outages > 0:
             self.outages -= 1
             raise ConnectionError("Kafka is unavailable")

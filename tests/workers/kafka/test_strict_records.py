@@ -31,7 +31,7 @@ class Outcomes:
     async def deliver(self, key: str, batch: Batch[Any]) -> None:
         self.delivered |= {message.offset: message.body for message in batch.messages}
 
-    async def write(self, incoming: Incoming, reason: Poison) -> None:
+    async def write(self, incoming: Incoming, reason: Poison, source: str) -> None:
         self.dead[incoming.record.offset] = reason
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from domain.subscription import Subscription, SubscriptionOptions
 from tests.brokers.apache import ApacheKafka
@@ -54,6 +55,11 @@ class Topics:
         answer = await self._admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
         assert answer.topic_errors[0][1] == 0, answer
         return topic
+
+    async def change(self, topic: str, **config: str) -> None:
+        """Replace the topic's own settings."""
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        await self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
 
     async def forget(self, topic: str, before: int) -> None:
         """Remove the records of partition 0 before an offset, as retention does."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -10,13 +10,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import ConsumerRecord
 
-from domain.records import Incoming, Poison, Record
+from domain.records import Incoming, Poison, Record, Unreadable
 from domain.subscription import Subscription
 from domain.user_feed import SocialMediaPost
 from infra.kafka import dead_letter_reader, dead_letters
 from infra.kafka.clusters import KafkaClusters
+from infra.kafka.dead_letter_reader import SkippedRecord
 from infra.kafka.dead_letter_writer import DeadLetterWriter
 from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
+from infra.kafka.record_parsing import EveryRecordOfBatch, ParsedRecord
 from tests.brokers.fixtures import Topics, subscription
 
 Write = Callable[..., Awaitable[Record]]
@@ -212,6 +214,35 @@ async def test_the_topic_keeps_the_letters_of_old_records(
         await admin.close()
     (topic,) = answer.to_object()["resources"]
     assert {e["config_names"]: e["config_value"] for e in topic["config_entries"]}["retention.ms"] == "-1"
+
+
+async def test_a_record_that_cannot_be_read_is_skipped_with_its_offset_and_the_others_are_redriven(
+    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_one_badly(batch: EveryRecordOfBatch) -> Iterator[ParsedRecord]:
+        for record in batch._batch:
+            unreadable = ParsedRecord(record.offset, 0, 0, None, Unreadable(b"\xff", "no record"), [])
+            yield unreadable if record.offset == 1 else record
+
+    for offset in range(3):
+        await write(offset)
+    monkeypatch.setattr(EveryRecordOfBatch, "__iter__", read_one_badly)
+    page = await letters.page(sub, Cursor(), 50)
+    assert [letter.source_offset for letter in page.letters] == [0, 2]
+    assert page.skipped == [SkippedRecord(0, 1, "no record")]
+    assert (await letters.redrive_all(sub)).redriven == 2
+
+
+async def test_the_bytes_of_a_headers_name_are_kept(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str
+) -> None:
+    odd = (("stra\udcdfe", b"1"), ("own", b"2"))
+    await write(7, headers=odd)
+    (letter,) = (await letters.page(sub, Cursor(), 50)).letters
+    assert letter.headers[:2] == odd
+    await letters.redrive_one(sub, 0, 0)
+    (record,) = await records_of(broker, sub.topic, 0, 1)
+    assert record.headers[:2] == odd
 
 
 async def test_a_letter_without_its_value_cannot_be_redriven(

@@ -38,7 +38,7 @@ async def sub(silent: SilentBroker) -> Subscription:
     clusters = KafkaClusters({"local": silent.address})
     await clusters.ensure_topic("local", sub.topic)
     writer = DeadLetterWriter(clusters, sub)
-    await writer.write(poison(sub, 7), NOT_JSON)
+    await writer.write(poison(sub, 7), NOT_JSON, "local/orders/id/0")
     await writer.close()
     return sub
 
@@ -114,5 +114,5 @@ async def test_a_write_of_poison_ends_when_the_broker_does_not_accept_it(
 ) -> None:
     writer = DeadLetterWriter(KafkaClusters({"local": silent.address}, DEADLINES), sub, DEADLINES)
     silent.unanswered = {Api.PRODUCE}
-    assert "a write to orders.dead-letter" in await failure(writer.write(poison(sub, 8), NOT_JSON))
+    assert "a write to orders.dead-letter" in await failure(writer.write(poison(sub, 8), NOT_JSON, "local/orders/id/0"))
     await writer.close()

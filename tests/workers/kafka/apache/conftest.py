@@ -5,9 +5,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.brokers.fixtures import Topics, open_topics
+from tests.workers.kafka.apache.letters import MIB, World, open_world
 
 
 @pytest.fixture
 async def apache_topics(apache_broker: str) -> AsyncIterator[Topics]:
     async with open_topics(apache_broker) as topics:
         yield topics
+
+
+@pytest.fixture
+async def world(apache_broker: str, apache_topics: Topics) -> AsyncIterator[World]:
+    """Its source topic accepts records of 8 MiB."""
+    topic = await apache_topics.make(max_message_bytes=str(8 * MIB))
+    async with open_world(apache_broker, apache_topics, topic) as world:
+        yield world

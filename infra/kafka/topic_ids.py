@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import NoError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import InvalidTopicError, NoError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
@@ -113,11 +113,11 @@ class TopicMetadataRequest(Request[MetadataRequestV10]):  # type: ignore[misc]
 
 
 async def read_topic_metadata(admin: AIOKafkaAdminClient, topic: str) -> TopicMetadata | None:
-    """Return None if there is no such topic. Raises `KafkaError`."""
+    """Return None if there is no such topic, or can be none by its name. Raises `KafkaError`."""
     answer = (await admin._send_request(TopicMetadataRequest(topic))).to_object()
     (described,) = answer["topics"]
     error = for_code(described["error_code"])
-    if error is UnknownTopicOrPartitionError:
+    if error in (UnknownTopicOrPartitionError, InvalidTopicError):
         return None
     if error is not NoError:
         raise error(topic)

@@ -66,8 +66,9 @@ class TestTopicIds:
         metadata = await read_topic_metadata(AdminThatIsAnswered(metadata_answer()), "orders")
         assert metadata == TopicMetadata("cluster", TOPIC_ID, partitions=2)
 
-    async def test_an_unknown_topic_is_none(self) -> None:
-        assert await read_topic_metadata(AdminThatIsAnswered(metadata_answer(error=3)), "orders") is None
+    @pytest.mark.parametrize("error", [3, 17])
+    async def test_an_unknown_topic_is_none_and_one_whose_name_is_too_long(self, error: int) -> None:
+        assert await read_topic_metadata(AdminThatIsAnswered(metadata_answer(error)), "orders") is None
 
 
 class TestAccess:

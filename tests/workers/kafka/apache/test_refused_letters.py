@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.subscription import SubscriptionBroken
+from tests.brokers.fixtures import Topics
 from tests.workers.kafka.apache.letters import MIB, ODD, World, open_world
 from tests.workers.kafka.consuming import post
 
@@ -139,3 +140,24 @@ class TestRefusedRedrives:
         _, redriven = await world.records()
         assert redriven.timestamp > old
         assert ("dead-letter.timestamp", str(old).encode()) in redriven.headers
+
+
+async def test_a_dead_letter_topic_that_cannot_be_made_is_reported_and_not_logged_for_each_attempt(
+    apache_broker: str, apache_topics: Topics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its name would be longer than the 249 characters that Kafka allows."""
+    topic = await apache_topics.make(name="t" * 240)
+    async with open_world(apache_broker, apache_topics, topic) as world:
+        await world.write(*post("ann", "before"))
+        for _ in range(20):
+            await world.write(b"ann", b"{")
+        await world.write(*post("ann", "after"))
+        async with world.consuming() as running:
+            await running.until(lambda: any("could not be created" in (error or "") for error in running.errors()))
+            await running.until(lambda: world.sink.contents() == {"ann": ["before", "after"]})
+            reports = len(running.errors())
+            await running.until(lambda: len(running.errors()) > reports + 8)
+        assert await world.listed() == []
+    ours = [line for name, _, line in caplog.record_tuples if name == "workers.kafka.delivery" and "fails" in line]
+    assert 1 <= len(ours) <= 5, "one line, then at growing distance"
+    assert "Create it with retention.ms=-1" in ours[0]

@@ -119,6 +119,11 @@ class DeadLetter:
         return _texts(self.headers[self._own_headers_end :])
 
     @property
+    def size_bytes(self) -> int:
+        headers = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
+
+    @property
     def problem(self) -> str | None:
         """Why it is no dead letter: it has to name its subscription, its record's coordinates and its origin."""
         headers = self.added_headers

@@ -21,6 +21,8 @@ from infra.kafka.record_parsing import new_consumer
 READ_SECONDS = 10.0
 MAX_SCANNED = 50_000
 """Records that one scan reads."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Of the letters that are read at once; the last one may exceed it."""
 MAX_SKIPPED = 50
 """Records that one scan names as no dead letters."""
 POLL_MS = 200
@@ -46,6 +48,14 @@ class Scan:
     skipped: list[SkippedRecord]
     read_to: int
     complete: bool
+
+
+@dataclass(frozen=True)
+class Letters:
+    """Letters that were read. `read_to` is the last offset that was, if time or memory did not suffice for all."""
+
+    found: list[DeadLetter]
+    read_to: int | None
 
 
 class DeadLetterReader:
@@ -89,18 +99,22 @@ class DeadLetterReader:
                 break
         return Scan(pending, skipped, read_to, complete=scanned < MAX_SCANNED and await self._is_at_end())
 
-    async def letters(self, offsets: Sequence[int]) -> list[DeadLetter]:
-        """Read the letters at `offsets`, in ascending order. Left out are those that have expired since the scan, and
-        those that are not reached in time."""
-        wanted, found = set(offsets), list[DeadLetter]()
+    async def letters(self, offsets: Sequence[int]) -> Letters:
+        """Read the letters at `offsets`, in ascending order. Left out are those that have expired since the scan."""
+        wanted, found, size = set(offsets), list[DeadLetter](), 0
         if not wanted:
-            return found
+            return Letters(found, None)
+        read_to = offsets[0] - 1
         async for letter in self._letters(offsets[0]):
-            if letter.offset in wanted:
+            read_to = letter.offset
+            if read_to in wanted:
                 found.append(letter)
-            if letter.offset >= offsets[-1]:
-                break
-        return found
+                size += letter.size_bytes
+            if read_to >= offsets[-1]:
+                return Letters(found, None)
+            if size >= MAX_BYTES:
+                return Letters(found, read_to)
+        return Letters(found, None if await self._is_at_end() else read_to)
 
     async def _letters(self, start: int) -> AsyncIterator[DeadLetter]:
         """Yield the records from `start` to the end of the log, for `READ_SECONDS` at most."""

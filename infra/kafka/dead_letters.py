@@ -16,7 +16,7 @@ from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answer
 from infra.kafka.redrive import Redriver
 
 MAX_REDRIVEN = 500
-"""Records that one call redrives; they are all in memory."""
+"""Records that one call redrives."""
 PAGE_SECONDS = 10.0
 """After this time a page ends with the letters that it has."""
 
@@ -97,17 +97,24 @@ class DeadLetters:
             if scan.pending.is_redriven(offset):
                 result.already_redriven = 1
             else:
-                await self._redrive(subscription, await reader.letters([offset]), result)
+                letters = await reader.letters([offset])
+                if letters.read_to is not None:
+                    raise KafkaUnreachable(f"The dead letter at offset {offset} was not read in time. Try again later.")
+                await self._redrive(subscription, letters.found, result)
         return result
 
     async def redrive_all(self, subscription: Subscription) -> RedriveResult:
         """Redrive the oldest `MAX_REDRIVEN` pending letters. Raises `KafkaUnreachable`."""
         result = RedriveResult()
         following: Cursor | None = Cursor()
+        origins = set[str]()
         async with self._redriving_alone(subscription):
             while following and result.redriven < MAX_REDRIVEN:
                 part = await self._partition_page(subscription, following, MAX_REDRIVEN - result.redriven)
-                await self._redrive(subscription, part.letters, result)
+                # A record that is still poison may be a letter again by now.
+                letters = [letter for letter in part.letters if letter.origin not in origins]
+                origins.update(letter.origin for letter in letters)
+                await self._redrive(subscription, letters, result)
                 following = part.next
         result.remaining = following is not None
         return result
@@ -126,13 +133,16 @@ class DeadLetters:
             scan = await reader.scan(subscription.id, cursor.after)
             pending = scan.pending.offsets()
             letters = await reader.letters(pending[:limit])
-        if len(pending) > limit:
-            last = pending[limit - 1]
-            return Page(letters, [each for each in scan.skipped if each.offset < last], Cursor(cursor.partition, last))
-        if not scan.complete:
-            return Page(letters, scan.skipped, Cursor(cursor.partition, scan.read_to))
+        end = letters.read_to
+        if end is None and len(pending) > limit:
+            end = pending[limit - 1]
+        if end is None and not scan.complete:
+            end = scan.read_to
+        if end is not None:
+            skipped = [each for each in scan.skipped if each.offset <= end]
+            return Page(letters.found, skipped, Cursor(cursor.partition, end))
         following = cursor.partition + 1
-        return Page(letters, scan.skipped, Cursor(following) if following in reader.partitions else None)
+        return Page(letters.found, scan.skipped, Cursor(following) if following in reader.partitions else None)
 
     @asynccontextmanager
     async def _reading(self, subscription: Subscription, partition: int) -> AsyncIterator[DeadLetterReader | None]:

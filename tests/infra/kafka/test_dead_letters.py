@@ -1,83 +1,17 @@
 """Dead letters in a real topic: written with their reason, listed once, redriven once."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.structs import ConsumerRecord
 
-from domain.records import Incoming, Poison, Record, Unreadable
 from domain.subscription import Subscription
-from domain.user_feed import SocialMediaPost
-from infra.kafka import dead_letter_reader, dead_letters
-from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letter_reader import SkippedRecord
-from infra.kafka.dead_letter_writer import DeadLetterWriter
+from infra.kafka import dead_letters
 from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
-from infra.kafka.record_parsing import EveryRecordOfBatch, ParsedRecord
-from tests.brokers.fixtures import Topics, subscription
-
-Write = Callable[..., Awaitable[Record]]
-TOPIC_ID = "c7b8b8f0-5a3e-4f0e-9a52-0d7b1f3f9a11"
-TIME_MS = int(time.time() - 3_600) * 1_000
-"""An hour ago: retention counts from it."""
-
-
-@pytest.fixture
-def letters(broker: str) -> DeadLetters:
-    return DeadLetters(KafkaClusters({"local": broker}))
-
-
-@pytest.fixture
-async def sub(topics: Topics) -> Subscription:
-    return subscription(await topics.make(partitions=2))
-
-
-@pytest.fixture
-async def write(broker: str, sub: Subscription) -> AsyncIterator[Write]:
-    """Write a record as a dead letter of `sub`, or of another subscription to its topic."""
-    writers = {False: DeadLetterWriter(KafkaClusters({"local": broker}), sub)}
-    another = sub.model_copy(update={"handler": "another"})
-    writers[True] = DeadLetterWriter(KafkaClusters({"local": broker}), another)
-
-    async def write(
-        offset: int,
-        key: bytes | None = b"ann",
-        value: bytes | None = b"{",
-        headers: tuple[tuple[str, bytes], ...] = (("own", b"1"),),
-        *,
-        partition: int = 0,
-        for_another: bool = False,
-    ) -> Record:
-        record = Record(sub.topic, partition, offset, key, value, TIME_MS, headers)
-        incoming = Incoming.parse(record, SocialMediaPost)
-        source = f"local/{sub.topic}/{TOPIC_ID}/{partition}"
-        await writers[for_another].write(incoming, Poison("InvalidJson", "not JSON"), source)
-        return record
-
-    yield write
-    for writer in writers.values():
-        await writer.close()
-
-
-async def records_of(broker: str, topic: str, partition: int, count: int) -> list[ConsumerRecord]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
-    consumer.assign([TopicPartition(topic, partition)])
-    await consumer.start()
-    try:
-        async with asyncio.timeout(60):
-            return [await consumer.getone() for _ in range(count)]
-    finally:
-        await consumer.stop()
-
-
-async def listed(letters: DeadLetters, sub: Subscription) -> list[int]:
-    """The source offsets of the pending letters."""
-    return [letter.source_offset for letter in (await letters.page(sub, Cursor(), 200)).letters]
+from tests.brokers.fixtures import Topics
+from tests.infra.kafka.letters import TIME_MS, TOPIC_ID, Write, listed, records_of
 
 
 async def test_a_letter_has_its_records_coordinates_and_the_reason(
@@ -110,42 +44,6 @@ async def test_each_record_is_listed_once_and_only_to_its_subscription(
         await write(offset)
     await write(4, for_another=True)
     assert await listed(letters, sub) == [2, 1, 3]
-
-
-async def test_without_a_dead_letter_topic_there_is_nothing_and_it_is_not_created(
-    letters: DeadLetters, sub: Subscription, broker: str
-) -> None:
-    page = await letters.page(sub, Cursor(), 50)
-    assert (page.letters, page.next) == ([], None)
-    assert (await letters.redrive_all(sub)).redriven == 0
-    assert await KafkaClusters({"local": broker}).topic("local", sub.dead_letter_topic) is None
-
-
-async def test_pages_continue_after_the_last_letter_until_the_end(
-    letters: DeadLetters, sub: Subscription, write: Write
-) -> None:
-    for offset in range(5):
-        await write(offset)
-    pages: list[list[int]] = []
-    cursor: Cursor | None = Cursor()
-    while cursor and len(pages) < 10:
-        page = await letters.page(sub, cursor, 2)
-        pages.append([letter.source_offset for letter in page.letters])
-        cursor = page.next
-    assert pages == [[0, 1], [2, 3], [4]]
-    assert (await letters.page(sub, Cursor(after=1_000), 50)).letters == []
-
-
-async def test_a_scan_that_reads_too_much_continues_with_the_next_page(
-    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dead_letter_reader, "MAX_SCANNED", 3)
-    for offset in range(5):
-        await write(offset)
-    first = await letters.page(sub, Cursor(), 3)
-    assert ([letter.source_offset for letter in first.letters], first.next) == ([0, 1, 2], Cursor(0, 2))
-    second = await letters.page(sub, Cursor(after=2), 50)
-    assert ([letter.source_offset for letter in second.letters], second.next) == ([3, 4], None)
 
 
 async def test_a_record_is_redriven_to_its_partition_unchanged(
@@ -214,23 +112,6 @@ async def test_the_topic_keeps_the_letters_of_old_records(
         await admin.close()
     (topic,) = answer.to_object()["resources"]
     assert {e["config_names"]: e["config_value"] for e in topic["config_entries"]}["retention.ms"] == "-1"
-
-
-async def test_a_record_that_cannot_be_read_is_skipped_with_its_offset_and_the_others_are_redriven(
-    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read_one_badly(batch: EveryRecordOfBatch) -> Iterator[ParsedRecord]:
-        for record in batch._batch:
-            unreadable = ParsedRecord(record.offset, 0, 0, None, Unreadable(b"\xff", "no record"), [])
-            yield unreadable if record.offset == 1 else record
-
-    for offset in range(3):
-        await write(offset)
-    monkeypatch.setattr(EveryRecordOfBatch, "__iter__", read_one_badly)
-    page = await letters.page(sub, Cursor(), 50)
-    assert [letter.source_offset for letter in page.letters] == [0, 2]
-    assert page.skipped == [SkippedRecord(0, 1, "no record")]
-    assert (await letters.redrive_all(sub)).redriven == 2
 
 
 async def test_the_bytes_of_a_headers_name_are_kept(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from urllib.parse import quote
 
 Headers = Sequence[tuple[str, bytes | None]]
 """Names and values in the order of the log. A name may have surrogates, for bytes that are not UTF-8."""
@@ -49,7 +50,8 @@ class Header:
 
 
 _REDRIVE_HEADERS = {Header.SUBSCRIPTION, Header.ATTEMPTS, Header.REDRIVEN_FROM, Header.TIMESTAMP}
-_AFTER_TOPIC = r"-[0-9]+-[0-9]+@[!-~]+"
+_MAX_ID = 200
+_AFTER_TOPIC = rf"-[0-9]{{1,10}}-[0-9]{{1,19}}@[!-~]{{1,{_MAX_ID}}}"
 """What follows the topic in an origin."""
 
 
@@ -71,7 +73,7 @@ def first_origin(record: str, source: str) -> str:
 
     `source` is the record's partition as batches name it, see `Batch.source`.
     """
-    return f"{record}@{source.split('/')[-2]}"
+    return f"{record}@{quote(source.split('/')[-2], errors='replace')[:_MAX_ID]}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class DeadLetter:
         for name in (Header.PARTITION, Header.OFFSET):
             if _number(headers.get(name)) is None:
                 return f"Its header {name} is missing or no number."
-        if not re.fullmatch(f"[!-~]+{_AFTER_TOPIC}", headers.get(Header.ORIGIN, "")):
+        if not re.fullmatch(f"[!-~]{{1,249}}{_AFTER_TOPIC}", headers.get(Header.ORIGIN, "")):
             return f"Its header {Header.ORIGIN} is missing or no origin."
         return None
 
@@ -274,4 +276,6 @@ def _encoded(texts: dict[str, str]) -> list[tuple[str, bytes | None]]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,19}", text) else None
+    """Read a number that fits into Kafka's 64 bits."""
+    number = int(text) if text is not None and re.fullmatch(r"[0-9]{1,19}", text) else -1
+    return number if 0 <= number < 2**63 else None

@@ -22,7 +22,7 @@ READ_SECONDS = 10.0
 MAX_SCANNED = 50_000
 """Records that one scan reads."""
 MAX_BYTES = 32 * 1024 * 1024
-"""Of the letters that are read at once; the last one may exceed it."""
+"""Bytes of the letters that are read at once; the last one may exceed it."""
 MAX_SKIPPED = 50
 """Records that one scan names as no dead letters."""
 POLL_MS = 200

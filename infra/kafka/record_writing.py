@@ -76,7 +76,8 @@ async def send(
     """
     sent: asyncio.Future[RecordMetadata]
     parts: dict[str, Any] = {"key": _plain(key), "value": _plain(value)}
-    if not alone and all(name.isascii() or _is_utf8(name) for name, _ in headers):
+    is_null = key is None and value is None  # which `send` does not accept, though Kafka does
+    if not alone and not is_null and all(name.isascii() or _is_utf8(name) for name, _ in headers):
         sent = await producer.send(
             topic, partition=partition, timestamp_ms=timestamp_ms, headers=list(headers), **parts
         )

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.dead_letter import DeadLetter, Header, PendingLetters, Redriven, read_redriven, without_redrive_headers
+from domain.dead_letter import (
+    DeadLetter,
+    Header,
+    PendingLetters,
+    Redriven,
+    first_origin,
+    read_redriven,
+    without_redrive_headers,
+)
 from domain.inbox import Batch, Inbox, Message
 from tests.domain.empty import Empty
 
@@ -99,6 +107,8 @@ class TestPendingLetters:
             (Header.PARTITION, "9" * 30),
             (Header.ORIGIN, "posts"),
             (Header.ORIGIN, ""),
+            (Header.ORIGIN, f"posts-0-10@{'x' * 10_000}"),
+            (Header.OFFSET, str(2**63)),
             (Header.ORIGIN, "posts-0-10@ id"),
         ],
     )
@@ -108,6 +118,11 @@ class TestPendingLetters:
         letters = PendingLetters(OURS)
         assert header in (letters.add(letter(0, 10, **{header: text})) or "")
         assert letters.offsets() == []
+
+    @pytest.mark.parametrize("epoch", ["c7b8b8f0-5a3e-4f0e-9a52-0d7b1f3f9a11", "a b", "\udcff", "é" * 500, "1"])
+    def test_an_epoch_of_any_characters_gives_an_origin(self, epoch: str) -> None:
+        origin = first_origin("posts-0-10", f"local/posts/{epoch}/0")
+        assert letter(0, 10, **{Header.ORIGIN: origin}).problem is None
 
     @pytest.mark.parametrize("attempts", ["x", "", "-3", "0", "9" * 30])
     def test_attempts_that_are_no_number_are_one(self, attempts: str) -> None:

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from domain.subscription import Subscription
 from infra.kafka import dead_letters
 from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
+from infra.kafka.record_writing import send
 from tests.brokers.fixtures import Topics
 from tests.infra.kafka.letters import TIME_MS, TOPIC_ID, Write, listed, records_of
 
@@ -112,6 +113,30 @@ async def test_the_topic_keeps_the_letters_of_old_records(
         await admin.close()
     (topic,) = answer.to_object()["resources"]
     assert {e["config_names"]: e["config_value"] for e in topic["config_entries"]}["retention.ms"] == "-1"
+
+
+async def test_letters_that_no_writer_of_ours_would_write_are_redriven_or_skipped(
+    letters: DeadLetters, sub: Subscription, broker: str, write: Write
+) -> None:
+    await write(0, headers=(("own", None),))
+    (letter,) = (await letters.page(sub, Cursor(), 50)).letters
+    odd: dict[str, bytes | None] = {
+        "dead-letter.origin": f"{sub.topic}-0-1@id".encode(),
+        "dead-letter.timestamp": b"9" * 19,
+        "dead-letter.attempts": b"\xff",
+        "__connect.errors.partition": b"4000000000",
+        "dead-letter.subscription": sub.id.encode(),
+        "dead-letter.time": None,
+    }
+    headers = [(name, odd.get(name, value)) for name, value in letter.headers]
+    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all") as producer:
+        sent = await send(
+            producer, sub.dead_letter_topic, 0, key=None, value=None, timestamp_ms=None, headers=headers, alone=True
+        )
+        await sent
+    assert len((await letters.page(sub, Cursor(), 50)).letters) == 2
+    assert (await letters.redrive_all(sub)).redriven == 2
+    assert await listed(letters, sub) == []
 
 
 async def test_the_bytes_of_a_headers_name_are_kept(

@@ -16,7 +16,7 @@ async def apache_topics(apache_broker: str) -> AsyncIterator[Topics]:
 
 @pytest.fixture
 async def world(apache_broker: str, apache_topics: Topics) -> AsyncIterator[World]:
-    """Its source topic accepts records of 8 MiB."""
-    topic = await apache_topics.make(max_message_bytes=str(8 * MIB))
+    """Its source topic accepts records of 8 MiB, and any timestamp."""
+    topic = await apache_topics.make(max_message_bytes=str(8 * MIB), message_timestamp_after_max_ms=str(2**62))
     async with open_world(apache_broker, apache_topics, topic) as world:
         yield world

@@ -45,6 +45,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], Callable[[], Record], set[str]]] = {
         lambda: {"key": b"ann", "value": b"{", "timestamp_ms": int(time.time() * 1000) - 5 * HOUR_MS},
         set(),
     ),
+    "a future timestamp": ({}, lambda: {"key": b"ann", "value": b"{", "timestamp_ms": 4_102_444_800_000}, set()),
     "no key": ({"cleanup_policy": "compact"}, lambda: {"key": None, "value": b"{"}, set()),
     "no key, and too large": (
         {"cleanup_policy": "compact", "max_message_bytes": "2000"},

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, KafkaError
+from aiokafka.structs import RecordMetadata
 
 from domain.errors import Refusal
 from domain.new_letter import NewLetter
@@ -38,6 +39,7 @@ class DeadLetterWriter:
         self._topic = subscription.dead_letter_topic
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._in_turn = asyncio.Lock()
         self._topic_exists = False
         self._failure: tuple[float, Exception] | None = None
 
@@ -57,39 +59,35 @@ class DeadLetterWriter:
     async def _write(self, producer: AIOKafkaProducer, incoming: Incoming, reason: Poison, source: str) -> None:
         letter = NewLetter.of(incoming, reason, self._subscription_id, source, datetime.now(UTC))
         async with answered(self._cluster, f"a write to {self._topic}", self._deadlines.send):
-            partitions = await producer.partitions_for(self._topic)
-            partition = incoming.partition % len(partitions)
-            refused = await self._refusal(producer, partition, letter, alone=False)
+            async with self._in_turn:  # the first to ask for the topic's partitions would wait longest
+                partitions = await producer.partitions_for(self._topic)
+                partition = incoming.partition % len(partitions)
+                sent = await self._send(producer, partition, letter)
+            refused = await _refusal(sent)
             if refused is not None:  # perhaps for the sake of another letter in its batch
-                refused = await self._refusal(producer, partition, letter, alone=True)
+                refused = await _refusal(await self._send(producer, partition, letter, alone=True))
             while refused is not None:
                 letter = self._acceptable(letter, incoming, refused)
-                refused = await self._refusal(producer, partition, letter, alone=True)
+                refused = await _refusal(await self._send(producer, partition, letter, alone=True))
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_client(producer, self._deadlines.stop)
 
-    async def _refusal(
-        self, producer: AIOKafkaProducer, partition: int, letter: NewLetter, *, alone: bool
-    ) -> KafkaError | None:
-        """Send the letter. Return why the topic refuses it, None if it accepts it."""
-        try:
-            sent = await send(
-                producer,
-                self._topic,
-                partition,
-                key=letter.key,
-                value=letter.value,
-                timestamp_ms=letter.timestamp_ms,
-                headers=letter.headers,
-                alone=alone,
-            )
-            await sent
-        except REFUSED as error:
-            return error
-        return None
+    async def _send(
+        self, producer: AIOKafkaProducer, partition: int, letter: NewLetter, *, alone: bool = False
+    ) -> asyncio.Future[RecordMetadata]:
+        return await send(
+            producer,
+            self._topic,
+            partition,
+            key=letter.key,
+            value=letter.value,
+            timestamp_ms=letter.timestamp_ms,
+            headers=letter.headers,
+            alone=alone,
+        )
 
     def _acceptable(self, letter: NewLetter, incoming: Incoming, refused: KafkaError) -> NewLetter:
         """Return the letter changed in one respect for which it may have been refused. Raises `SubscriptionBroken`."""
@@ -141,3 +139,12 @@ class DeadLetterWriter:
             raise UnknownSource(
                 f"{refusal} Create it with retention.ms=-1: until then poison blocks its partitions."
             ) from refusal
+
+
+async def _refusal(sent: asyncio.Future[RecordMetadata]) -> KafkaError | None:
+    """Return why the topic refuses what was sent, None if it accepts it."""
+    try:
+        await sent
+    except REFUSED as error:
+        return error
+    return None

@@ -70,17 +70,21 @@ async def send(
     headers: Headers,
     alone: bool = False,
 ) -> asyncio.Future[RecordMetadata]:
-    """Send a record and return the future of its acknowledgement; the order of calls is that of the partition.
+    """Send a record and return the future of its acknowledgement, which may fail with an error of `REFUSED`.
 
-    `alone` puts it into a batch of its own, compressed, so that no neighbour can have it refused. Raises `REFUSED` too.
+    The order of calls is that of the partition. `alone` puts the record into a batch of its own, compressed, so that no
+    neighbour can have it refused.
     """
     sent: asyncio.Future[RecordMetadata]
     parts: dict[str, Any] = {"key": _plain(key), "value": _plain(value)}
     is_null = key is None and value is None  # which `send` does not accept, though Kafka does
     if not alone and not is_null and all(name.isascii() or _is_utf8(name) for name, _ in headers):
-        sent = await producer.send(
-            topic, partition=partition, timestamp_ms=timestamp_ms, headers=list(headers), **parts
-        )
+        try:
+            sent = await producer.send(
+                topic, partition=partition, timestamp_ms=timestamp_ms, headers=list(headers), **parts
+            )
+        except MessageSizeTooLargeError as error:
+            return _failed(error)
         return sent
     batch = producer.create_batch()
     # aiokafka's compiled builder takes no names but UTF-8.
@@ -88,9 +92,16 @@ async def send(
     batch.append(timestamp=timestamp_ms, headers=[(_RawName(name), value) for name, value in headers], **parts)
     batch.close()
     if batch.size() > MAX_REQUEST_BYTES:
-        raise MessageSizeTooLargeError(f"A record of {batch.size()} bytes is larger than any that a broker accepts.")
+        size = batch.size()
+        return _failed(MessageSizeTooLargeError(f"A record of {size} bytes is larger than any that a broker accepts."))
     sent = await producer.send_batch(batch, topic, partition=partition)
     return sent
+
+
+def _failed(error: Exception) -> asyncio.Future[RecordMetadata]:
+    failed: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+    failed.set_exception(error)
+    return failed
 
 
 def _plain(field: bytes | None) -> bytes | None:

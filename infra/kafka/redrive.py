@@ -98,21 +98,16 @@ async def _send(
     at_present: bool = False,
 ) -> asyncio.Future[RecordMetadata]:
     """Send to the partition that the record came from, where the other records of its key are, if it still exists."""
-    try:
-        return await send(
-            producer,
-            topic,
-            _partition(letter, partitions),
-            key=letter.record_key,
-            value=letter.value,
-            timestamp_ms=None if at_present else letter.record_timestamp_ms,
-            headers=letter.redrive_headers(),
-            alone=alone,
-        )
-    except REFUSED as error:
-        refused: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        refused.set_exception(error)
-        return refused
+    return await send(
+        producer,
+        topic,
+        _partition(letter, partitions),
+        key=letter.record_key,
+        value=letter.value,
+        timestamp_ms=None if at_present else letter.record_timestamp_ms,
+        headers=letter.redrive_headers(),
+        alone=alone,
+    )
 
 
 def _partition(letter: DeadLetter, partitions: Sequence[int]) -> int:

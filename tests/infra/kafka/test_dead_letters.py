@@ -189,3 +189,10 @@ async def test_a_dead_letter_topic_may_have_several_partitions(
     assert first.next == Cursor(1)
     assert (await letters.redrive_all(sub)).redriven == 2
     assert await listed(letters, sub) == []
+
+
+async def test_letters_that_are_written_at_the_same_time_keep_the_order_of_their_records(
+    letters: DeadLetters, sub: Subscription, write: Write
+) -> None:
+    await asyncio.gather(*(write(offset) for offset in range(50)))
+    assert await listed(letters, sub) == list(range(50))

@@ -176,7 +176,8 @@ async def test_letters_survive_a_crash_of_the_broker_and_each_is_redriven_once(
     await eventually(lambda: _answers(world))
     assert len(await world.listed()) == 15
     assert (await world.redrive_all()).redriven == 15
-    assert [record.value for record in (await world.records())[20:]] == [b"{%d" % number for number in range(20)]
+    redriven = [record.value for record in (await world.records())[20:]]
+    assert sorted(redriven) == sorted(b"{%d" % number for number in range(20))
 
 
 async def test_a_crash_of_the_broker_while_letters_are_written_and_redriven_leaves_one_letter_of_each_record(
@@ -213,7 +214,7 @@ async def test_a_crash_of_the_broker_while_letters_are_written_and_redriven_leav
     await eventually(lambda: _redriven(world))
     consuming.cancel()
     await asyncio.wait({consuming})
-    assert await listed_with(2)
+    await eventually(lambda: listed_with(2))
 
 
 async def _redriven(world: World) -> bool:

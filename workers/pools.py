@@ -32,6 +32,7 @@ from infra.posts import PostStore
 from infra.rental_cars import SimulatedRentalCompany
 from infra.work import SimulatedSubtasks, SimulatedWork
 from workers.activity_methods import activity_methods
+from workers.kafka.decisions.memory import Memory
 from workers.kafka.ingress import KafkaIngress
 from workers.mailbox import EntityMailbox
 from workers.resources import Resources
@@ -118,6 +119,10 @@ POOLS = (
     Pool(
         SUBSCRIPTION,
         SubscriptionWorkflow,
-        lambda r: SubscriptionActivities(KafkaIngress(r.entities, r.settings.kafka_clusters, r.settings.kafka_epoch)),
+        lambda r: SubscriptionActivities(
+            KafkaIngress(
+                r.entities, r.settings.kafka_clusters, r.settings.kafka_epoch, Memory(r.settings.kafka_memory_bytes)
+            )
+        ),
     ),
 )

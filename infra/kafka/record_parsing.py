@@ -16,7 +16,8 @@ A batch whose checksum is wrong is still an error of the fetch: it may be intact
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -27,12 +28,14 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
 from domain.records import Unreadable
+from infra.kafka.compressed_batches import MAX_RECORD_BYTES, CompressedBatch, codec_of
 
 Name = str
 """The name of a header, with surrogates for the bytes that are not UTF-8."""
 
 _LOG_OVERHEAD = struct.calcsize(">qi")
 _MAGIC_OFFSET = struct.calcsize(">qii")
+_HEADER_BYTES = _DefaultRecordBatchPy.HEADER_STRUCT.size
 _MAGIC_WITH_HEADERS = 2
 """Formats before Kafka 0.11 have none, and brokers since Kafka 4.0 do not send them."""
 
@@ -81,7 +84,10 @@ class EveryRecord:
         batch = self._fetched[self._position : end]
         self._position = end
         has_headers = len(batch) > _MAGIC_OFFSET and batch[_MAGIC_OFFSET] >= _MAGIC_WITH_HEADERS
-        return EveryRecordOfBatch(bytes(batch)) if has_headers else MemoryRecords(bytes(batch)).next_batch()
+        if not has_headers:
+            return MemoryRecords(bytes(batch)).next_batch()
+        is_compressed = len(batch) >= _HEADER_BYTES and codec_of(batch)
+        return CompressedBatch(bytes(batch), EveryRecordOfBatch) if is_compressed else EveryRecordOfBatch(bytes(batch))
 
     def _end_of_next(self) -> int | None:
         if len(self._fetched) - self._position < _LOG_OVERHEAD:
@@ -95,7 +101,7 @@ class EveryRecordOfBatch:
     """One batch. Stands in for aiokafka's `DefaultRecordBatch`, which it asks first."""
 
     def __init__(self, raw: bytes) -> None:
-        if len(raw) < _DefaultRecordBatchPy.HEADER_STRUCT.size:
+        if len(raw) < _HEADER_BYTES:
             raise CorruptRecordException(f"A batch of {len(raw)} bytes is shorter than its header.")
         self._raw = raw
         self._batch = DefaultRecordBatch(raw)
@@ -122,7 +128,7 @@ class EveryRecordOfBatch:
         try:
             iter(batch)  # decompresses
         except Exception as error:
-            yield self._unreadable_rest(following, self._raw, f"cannot be decompressed: {_summary(error)}")
+            yield self.unreadable_rest(following, self._raw, f"cannot be decompressed: {_summary(error)}")
             return
         data, position = bytes(batch._buffer), batch._pos
         for _ in range(batch._num_records):
@@ -131,7 +137,7 @@ class EveryRecordOfBatch:
                 if length <= 0 or start + length > len(data):
                     raise ValueError(f"a length of {length} bytes, with {len(data) - start} left")
             except (IndexError, ValueError) as error:
-                yield self._unreadable_rest(following, data[position:], f"cannot be split: {_summary(error)}")
+                yield self.unreadable_rest(following, data[position:], f"cannot be split: {_summary(error)}")
                 return
             position = start + length
             record = self._parse(data[start:position], following)
@@ -156,7 +162,17 @@ class EveryRecordOfBatch:
         timestamp = batch.max_timestamp if batch.timestamp_type == 1 else batch.first_timestamp + delta
         return ParsedRecord(offset, timestamp, batch.timestamp_type, key, value, headers)
 
-    def _unreadable_rest(self, following: int, raw: bytes, problem: str) -> ParsedRecord:
+    def too_large(self, start: bytes, length: int) -> ParsedRecord:
+        """Return the record that begins with `start` and is not kept. Its key is kept if `start` has all of it."""
+        at = _Bytes(start, 1)
+        at.number()
+        offset, key = self._batch.base_offset + at.number(), None
+        with suppress(ValueError):
+            key = at.field()
+        reason = f"The record has {length:,} bytes; {MAX_RECORD_BYTES:,} are allowed in a compressed batch."
+        return replace(self._unreadable(offset, start, reason), key=key)
+
+    def unreadable_rest(self, following: int, raw: bytes, problem: str) -> ParsedRecord:
         last = self._batch.next_offset - 1
         return self._unreadable(following, raw, f"The batch of the offsets {following} to {last} {problem}.")
 

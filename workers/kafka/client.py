@@ -8,6 +8,10 @@ from aiokafka.structs import ConsumerRecord
 from domain.records import Record
 from domain.subscription import ConsumerTask
 from infra.kafka.record_parsing import new_consumer
+from workers.kafka.decisions.memory import MIB, Share
+
+MIN_FETCH_BYTES, MAX_FETCH_BYTES = 16 * 1024, MIB
+"""What a fetch may have of one partition."""
 
 
 def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsumer:
@@ -22,6 +26,16 @@ def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsum
         enable_auto_commit=False,
         isolation_level="read_committed",
     )
+
+
+def limit_fetches(client: AIOKafkaConsumer, share: Share, partitions: int) -> None:
+    """Limit what the brokers send to a client that is not started, which is to read so many partitions.
+
+    Beyond it they send one batch at least, however large. aiokafka takes the limits only where the number of partitions
+    is not known yet: in its constructor.
+    """
+    client._fetch_max_bytes = max(MIN_FETCH_BYTES, share.fetched_bytes)
+    client._max_partition_fetch_bytes = min(MAX_FETCH_BYTES, max(MIN_FETCH_BYTES, share.fetched_bytes // partitions))
 
 
 def as_record(record: ConsumerRecord) -> Record:

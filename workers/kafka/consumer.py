@@ -17,13 +17,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from domain.records import Record
 from domain.subscription import ConsumerProgress, ConsumerTask
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, answered, start_client, stop_client
-from workers.kafka.client import as_record, new_client
+from workers.kafka.client import limit_fetches, new_client
 from workers.kafka.committer import Committer
 from workers.kafka.decisions.budget import Budget
 from workers.kafka.decisions.counts import Counts
@@ -34,12 +32,11 @@ from workers.kafka.decisions.progress import consumer_progress
 from workers.kafka.decisions.rate import Rate
 from workers.kafka.delivery import Delivery, Destination
 from workers.kafka.positions import Positions
+from workers.kafka.reader import POLL_MS, Reader
 from workers.kafka.topic_watch import TopicWatch
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 200
-POLL_RECORDS = 1_000
 REPORT_SECONDS = 1.0
 
 
@@ -80,6 +77,8 @@ class TopicConsumer:
         self._watch = TopicWatch(clusters, task.subscription, timing.check_topic, timing.topic_missing)
         self._positions = Positions(self._client, task.subscription, self._watch)
         self._partitions: dict[int, Partition] = {}
+        self._reader = Reader(self._client, task.subscription.topic, self._positions)
+        self._share = destination.limits.share
         self._delivery = Delivery(destination, self._partitions)
         self._committer: Committer | None = None
         self._fetch_monitor = FetchMonitor()
@@ -123,21 +122,22 @@ class TopicConsumer:
             self._report_progress({})
             await stop.wait()
             return
+        limit_fetches(self._client, self._share, len(numbers))
         self._client.assign([self._tp(number) for number in numbers])
         async with self._answered("the start of a client", DEADLINES.start):
             await start_client(self._client, DEADLINES.stop)
         committer = self._committer = await self._begin(numbers, topic.incarnation)
-        budget = Budget.shared_by(len(numbers))
         while not stop.is_set():
-            readable = budget.readable(self._partitions)
-            records = await self._read(readable)
+            room = Budget.of(self._share, len(numbers)).room(self._partitions)
+            records = await self._reader.read(room, self._partitions)
             if self._committer is None:  # released while this read was going on: the next consumer reads the records
                 return
             self._delivery.accept(records, time.monotonic())
             await self._positions.skip_gaps(self._partitions)
             self._delivery.check()
             await self._positions.check_ends(self._partitions)
-            self._check_fetches(readable)
+            # A partition that was read needs no fetch: what is fetched of it may last for minutes.
+            self._check_fetches(sorted(set(room.partitions) - {record.partition for record in records}))
             await committer.commit_due(time.monotonic())
             self._report_if_due(committer)
 
@@ -152,21 +152,6 @@ class TopicConsumer:
         log.info("%s: consumer %s reads from %s", self._subscription.id, self._member + 1, positions)
         committed = {number: each.committed for number, each in beginnings.items() if each.committed is not None}
         return Committer(self._client, self._subscription, self._partitions, committed, now)
-
-    async def _read(self, numbers: Sequence[int]) -> list[Record]:
-        """Return the next records of the partitions, or none after 200 ms."""
-        if not numbers:  # without partitions, getmany would read all of them
-            await asyncio.sleep(POLL_MS / 1000)
-            return []
-        wanted = [self._tp(number) for number in numbers]
-        try:
-            polled = await self._client.getmany(*wanted, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-        except NoOffsetForPartitionError:
-            return []  # the client's own, from before `_begin` set the position
-        except OffsetOutOfRangeError as error:
-            await self._positions.recover(error, self._partitions)
-            return []
-        return [as_record(record) for records in polled.values() for record in records]
 
     def _check_fetches(self, numbers: Sequence[int]) -> None:
         fetches = {number: self._client.last_poll_timestamp(self._tp(number)) for number in numbers}

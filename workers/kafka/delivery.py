@@ -14,6 +14,7 @@ from domain.payload import Payload
 from domain.records import Incoming, Poison, Record
 from domain.subscription import SubscriptionBroken
 from infra.retry_log import RetryLog
+from workers.kafka.decisions.budget import memory_bytes
 from workers.kafka.decisions.counts import Counts
 from workers.kafka.decisions.lanes import Lanes, Limits
 from workers.kafka.decisions.partition import Partition
@@ -84,7 +85,7 @@ class Delivery:
         """Queue records and return without waiting. Those of one key are sent together, within the limits."""
         for record in records:
             partition = self._partitions[record.partition]
-            partition.tracker.received(record.offset, record.size_bytes, now)
+            partition.tracker.received(record.offset, memory_bytes(record), now)
             partition.counts.received += 1
             self._queue(Incoming.parse(record, self._destination.body))
         self._start_calls()

@@ -14,6 +14,7 @@ from infra.kafka.connection import KafkaCluster
 from infra.kafka.dead_letter_writer import DeadLetterWriter
 from workers.kafka.consumer import TopicConsumer
 from workers.kafka.decisions.lanes import Limits
+from workers.kafka.decisions.memory import Memory, Share
 from workers.kafka.delivery import Destination
 from workers.kafka.entity_sink import EntitySink
 
@@ -26,8 +27,11 @@ class KafkaIngress:
         entities: EntityClient,
         clusters: Mapping[str, KafkaCluster | str],
         epoch: str | None,
+        memory: Memory | None = None,
     ) -> None:
-        """`clusters` are those that subscriptions may name; `epoch` replaces topic IDs."""
+        """`clusters` are those that subscriptions may name; `epoch` replaces topic IDs; `memory` is for all consumers
+        of this process."""
+        self._memory = memory or Memory()
         self._entities = entities
         self._clusters = KafkaClusters(clusters)
         self._epoch = epoch
@@ -37,16 +41,9 @@ class KafkaIngress:
         subscription = task.subscription
         dead_letters = DeadLetterWriter(self._clusters, subscription)
         try:
-            entity = _entity(subscription)
-            options = subscription.options
-            destination = Destination(
-                sink=EntitySink(self._entities, entity, subscription.handler),
-                dead_letters=dead_letters,
-                body=entity.handlers[subscription.handler].body,
-                limits=Limits(lanes_in_flight=options.max_in_flight, batch_records=options.max_batch),
-                subscription=subscription.id,
-            )
-            await TopicConsumer(task, self._clusters, self._epoch, destination, report).run(stop)
+            with self._memory.share() as share:
+                destination = self._destination(subscription, dead_letters, share)
+                await TopicConsumer(task, self._clusters, self._epoch, destination, report).run(stop)
         except Refusal as refusal:
             raise SubscriptionBroken(str(refusal)) from refusal
         except ACCESS_REFUSED as error:
@@ -56,6 +53,17 @@ class KafkaIngress:
             ) from error
         finally:
             await dead_letters.close()
+
+    def _destination(self, subscription: Subscription, dead_letters: DeadLetterWriter, share: Share) -> Destination:
+        entity = _entity(subscription)
+        options = subscription.options
+        return Destination(
+            sink=EntitySink(self._entities, entity, subscription.handler),
+            dead_letters=dead_letters,
+            body=entity.handlers[subscription.handler].body,
+            limits=Limits(options.max_in_flight, options.max_batch, share=share),
+            subscription=subscription.id,
+        )
 
 
 def _entity(subscription: Subscription) -> Entity:

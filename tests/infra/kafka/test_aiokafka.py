@@ -28,7 +28,8 @@ from infra.kafka.topic_ids import (
     read_topic_metadata,
 )
 from tests.brokers.ports import free_address
-from workers.kafka.client import new_client
+from workers.kafka.client import limit_fetches, new_client
+from workers.kafka.decisions.memory import MIB, Memory, Share
 
 TOPIC_ID = uuid.UUID("c7b8b8f0-5a3e-4f0e-9a52-0d7b1f3f9a11")
 
@@ -85,6 +86,17 @@ class TestAccess:
     async def test_a_server_that_is_not_there_is_an_error_of_its_own(self) -> None:
         connection = {"bootstrap_servers": free_address(), "security_protocol": "PLAINTEXT"}
         assert isinstance(await why_unreachable(connection, 1_000), KafkaConnectionError | OSError)
+
+
+class TestLimitsOfFetches:
+    async def test_are_read_when_the_client_starts(self) -> None:
+        names = AIOKafkaConsumer.start.__code__.co_names
+        assert {"_fetch_max_bytes", "_max_partition_fetch_bytes"} <= set(names)
+
+    async def test_are_the_consumers_share_by_partition(self) -> None:
+        client = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
+        limit_fetches(client, Share(Memory(64 * MIB)), partitions=32)
+        assert (client._fetch_max_bytes, client._max_partition_fetch_bytes) == (8 * MIB, MIB // 4)
 
 
 class CoordinatorThatHangs(GroupCoordinator):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from infra.kafka.dead_letter_writer import DeadLetterWriter
 from tests.eventually import eventually
 from workers.kafka.consumer import Timing, TopicConsumer
 from workers.kafka.decisions.lanes import Limits
+from workers.kafka.decisions.memory import Memory, Share
 from workers.kafka.delivery import Destination, Sink
 
 QUICK = Timing(check_topic=0.5, topic_missing=60)
@@ -58,11 +59,17 @@ class Running:
 
 @asynccontextmanager
 async def consuming(
-    cluster: KafkaCluster | str, sub: Subscription, sink: Sink, member: int = 0, timing: Timing = QUICK
+    cluster: KafkaCluster | str,
+    sub: Subscription,
+    sink: Sink,
+    member: int = 0,
+    timing: Timing = QUICK,
+    *,
+    share: Share | None = None,
 ) -> AsyncIterator[Running]:
     clusters = KafkaClusters({"local": cluster})
     dead_letters = DeadLetterWriter(clusters, sub)
-    limits = Limits(sub.options.max_in_flight, sub.options.max_batch)
+    limits = Limits(sub.options.max_in_flight, sub.options.max_batch, share=share or Share(Memory()))
     destination = Destination(sink, dead_letters, SocialMediaPost, limits, sub.id)
     reports: list[ConsumerProgress] = []
     stop = asyncio.Event()

@@ -1,8 +1,10 @@
 """The order in which records are sent: one lane per key, one batch per lane at a time."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from workers.kafka.decisions.memory import Memory, Share
 
 
 class Queued(Protocol):
@@ -24,6 +26,8 @@ class Limits:
     batch_records: int
     batch_bytes: int = 256 * 1024
     """A larger record is a batch of its own."""
+    share: Share = field(default_factory=lambda: Share(Memory()))
+    """The memory that the consumer may use."""
 
 
 class Lanes(Generic[Item]):
@@ -33,7 +37,9 @@ class Lanes(Generic[Item]):
         self._limits = limits
         self._waiting: dict[str, deque[Item]] = {}
         self._ready: deque[str] = deque()
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, int] = {}
+        """The bytes of each lane's batch."""
+        self._bytes_in_flight = 0
 
     @property
     def in_flight(self) -> int:
@@ -47,16 +53,22 @@ class Lanes(Generic[Item]):
         self._waiting[lane].append(item)
 
     def take(self) -> tuple[str, list[Item]] | None:
-        """Take the next batch, from one lane and one partition. None if no lane is ready or too many are in flight."""
+        """Take the next batch, from one lane and one partition. None if no lane is ready or too much is in flight."""
         if not self._ready or len(self._in_flight) >= self._limits.lanes_in_flight:
             return None
-        lane = self._ready.popleft()
-        self._in_flight.add(lane)
-        return lane, self._batch(lane)
+        lane = self._ready[0]
+        left = self._limits.share.in_flight_bytes - self._bytes_in_flight
+        if self._in_flight and self._waiting[lane][0].size_bytes > left:
+            return None
+        self._ready.popleft()
+        batch, size = self._batch(lane, left)
+        self._in_flight[lane] = size
+        self._bytes_in_flight += size
+        return lane, batch
 
     def finished(self, lane: str) -> None:
         """Release the lane of a batch that was taken."""
-        self._in_flight.remove(lane)
+        self._bytes_in_flight -= self._in_flight.pop(lane)
         if lane in self._waiting:
             self._ready.append(lane)
 
@@ -65,15 +77,17 @@ class Lanes(Generic[Item]):
         self._waiting.clear()
         self._ready.clear()
 
-    def _batch(self, lane: str) -> list[Item]:
+    def _batch(self, lane: str, most_bytes: int) -> tuple[list[Item], int]:
+        """Return the batch and its size: one record at least, and `most_bytes` otherwise."""
+        most_bytes = min(most_bytes, self._limits.batch_bytes)
         waiting = self._waiting[lane]
         batch = [waiting.popleft()]
         size = batch[0].size_bytes
         while waiting and len(batch) < self._limits.batch_records and waiting[0].partition == batch[0].partition:
-            size += waiting[0].size_bytes
-            if size > self._limits.batch_bytes:
+            if size + waiting[0].size_bytes > most_bytes:
                 break
+            size += waiting[0].size_bytes
             batch.append(waiting.popleft())
         if not waiting:
             del self._waiting[lane]
-        return batch
+        return batch, size

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.kafka.decisions.lanes import Lanes, Limits
+from workers.kafka.decisions.memory import Memory, Share
 
 
 @dataclass(frozen=True)
@@ -125,3 +126,16 @@ def test_every_record_goes_out_once_and_each_key_in_order(
     for number, (key, _, _) in enumerate(arrivals):
         expected.setdefault(key, []).append(number)
     assert sent == expected
+
+
+def test_lanes_wait_while_the_batches_in_flight_have_all_the_bytes_that_may_be_sent_at_once() -> None:
+    share = Share(Memory(16 * 100))  # a sixteenth may be in flight
+    queue: Lanes[Parcel] = Lanes(Limits(lanes_in_flight=8, batch_records=10, share=share))
+    for key, number, size in (("ann", 1, 500), ("bob", 2, 60), ("bob", 3, 60), ("eve", 4, 40)):
+        queue.add(key, Parcel(number, size_bytes=size))
+    assert numbers(queue.take()) == [1], "a record that is too large goes alone"
+    assert queue.take() is None
+    queue.finished("ann")
+    assert numbers(queue.take()) == [2], "the second record of the key does not fit"
+    assert numbers(queue.take()) == [4]
+    assert queue.take() is None

@@ -11,6 +11,7 @@ from domain.errors import Refusal
 from domain.inbox import Message
 from domain.pattern import InvalidKey, valid_key
 from domain.payload import STRICT, Payload, check_json
+from domain.record_keys import KeyFormat, KeyNotJson, KeyNotSingle, entity_key
 
 MAX_VALUE_BYTES = 512 * 1024
 _MAX_UNREADABLE_BYTES = 1024 * 1024
@@ -89,7 +90,7 @@ class Incoming:
     content: Message[Payload] | Poison
 
     @classmethod
-    def parse(cls, record: Record, body: type[Payload]) -> Self:
+    def parse(cls, record: Record, body: type[Payload], key_format: KeyFormat = KeyFormat.STRING) -> Self:
         """Read key, headers and value; the value as strict JSON for `body`, unknown fields ignored. Never raises.
 
         A `Refusal` raised by a validator of `body` makes the record poison for a business reason.
@@ -99,7 +100,7 @@ class Incoming:
         try:
             if isinstance(record.value, Unreadable):
                 raise Poison("Unreadable", record.value.reason)
-            key = _read_key(record.key)
+            key = _read_key(record.key, key_format)
             payload = _read_body(record.value, body)
         except Poison as poison:
             return cls(record, redriven, key, poison)
@@ -121,15 +122,17 @@ class Incoming:
         return self.record.size_bytes
 
 
-def _read_key(key: bytes | None) -> str:
+def _read_key(key: bytes | None, key_format: KeyFormat) -> str:
     if key is None:
         raise Poison("NullKey", "The record has no key, so there is no entity to deliver it to.", Stage.KEY)
     try:
-        return valid_key(key.decode())
+        return valid_key(entity_key(key.decode(), key_format))
     except UnicodeDecodeError as error:
         reason = f"The key is not UTF-8: {error.reason} at byte {error.start}."
         raise Poison("KeyNotUtf8", reason, Stage.KEY) from error
-    except InvalidKey as error:
+    except KeyNotJson as error:
+        raise Poison("KeyNotJson", str(error), Stage.KEY) from error
+    except (InvalidKey, KeyNotSingle) as error:
         raise Poison("InvalidKey", str(error), Stage.KEY) from error
 
 

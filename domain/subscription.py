@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
 from domain.payload import Payload
+from domain.record_keys import KeyFormat
 
 SUBSCRIPTION = Pattern("kafka_ingress", "Subscription")
 MAX_ID_LENGTH = 200
@@ -44,6 +45,14 @@ class SubscriptionOptions(Payload):
             description="The group that keeps the offsets; the subscription's ID by default. No consumer may join it.",
         ),
     ] = None
+    key_format: Annotated[
+        KeyFormat,
+        Field(
+            alias="key.format",
+            description="How the records' keys are written: as plain text, or in JSON: a string, a whole number, or an "
+            "object of one such field.",
+        ),
+    ] = KeyFormat.STRING
     consumers: Annotated[int, Field(ge=1, le=16, description="Consumers that share the partitions.")] = 1
     max_in_flight: Annotated[int, Field(ge=1, le=1_000, description="Keys served at the same time.")] = 64
     max_batch: Annotated[int, Field(ge=1, le=500, description="Records of a key in one signal.")] = 500

@@ -240,6 +240,8 @@ async def test_only_a_task_can_be_redriven(http: httpx2.AsyncClient) -> None:
         ({"sink": "service://UserFeed/nothing"}, 400, "unknown-sink"),
         ({"sink": "service://BookingWorkflow/run"}, 400, "unknown-sink"),
         ({"options": {"auto.offset.reset": "sometimes"}}, 422, "invalid-body"),
+        ({"options": {"key.format": "avro"}}, 422, "invalid-body"),
+        ({"options": {"value.format": "json"}}, 422, "invalid-body"),
         ({"options": {"fetch.min.bytes": 1}}, 422, "invalid-body"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from domain.dead_letter import Stage
 from domain.inbox import Batch, origin
 from domain.payload import Payload
+from domain.record_keys import KeyFormat
 from domain.records import Incoming, Poison, Record
 from domain.subscription import SubscriptionBroken
 from infra.retry_log import RetryLog
@@ -50,7 +51,7 @@ class DeadLetterSink(Protocol):
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a subscription's records go, how their values are read, and how many are sent at once."""
+    """Where a subscription's records go, how their keys and values are read, and how many are sent at once."""
 
     sink: Sink
     dead_letters: DeadLetterSink
@@ -58,6 +59,7 @@ class Destination:
     limits: Limits
     subscription: str = ""
     """The subscription's ID: records that were redriven for another one are skipped."""
+    key_format: KeyFormat = KeyFormat.STRING
 
 
 class Delivery:
@@ -87,7 +89,7 @@ class Delivery:
             partition = self._partitions[record.partition]
             partition.tracker.received(record.offset, memory_bytes(record), now)
             partition.counts.received += 1
-            self._queue(Incoming.parse(record, self._destination.body))
+            self._queue(Incoming.parse(record, self._destination.body, self._destination.key_format))
         self._start_calls()
 
     def check(self) -> None:

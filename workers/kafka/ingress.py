@@ -62,6 +62,7 @@ class KafkaIngress:
             dead_letters=dead_letters,
             body=entity.handlers[subscription.handler].body,
             limits=Limits(options.max_in_flight, options.max_batch, share=share),
+            key_format=options.key_format,
             subscription=subscription.id,
         )
 

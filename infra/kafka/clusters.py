@@ -7,10 +7,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from domain.subscription import Subscription, UnknownSink, UnknownSource
-from infra.kafka.access import ACCESS_REFUSED, why_unreachable
+from infra.kafka.access import ACCESS_REFUSED, unreachable_listeners, why_unreachable
 from infra.kafka.connection import KafkaCluster
 from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client
 from infra.kafka.record_writing import MAX_REQUEST_BYTES
@@ -83,20 +84,29 @@ class KafkaClusters:
             async with answered(cluster, what, seconds):
                 await start_client(admin, self._deadlines.stop)
                 yield admin
-        except KafkaError as error:
-            reason: Exception | None = error
-            if isinstance(error, KafkaConnectionError):
-                reason = await why_unreachable(connection, timeout_ms)
-            raise _unusable(cluster, reason or error) from error
+        except (KafkaError, KafkaUnreachable) as error:
+            raise await self._unusable(cluster, error, admin._client) from error
         finally:
             await ends_within(admin.close(), self._deadlines.stop)
 
+    async def unreachable_listeners(self, cluster: str, client: AIOKafkaClient) -> str:
+        """Say which of the addresses that the brokers advertised to `client` cannot be reached; empty if all can."""
+        timeout_ms = int(self._deadlines.answer * 1000)
+        return await unreachable_listeners(client, self.connection(cluster), timeout_ms)
 
-def _unusable(cluster: str, reason: Exception) -> UnknownSource | KafkaUnreachable:
-    summary = f"{type(reason).__name__}: {reason}"
-    if isinstance(reason, ACCESS_REFUSED):
-        return UnknownSource(f"Kafka cluster {cluster!r} refuses access: {summary}")
-    return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {summary}")
+    async def _unusable(
+        self, cluster: str, error: KafkaError | KafkaUnreachable, client: AIOKafkaClient
+    ) -> UnknownSource | KafkaUnreachable:
+        reason: Exception = error
+        if isinstance(error, KafkaConnectionError):
+            reason = await why_unreachable(self.connection(cluster), int(self._deadlines.start * 1000)) or error
+        if isinstance(reason, ACCESS_REFUSED):
+            return UnknownSource(f"Kafka cluster {cluster!r} refuses access: {type(reason).__name__}: {reason}")
+        if advertised := await self.unreachable_listeners(cluster, client):
+            return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer. {advertised}")
+        if isinstance(reason, KafkaUnreachable):
+            return reason
+        return KafkaUnreachable(f"Kafka cluster {cluster!r} does not answer: {type(reason).__name__}: {reason}")
 
 
 async def check_subscription(

@@ -70,6 +70,7 @@ class TopicConsumer:
         """`epoch` replaces the topic's incarnation in the source that batches name."""
         self._subscription = task.subscription
         self._member = task.member
+        self._clusters = clusters
         self._epoch = epoch
         self._report = report
         self._timing = timing
@@ -137,7 +138,7 @@ class TopicConsumer:
             self._delivery.check()
             await self._positions.check_ends(self._partitions)
             # A partition that was read needs no fetch: what is fetched of it may last for minutes.
-            self._check_fetches(sorted(set(room.partitions) - {record.partition for record in records}))
+            await self._check_fetches(sorted(set(room.partitions) - {record.partition for record in records}))
             await committer.commit_due(time.monotonic())
             self._report_if_due(committer)
 
@@ -153,10 +154,13 @@ class TopicConsumer:
         committed = {number: each.committed for number, each in beginnings.items() if each.committed is not None}
         return Committer(self._client, self._subscription, self._partitions, committed, now)
 
-    def _check_fetches(self, numbers: Sequence[int]) -> None:
+    async def _check_fetches(self, numbers: Sequence[int]) -> None:
         fetches = {number: self._client.last_poll_timestamp(self._tp(number)) for number in numbers}
         if stuck := self._fetch_monitor.stuck(fetches, time.monotonic()):
-            raise ConnectionError(f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}.")
+            # One broker of several may be advertised at an address that only other machines can use.
+            why = await self._clusters.unreachable_listeners(self._subscription.cluster, self._client._client)
+            silent = f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}."
+            raise ConnectionError(f"{silent} {why}".strip())
 
     async def _release(self, *, lost: bool = False) -> None:
         """Stop delivering, once: wait for the calls in flight, then commit. If `lost`, do neither."""

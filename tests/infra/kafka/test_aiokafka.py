@@ -97,6 +97,7 @@ class TestLimitsOfFetches:
         client = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
         limit_fetches(client, Share(Memory(64 * MIB)), partitions=32)
         assert (client._fetch_max_bytes, client._max_partition_fetch_bytes) == (8 * MIB, MIB // 4)
+        await client.stop()
 
 
 class CoordinatorThatHangs(GroupCoordinator):  # type: ignore[misc]

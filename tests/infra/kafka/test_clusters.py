@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from domain.subscription import Subscription, SubscriptionRequest, UnknownSink, UnknownSource
 from infra.kafka.clusters import KafkaClusters, check_subscription
 from infra.kafka.deadlines import KafkaUnreachable
+from tests.brokers.embedded import running_broker
 from tests.brokers.ports import free_address
 
 SINKS = {"UserFeed": ["processPost"], "PackageTracker": ["registerPackage", "updateLocation"]}
@@ -47,6 +48,18 @@ async def test_a_cluster_that_does_not_answer_is_unreachable() -> None:
     clusters = KafkaClusters({"local": free_address()})
     with pytest.raises(KafkaUnreachable, match="'local'"):
         await check_subscription(wanted("kafka://local/posts"), clusters, SINKS)
+
+
+@pytest.mark.parametrize(
+    "advertised", ["kafka.invalid:29092", "127.0.0.1:1"], ids=["cannot be resolved", "cannot be reached"]
+)
+async def test_an_advertised_listener_that_cannot_be_used_is_named(advertised: str) -> None:
+    with running_broker(advertised=advertised) as address:
+        clusters = KafkaClusters({"local": address})
+        with pytest.raises(KafkaUnreachable) as caught:
+            await check_subscription(wanted("kafka://local/posts"), clusters, SINKS)
+    assert f"is advertised as {advertised}, which cannot be reached from here: " in str(caught.value)
+    assert "'local'" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 _UP = """Run Temporal with its Web UI, a Kafka broker, the database, workers and gateway until Ctrl-C.
 
 Executions and the database stay in the data folder, so the next start continues where this one ended.
-The broker keeps its records in memory and loses them when it stops."""
+The broker keeps its records in memory and loses them when it stops. Clusters of yours in KAFKA_CLUSTERS are known, too;
+with --broker none only they are."""
 _DEMO = """Start the stack on free ports with an empty temporary folder, play the six patterns on it over HTTP and
 Kafka, check every answer, and stop it. Takes under two minutes. Exit code 0 if all six passed."""
 
@@ -27,7 +28,8 @@ def main(arguments: list[str]) -> int:
         return _refuse(f"A package is missing: run `make install`. {error}.")
     if options.command == "demo":
         return asyncio.run(demo(keep=options.keep))
-    ports = Ports(options.temporal_port, options.ui_port, options.broker_port, options.gateway_port)
+    broker_port = None if options.broker == "none" else options.broker_port
+    ports = Ports(options.temporal_port, options.ui_port, broker_port, options.gateway_port)
     return asyncio.run(up(options.data, ports))
 
 
@@ -59,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
             metavar="PORT",
             help=f"port of {what}; default: {default}, or {variable}",
         )
+    up.add_argument(
+        "--broker",
+        type=_broker,
+        default=os.environ.get("BROKER", "embedded"),
+        metavar="embedded|none",
+        help="none: use only the clusters of KAFKA_CLUSTERS; default: embedded, or BROKER",
+    )
     demo = commands.add_parser(
         "demo", help="play the six patterns", description=_DEMO, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", action="store_true", help="keep the stack running until Ctrl-C, so that the links keep working"
     )
     return parser
+
+
+def _broker(text: str) -> str:
+    if text not in {"embedded", "none"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not `embedded` or `none`")
+    return text
 
 
 def _port(text: str) -> int:

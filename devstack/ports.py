@@ -16,13 +16,15 @@ _FREE_FROM, _FREE_TO = 15_000, 32_000
 class Ports:
     temporal: int = 7233
     ui: int = 8233
-    broker: int = 9092
+    broker: int | None = 9092
+    """None: no embedded broker."""
     gateway: int = 8080
 
     def check(self) -> None:
         """Raises `CannotStart` for a port that is in use, or given to two servers."""
         used: dict[int, str] = {}
-        for name, port in asdict(self).items():
+        ports = {name: port for name, port in asdict(self).items() if port is not None}
+        for name, port in ports.items():
             if port in used:
                 raise CannotStart(f"Port {port} is given to both {used[port]} and {name}.")
             used[port] = name

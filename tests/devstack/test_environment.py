@@ -1,5 +1,6 @@
 """What the stack's processes inherit, and what they do not."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from devstack.data_folder import DataFolder
 from devstack.ports import Ports
 from devstack.servers import stages
+
+
+def test_without_a_broker_only_the_users_clusters_are_known(tmp_path: Path) -> None:
+    own = {"KAFKA_CLUSTERS": '{"orders": "localhost:19092"}', "KAFKA_EPOCH": "2"}
+    with_broker, without = (stages(Ports(broker=port), DataFolder(tmp_path), own) for port in (9092, None))
+    assert [spec.name for spec in without[0]] == ["temporal", "migrate"]
+    assert json.loads(without[1][0].environment["KAFKA_CLUSTERS"]) == {"orders": "localhost:19092"}
+    both = {"orders": "localhost:19092", "my-cluster": "127.0.0.1:9092"}
+    assert json.loads(with_broker[1][0].environment["KAFKA_CLUSTERS"]) == both
 
 
 def test_workers_keep_bytecode_and_connect_to_no_other_temporal(

@@ -15,7 +15,7 @@ from benchmarks.compare.systems.system import SERVICE_SETTINGS, System
 from devstack.child import Log, Spec
 from devstack.data_folder import DataFolder
 from devstack.errors import CannotStart
-from devstack.ports import HOST, free_ports
+from devstack.ports import HOST, claim_ports, free_ports
 from devstack.servers import CLUSTER, ROOT, stages
 from devstack.supervisor import Supervisor
 
@@ -39,8 +39,8 @@ def server_binary() -> Path:
 @asynccontextmanager
 async def open_restate(folder: Path, log: Log) -> AsyncIterator[System]:
     """Everything in `folder`, on free ports."""
-    ports, spare = free_ports(), free_ports()
-    ingress, admin, node, endpoint = spare.gateway, spare.ui, spare.temporal, spare.broker
+    ports = free_ports()
+    ingress, admin, node, endpoint = claim_ports(4)
     data = DataFolder(folder)
     with data:
         (stores, _) = stages(ports, data, SERVICE_SETTINGS)

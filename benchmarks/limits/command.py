@@ -14,6 +14,7 @@ from temporalio.client import Client
 from benchmarks.harness.options import options_parser, positive
 from benchmarks.harness.stack import BenchmarkStack
 from benchmarks.limits.hot_key import hot_key_trials
+from benchmarks.limits.kafka_memory import kafka_memory_trial
 from benchmarks.limits.long_histories import event_trial, location_trial
 from benchmarks.limits.messages import MessageSender
 from benchmarks.limits.open_trackers import open_trackers_trial
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
             event_trial(sender, "invoice, all event IDs it remembers", EVENTS_KEPT + 500),
             location_trial(sender, options.locations),
             *hot_key_trials(bench, client, options.hot),
+            kafka_memory_trial(bench, options.large),
             open_trackers_trial(sender, console, options.trackers),
         ]
 
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         default=10_000,
         help="messages to one key as fast as they come; a tenth of them to a feed",
     )
+    add("--large", type=positive, default=1_200, help="Kafka records of 500 KB that are small on disk")
     add("--subtasks", type=positive, default=10_000, help="subtasks of one job, a tenth of which fails")
     add("--events", type=positive, default=1_000, help="payment events of one invoice")
     add("--locations", type=positive, default=100_000, help="locations of one package")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from pydantic import ValidationError
@@ -49,9 +50,9 @@ class Record:
     def id(self) -> str:
         return record_id(self.topic, self.partition, self.offset)
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
-        """Of key, value and headers."""
+        """The size of key, value and headers together."""
         headers = sum(len(name) + len(value or b"") for name, value in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers
 

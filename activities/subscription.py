@@ -9,9 +9,8 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.subscription import ConsumerProgress, ConsumerTask
-
-HEARTBEAT_SECONDS = 2.0
+from activities.consumer_heartbeat import ConsumerHeartbeat, StallReports
+from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
 
 
 class Ingress(Protocol):
@@ -27,17 +26,18 @@ class Ingress(Protocol):
 class SubscriptionActivities:
     """Consumers, which Temporal starts on another worker if theirs is lost."""
 
-    def __init__(self, ingress: Ingress) -> None:
+    def __init__(self, ingress: Ingress, reports: StallReports) -> None:
         self._ingress = ingress
+        self._reports = reports
 
     @activity.defn
     async def consume(self, task: ConsumerTask) -> None:
         """Run one consumer of a subscription, until it is cancelled, fails, or its worker shuts down. Never returns."""
         stop = asyncio.Event()
-        heartbeat = _Heartbeat()
+        heartbeat = ConsumerHeartbeat(task, self._reports)
         beating = asyncio.create_task(heartbeat.repeat())
         shutdown = asyncio.create_task(activity.wait_for_worker_shutdown())
-        consuming = asyncio.create_task(self._ingress.run(task, heartbeat.report, stop))
+        consuming = asyncio.create_task(self._ingress.run(heartbeat.task, heartbeat.report, stop))
         try:
             await asyncio.wait({consuming, shutdown}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -49,8 +49,7 @@ class SubscriptionActivities:
             await _ended(consuming)
             shutdown.cancel()
             beating.cancel()
-            heartbeat.send()
-            _log_failure(consuming)
+            await _show_end(consuming, heartbeat)
         await consuming
         raise ApplicationError(
             "The worker is shutting down: another worker continues.",
@@ -58,27 +57,6 @@ class SubscriptionActivities:
             next_retry_delay=timedelta(seconds=1),
             category=ApplicationErrorCategory.BENIGN,
         )
-
-
-class _Heartbeat:
-    """Sends the consumer's latest progress to Temporal."""
-
-    def __init__(self) -> None:
-        self._latest: ConsumerProgress | None = None
-
-    def report(self, progress: ConsumerProgress) -> None:
-        self._latest = progress
-
-    async def repeat(self) -> None:
-        while True:
-            self.send()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    def send(self) -> None:
-        if self._latest is None:
-            activity.heartbeat()
-        else:
-            activity.heartbeat(self._latest)
 
 
 def _is_replaced() -> bool:
@@ -94,6 +72,9 @@ async def _ended(consuming: asyncio.Task[None]) -> None:
             await asyncio.wait({consuming})
 
 
-def _log_failure(consuming: asyncio.Task[None]) -> None:
-    if not consuming.cancelled() and (error := consuming.exception()):
-        activity.logger.warning("The consumer stopped: %s", error)
+async def _show_end(consuming: asyncio.Task[None], heartbeat: ConsumerHeartbeat) -> None:
+    error = None if consuming.cancelled() else consuming.exception()
+    if error is None or isinstance(error, SubscriptionBroken):
+        heartbeat.send()
+    else:
+        await heartbeat.restarts(error)

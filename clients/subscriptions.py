@@ -1,11 +1,19 @@
-"""Starts the workflows of subscriptions, and reads the progress of their consumers."""
+"""Starts the workflows of subscriptions, reads the progress of their consumers, and passes their reports on."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from domain.subscription import (
     SUBSCRIPTION,
     ConsumerProgress,
+    ConsumerReport,
+    Stall,
     Subscription,
     SubscriptionInput,
     SubscriptionState,
@@ -13,6 +21,11 @@ from domain.subscription import (
 )
 from workflows.search_attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
+
+REPORT_TIMEOUT = timedelta(seconds=5)
+DESCRIBE_TIMEOUT = timedelta(seconds=5)
+MAX_WAIT = timedelta(seconds=5)
+"""For a consumer to be started, until that counts as a stall."""
 
 
 async def start(client: Client, subscription: Subscription) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
@@ -33,12 +46,43 @@ async def start(client: Client, subscription: Subscription) -> WorkflowHandle[Su
     )
 
 
-async def consumers_progress(client: Client, subscription_id: str) -> list[ConsumerProgress]:
-    """Return the last reports of the running consumers. Raises `RPCError` (NOT_FOUND) if there is no subscription."""
+@dataclass(frozen=True)
+class Consumers:
+    """The last reports of the running consumers, and why one does not run at all."""
+
+    progress: list[ConsumerProgress]
+    not_started: Stall | None
+
+
+async def consumers(client: Client, subscription_id: str) -> Consumers:
+    """Ask Temporal. Raises `RPCError` (NOT_FOUND) if there is no subscription."""
     handle = client.get_workflow_handle(workflow_id(subscription_id))
-    description = await handle.describe()
+    description = await handle.describe(rpc_timeout=DESCRIBE_TIMEOUT)
+    pending = description.raw_description.pending_activities
     reports: list[ConsumerProgress] = []
-    for consumer in description.raw_description.pending_activities:
+    for consumer in pending:
         if consumer.heartbeat_details.payloads:
             reports += await client.data_converter.decode(consumer.heartbeat_details.payloads, [ConsumerProgress])
-    return reports
+    return Consumers(reports, _not_started(pending, datetime.now(UTC)))
+
+
+def _not_started(pending: Iterable[PendingActivityInfo], now: datetime) -> Stall | None:
+    """What only Temporal knows: a consumer waits for a worker, which all are busy or stopped."""
+    for consumer in pending:
+        due = consumer.scheduled_time.ToDatetime(UTC)
+        if consumer.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED and now - due > MAX_WAIT:
+            reason = f"A consumer waits for a worker: start more workers of the pool {SUBSCRIPTION.task_queue}."
+            return Stall(reason=reason, since=due)
+    return None
+
+
+class ConsumerReports:
+    """Passes what consumers report to the workflows of their subscriptions."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+        """Raises `RPCError`."""
+        handle = self._client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
+        await handle.signal(SubscriptionWorkflow.consumer_reported, report, rpc_timeout=REPORT_TIMEOUT)

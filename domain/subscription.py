@@ -1,6 +1,7 @@
 """Kafka ingress: a subscription carries a topic's records to one handler of one service."""
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -135,6 +136,13 @@ class SubscriptionChange(Payload):
     status: Literal["RUNNING", "PAUSED"]
 
 
+class Stall(Payload):
+    """Why records do not move although the subscription runs, in words for an operator, and since when."""
+
+    reason: str
+    since: datetime
+
+
 class PartitionProgress(Payload):
     """One partition's progress: `committed <= acknowledged <= position <= end`, each the offset of the next record."""
 
@@ -155,7 +163,7 @@ class PartitionProgress(Payload):
     oldest_in_flight_seconds: float
     """How long the oldest unfinished record has been waiting since it was read."""
     last_error: str | None
-    """Why a record is being retried, or what expired before it was read."""
+    """Why a call is being repeated, or what expired before it was read."""
 
 
 class ConsumerProgress(Payload):
@@ -173,6 +181,7 @@ class ConsumerProgress(Payload):
     rate: float
     oldest_in_flight_seconds: float
     last_error: str | None
+    stall: Stall | None = None
 
 
 class ConsumerTask(Payload):
@@ -180,17 +189,30 @@ class ConsumerTask(Payload):
 
     subscription: Subscription
     member: int
+    stall: Stall | None = None
+    """What kept the consumer before this one from moving."""
+
+
+class ConsumerReport(Payload):
+    """Consumer `member` has stalled, or moves: `stall` is None. Reports of an earlier `attempt` may come late."""
+
+    member: int
+    attempt: int
+    stall: Stall | None
 
 
 class SubscriptionState(Payload):
     status: SubscriptionStatus
     subscription: Subscription
-    last_error: str | None
+    stall: Stall | None
+    """Why it failed, or why a consumer does not move."""
 
 
 class SubscriptionInput(Payload):
-    """The input of a subscription's run; each run passes its status and error to the next."""
+    """The input of a subscription's run; each run passes its state to the next."""
 
     subscription: Subscription
     status: SubscriptionStatus = SubscriptionStatus.RUNNING
-    last_error: str | None = None
+    stalls: Annotated[dict[int, Stall], Field(default_factory=dict)]
+    """What the consumers reported, by their numbers."""
+    failure: Stall | None = None

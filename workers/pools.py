@@ -14,6 +14,7 @@ from activities.message_queue import MessageQueueActivities
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.subscription import SubscriptionActivities
 from activities.user_feed import UserFeedActivities
+from clients.subscriptions import ConsumerReports
 from domain.booking import BOOKING
 from domain.delivery import DELIVERY_QUEUE
 from domain.fan_out import FAN_OUT
@@ -122,7 +123,8 @@ POOLS = (
         lambda r: SubscriptionActivities(
             KafkaIngress(
                 r.entities, r.settings.kafka_clusters, r.settings.kafka_epoch, Memory(r.settings.kafka_memory_bytes)
-            )
+            ),
+            ConsumerReports(r.temporal),
         ),
     ),
 )

@@ -18,6 +18,7 @@ class Resources:
     """The connections of one process, and its settings."""
 
     settings: Settings
+    temporal: Client
     database: Database
     http: HttpSender
     entities: EntityClient
@@ -29,7 +30,7 @@ class Resources:
         database = Database(settings.database_url)
         http = HttpSender(settings.http_task_allowed_hosts)
         try:
-            yield cls(settings, database, http, EntityClient(client, settings.plans))
+            yield cls(settings, client, database, http, EntityClient(client, settings.plans))
         finally:
             await http.aclose()
             await database.close()

@@ -20,3 +20,7 @@ class StatusDisplay:
             self._shown = status
             workflow.upsert_search_attributes([STATUS.value_set(status)])
         workflow.set_current_details(f"{status}. {details}")
+
+    def show_details(self, details: str) -> None:
+        """Show other details of the same status: a signal's handler may, since this is no command."""
+        workflow.set_current_details(f"{self._shown}. {details}")

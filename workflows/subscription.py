@@ -16,7 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
     from domain.subscription import (
         SUBSCRIPTION,
+        ConsumerReport,
         ConsumerTask,
+        Stall,
         SubscriptionInput,
         SubscriptionState,
         SubscriptionStatus,
@@ -30,14 +32,17 @@ with workflow.unsafe.imports_passed_through():
 class SubscriptionWorkflow:
     """One subscription until it is deleted.
 
-    Updates: pause, resume, delete; each answers before the consumers have drained. Signal: subscribed. Query: state.
+    Updates: pause, resume, delete; each answers before the consumers have drained.
+    Signals: subscribed, consumer_reported. Query: state.
     """
 
     @workflow.init
     def __init__(self, start: SubscriptionInput) -> None:
         self._subscription = start.subscription
         self._status = start.status
-        self._last_error = start.last_error
+        self._failure = start.failure
+        self._stalls = dict(start.stalls)
+        self._attempts: dict[int, int] = {}
         self._display = StatusDisplay()
 
     @workflow.run
@@ -56,6 +61,7 @@ class SubscriptionWorkflow:
 
     async def _consume(self) -> None:
         """Run the consumers until one ends or all have to stop; return when all have drained."""
+        self._attempts.clear()
         consumers = [self._start_consumer(member) for member in range(self._subscription.options.consumers)]
         await workflow.wait_condition(
             lambda: (
@@ -72,7 +78,7 @@ class SubscriptionWorkflow:
     def _start_consumer(self, member: int) -> ActivityHandle[None]:
         return workflow.start_activity_method(
             SubscriptionActivities.consume,
-            ConsumerTask(subscription=self._subscription, member=member),
+            ConsumerTask(subscription=self._subscription, member=member, stall=self._stalls.get(member)),
             **policies.CONSUME,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"consumer {member + 1} of {self._subscription.options.consumers}",
@@ -80,7 +86,7 @@ class SubscriptionWorkflow:
 
     def _note_failure(self, outcome: BaseException | None) -> None:
         if outcome is not None and (error := error_of(outcome)):
-            self._last_error = error.message
+            self._failure = Stall(reason=error.message, since=workflow.now())
             if self._status is SubscriptionStatus.RUNNING:
                 self._status = SubscriptionStatus.FAILED
 
@@ -94,19 +100,43 @@ class SubscriptionWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._status is not SubscriptionStatus.DELETED:
             workflow.continue_as_new(
-                SubscriptionInput(subscription=self._subscription, status=self._status, last_error=self._last_error)
+                SubscriptionInput(
+                    subscription=self._subscription, status=self._status, stalls=self._stalls, failure=self._failure
+                )
             )
 
     def _show(self) -> None:
+        self._display.show(self._status, self._details())
+
+    def _details(self) -> str:
         s = self._subscription
-        error = f" {self._last_error}" if self._last_error else ""
-        self._display.show(self._status, f"Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}")
+        stall = self._stall
+        error = f" Since {stall.since:%Y-%m-%d %H:%M:%S} UTC: {stall.reason}" if stall else ""
+        return f"Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}"
+
+    @property
+    def _stall(self) -> Stall | None:
+        """Why it failed, or the oldest stall of a consumer that runs."""
+        running = self._stalls.values() if self._status is SubscriptionStatus.RUNNING else ()
+        return self._failure or min(running, key=lambda stall: stall.since, default=None)
 
     @workflow.signal
     def subscribed(self) -> None:
         """Subscribing again resumes a subscription that failed. A paused one stays paused."""
         if self._status is SubscriptionStatus.FAILED:
             self._resume()
+
+    @workflow.signal
+    def consumer_reported(self, report: ConsumerReport) -> None:
+        """A consumer has stalled, or moves again."""
+        if report.attempt < self._attempts.get(report.member, 0):
+            return
+        self._attempts[report.member] = report.attempt
+        if report.stall is None:
+            self._stalls.pop(report.member, None)
+        else:
+            self._stalls[report.member] = report.stall
+        self._display.show_details(self._details())
 
     @workflow.update
     def pause(self) -> SubscriptionState:
@@ -132,7 +162,8 @@ class SubscriptionWorkflow:
 
     def _resume(self) -> None:
         self._status = SubscriptionStatus.RUNNING
-        self._last_error = None
+        self._failure = None
+        self._stalls.clear()
 
     def _refuse_if_deleted(self) -> None:
         if self._status is SubscriptionStatus.DELETED:
@@ -146,4 +177,4 @@ class SubscriptionWorkflow:
 
     @workflow.query
     def state(self) -> SubscriptionState:
-        return SubscriptionState(status=self._status, subscription=self._subscription, last_error=self._last_error)
+        return SubscriptionState(status=self._status, subscription=self._subscription, stall=self._stall)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, Field
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
@@ -16,7 +17,7 @@ from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import SubscriptionId
-from clients.subscriptions import consumers_progress, start
+from clients.subscriptions import Consumers, consumers, start
 from clients.temporal_errors import is_not_found
 from domain.patterns import ENTITIES
 from domain.payload import Payload
@@ -55,7 +56,8 @@ class SubscriptionView(Payload):
     sink: str
     options: SubscriptionOptions
     status: SubscriptionStatus
-    last_error: str | None
+    last_error: Annotated[str | None, Field(description="Why it failed, or why a consumer does not move.")]
+    since: Annotated[AwareDatetime | None, Field(description="Since when the last error has lasted.")]
     consumers: list[ConsumerProgress]
     web_ui: str
 
@@ -134,8 +136,8 @@ def router(gateway: Gateway) -> APIRouter:
     async def _view(subscription_id: str) -> SubscriptionView:
         state = await read_state(gateway.client, subscription_id)
         with _known(subscription_id):
-            consumers = await consumers_progress(gateway.client, subscription_id)
-        return _as_view(state, consumers, gateway.web_ui.workflow(workflow_id(subscription_id)))
+            running = await consumers(gateway.client, subscription_id)
+        return _as_view(state, running, gateway.web_ui.workflow(workflow_id(subscription_id)))
 
     return routes
 
@@ -177,15 +179,17 @@ async def _check_group_is_free(client: Client, subscription: Subscription) -> No
             raise conflict(detail, id=other.id)
 
 
-def _as_view(state: SubscriptionState, consumers: list[ConsumerProgress], web_ui: str) -> SubscriptionView:
+def _as_view(state: SubscriptionState, running: Consumers, web_ui: str) -> SubscriptionView:
     s: Subscription = state.subscription
+    stall = state.stall or running.not_started
     return SubscriptionView(
         id=s.id,
         source=f"kafka://{s.cluster}/{s.topic}",
         sink=f"service://{s.service}/{s.handler}",
         options=s.options,
         status=state.status,
-        last_error=state.last_error,
-        consumers=consumers,
+        last_error=stall.reason if stall else None,
+        since=stall.since if stall else None,
+        consumers=running.progress,
         web_ui=web_ui,
     )

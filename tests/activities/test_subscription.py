@@ -1,14 +1,17 @@
 """A consumer drains when it is asked to stop, and drops its records at once when Temporal counts it as lost."""
 
 import asyncio
+import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.testing import ActivityEnvironment
 
 from activities.subscription import SubscriptionActivities
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
+from domain.subscription import ConsumerProgress, ConsumerReport, ConsumerTask, Stall, Subscription, SubscriptionOptions
+from tests.eventually import eventually
 
 TASK = ConsumerTask(
     subscription=Subscription(
@@ -16,6 +19,23 @@ TASK = ConsumerTask(
     ),
     member=0,
 )
+
+
+PROGRESS = ConsumerProgress(
+    partitions=[],
+    received=0,
+    delivered=0,
+    dead_lettered=0,
+    in_flight=0,
+    rate=0,
+    oldest_in_flight_seconds=0,
+    last_error=None,
+)
+
+
+class NoReports:
+    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+        raise AssertionError("nothing stalls")
 
 
 class Drains:
@@ -48,9 +68,51 @@ async def test_a_consumer_drains_unless_another_may_have_taken_over(
 ) -> None:
     ingress = Drains()
     environment = ActivityEnvironment()
-    consuming = asyncio.create_task(environment.run(SubscriptionActivities(ingress).consume, TASK))
+    consuming = asyncio.create_task(environment.run(SubscriptionActivities(ingress, NoReports()).consume, TASK))
     await ingress.began.wait()
     environment.cancel(details)
     with pytest.raises(asyncio.CancelledError):
         await consuming
     assert ingress.ended == ended
+
+
+class Stalls:
+    """An ingress that stalls and moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.report: Callable[[ConsumerProgress], None] | None = None
+
+    async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
+        self.report = report
+        await stop.wait()
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.sent: list[Stall | None] = []
+        self.outages = 1
+
+    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+        if self.outages > 0:
+            self.outages -= 1
+            raise ConnectionError("Temporal is unavailable")
+        self.sent.append(report.stall)
+
+
+async def test_a_stall_is_reported_once_when_it_begins_and_once_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    ingress, reports, environment = Stalls(), Reports(), ActivityEnvironment()
+    consuming = asyncio.create_task(environment.run(SubscriptionActivities(ingress, reports).consume, TASK))
+    report = await eventually(lambda: ingress.report)
+    since = datetime.now(UTC)
+    stalls = [Stall(reason=f"no broker, attempt {attempt}", since=since) for attempt in range(3)]
+    for stall in stalls:
+        report(PROGRESS.model_copy(update={"stall": stall}))
+    await eventually(lambda: reports.sent)
+    report(PROGRESS)
+    await eventually(lambda: len(reports.sent) == 2)
+    environment.cancel(ActivityCancellationDetails(cancel_requested=True))
+    with pytest.raises(asyncio.CancelledError):
+        await consuming
+    assert reports.sent == [stalls[-1], None]
+    assert caplog.text.count("has stalled since") == caplog.text.count("moves again") == 1

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.subscription import SubscriptionActivities
 from activities.user_feed import UserFeedActivities
-from clients.subscriptions import start
+from clients.subscriptions import ConsumerReports, start
 from domain.invoice import PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
 from domain.payload import Payload
@@ -138,7 +138,7 @@ async def subscribing(environment: WorkflowEnvironment) -> AsyncIterator[tuple[H
         environment.client,
         task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
-        activities=[SubscriptionActivities(ingress).consume],
+        activities=[SubscriptionActivities(ingress, ConsumerReports(environment.client)).consume],
         max_heartbeat_throttle_interval=timedelta(milliseconds=100),
     ):
         handle = await start(environment.client, posts(consumers=2))

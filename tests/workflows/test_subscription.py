@@ -5,20 +5,23 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.subscription import SubscriptionActivities
-from clients.subscriptions import consumers_progress, start
+from clients.subscriptions import ConsumerReports, consumers, start
 from domain.subscription import (
     SUBSCRIPTION,
     ConsumerProgress,
+    ConsumerReport,
     ConsumerTask,
+    Stall,
     Subscription,
     SubscriptionBroken,
     SubscriptionOptions,
@@ -47,15 +50,21 @@ class FakeIngress:
 
     running: set[int] = field(default_factory=set)
     begun: int = 0
+    progress: ConsumerProgress = PROGRESS
+    tasks: list[ConsumerTask] = field(default_factory=list)
     drained: int = 0
     fault: Exception | None = None
+    report: Callable[[ConsumerProgress], None] = lambda progress: None
+    """That of the latest consumer."""
     draining: asyncio.Event | None = None
     """Set to make a drain last until the event."""
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
         self.begun += 1
+        self.tasks.append(task)
         self.running.add(task.member)
-        report(PROGRESS)
+        self.report = report
+        report(self.progress)
         try:
             while not stop.is_set():
                 if self.fault is not None:
@@ -85,7 +94,7 @@ def new_worker(environment: WorkflowEnvironment, ingress: FakeIngress) -> Worker
         environment.client,
         task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
-        activities=[SubscriptionActivities(ingress).consume],
+        activities=[SubscriptionActivities(ingress, ConsumerReports(environment.client)).consume],
         max_heartbeat_throttle_interval=timedelta(milliseconds=200),
         max_cached_workflows=0,  # so that another worker can continue at once
     )
@@ -181,10 +190,12 @@ async def test_an_error_that_only_a_person_can_fix_fails_the_subscription_until_
     ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
     handle = await subscribe(posts(consumers=2))
     await has_status(handle, SubscriptionStatus.FAILED)
-    assert (await handle.query(SubscriptionWorkflow.state)).last_error == "Topic 'posts' is gone."
+    failed = await handle.query(SubscriptionWorkflow.state)
+    assert failed.stall
+    assert failed.stall.reason == "Topic 'posts' is gone."
     await eventually(lambda: not ingress.running)
     state = await handle.execute_update(SubscriptionWorkflow.resume)
-    assert (state.status, state.last_error) == (SubscriptionStatus.RUNNING, None)
+    assert (state.status, state.stall) == (SubscriptionStatus.RUNNING, None)
     await eventually(lambda: len(ingress.running) == 2)
     await deleted(handle)
 
@@ -233,6 +244,99 @@ async def test_a_temporary_error_restarts_the_consumer(
     await deleted(handle)
 
 
+SINCE = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+STALL = Stall(reason="Kafka cluster 'local' sends no answer.", since=SINCE)
+
+
+async def stall_of(handle: Handle) -> Stall | None:
+    return (await handle.query(SubscriptionWorkflow.state)).stall
+
+
+async def test_a_stall_is_in_the_state_and_in_the_web_ui_until_the_records_move(
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.progress = PROGRESS.model_copy(update={"stall": STALL})
+    handle = await subscribe(posts())
+
+    async def stalled() -> bool:
+        return await stall_of(handle) == STALL
+
+    await eventually(stalled)
+    assert "Since 2026-11-26 12:00:00 UTC: Kafka cluster 'local' sends no answer." in await details(handle)
+    ingress.report(PROGRESS)
+
+    async def moves() -> bool:
+        return await stall_of(handle) is None
+
+    await eventually(moves)
+    assert "Since" not in await details(handle)
+    await deleted(handle)
+
+
+async def details(handle: Handle) -> str:
+    metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return metadata.current_details
+
+
+async def test_a_consumer_that_is_started_again_is_a_stall_with_its_error_and_its_first_since(
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.progress = PROGRESS.model_copy(update={"stall": STALL})
+    handle = await subscribe(posts())
+    await eventually(lambda: ingress.running)
+    ingress.fault = ConnectionError("no broker")
+
+    async def shown() -> Stall | None:
+        stall = await stall_of(handle)
+        return stall if stall and "no broker" in stall.reason else None
+
+    stall = await eventually(shown)
+    assert stall == Stall(reason="Consumer 1 is started again: ConnectionError: no broker", since=SINCE)
+    await eventually(lambda: ingress.begun == 2)
+    assert ingress.tasks[-1].stall == stall, "the next consumer continues with the stall of the one before it"
+    await deleted(handle)
+
+
+async def test_a_late_report_of_an_earlier_attempt_is_ignored(
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
+) -> None:
+    handle = await subscribe(posts())
+    for attempt, stall in ((3, None), (2, STALL)):
+        report = ConsumerReport(member=0, attempt=attempt, stall=stall)
+        await handle.signal(SubscriptionWorkflow.consumer_reported, report)
+    assert await stall_of(handle) is None
+    await deleted(handle)
+
+
+async def test_a_paused_subscription_has_not_stalled(
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
+) -> None:
+    handle = await subscribe(posts())
+    await handle.signal(SubscriptionWorkflow.consumer_reported, ConsumerReport(member=0, attempt=1, stall=STALL))
+    state = await handle.execute_update(SubscriptionWorkflow.pause)
+    assert state.stall is None
+    await deleted(handle)
+
+
+async def test_a_consumer_that_no_worker_starts_is_a_stall(
+    time_skipping: WorkflowEnvironment, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.subscriptions.MAX_WAIT", timedelta(0))
+    subscription = posts()
+    without_activities = Worker(
+        time_skipping.client, task_queue=SUBSCRIPTION.task_queue, workflows=[SubscriptionWorkflow]
+    )
+    async with without_activities:
+        handle = await subscribe(subscription)
+
+        async def waits() -> Stall | None:
+            return (await consumers(time_skipping.client, subscription.id)).not_started
+
+        stall = await eventually(waits)
+        assert "start more workers of the pool kafka-ingress" in stall.reason
+        await handle.terminate()
+
+
 async def test_a_worker_that_stops_drains_its_consumer_and_another_worker_continues(
     time_skipping: WorkflowEnvironment, subscribe: Subscribe
 ) -> None:
@@ -253,7 +357,7 @@ async def test_the_progress_of_its_consumers_can_be_read(
     handle = await subscribe(subscription)
 
     async def reported() -> bool:
-        return await consumers_progress(time_skipping.client, subscription.id) == [PROGRESS]
+        return (await consumers(time_skipping.client, subscription.id)).progress == [PROGRESS]
 
     await eventually(reported)
     await deleted(handle)

@@ -9,6 +9,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from domain.subscription import Subscription
 from workers.kafka.decisions.commits import CommitSchedule
+from workers.kafka.decisions.counts import COMMIT
 from workers.kafka.decisions.partition import Partition
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,12 @@ class Committer:
         else:
             self._schedule.succeeded(offsets)
             for number in offsets:
-                self._partitions[number].counts.errors.pop("commit", None)
+                self._partitions[number].counts.errors.pop(COMMIT, None)
 
     def _note_failure(self, offsets: dict[int, int], reason: str) -> None:
         log.warning("%s: offsets %s are not committed yet: %s", self._subscription.id, offsets, reason)
         for number in offsets:
-            self._partitions[number].counts.errors["commit"] = f"not committed: {reason}"
+            self._partitions[number].counts.errors[COMMIT] = f"not committed: {reason}"
 
     def _safe(self) -> dict[int, int]:
         return {number: partition.tracker.safe for number, partition in self._partitions.items()}

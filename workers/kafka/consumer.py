@@ -12,7 +12,7 @@ throws away what was fetched; and a consumer that fails is replaced by a new one
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -25,19 +25,21 @@ from workers.kafka.client import limit_fetches, new_client
 from workers.kafka.committer import Committer
 from workers.kafka.decisions.budget import Budget
 from workers.kafka.decisions.counts import Counts
-from workers.kafka.decisions.fetch_monitor import FetchMonitor
 from workers.kafka.decisions.offsets import OffsetTracker
 from workers.kafka.decisions.partition import Partition
-from workers.kafka.decisions.progress import consumer_progress
 from workers.kafka.decisions.rate import Rate
+from workers.kafka.decisions.stalls import Signs
+from workers.kafka.decisions.standstill import Standstill
 from workers.kafka.delivery import Delivery, Destination
 from workers.kafka.positions import Positions
 from workers.kafka.reader import POLL_MS, Reader
+from workers.kafka.reporter import Reporter
 from workers.kafka.topic_watch import TopicWatch
 
 log = logging.getLogger(__name__)
 
-REPORT_SECONDS = 1.0
+FETCH_PATIENCE_SECONDS = 60.0
+"""aiokafka's consumer can stop fetching without an error: after this it is replaced by a new one."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,6 @@ class TopicConsumer:
         self._member = task.member
         self._clusters = clusters
         self._epoch = epoch
-        self._report = report
         self._timing = timing
         self._client = new_client(task, clusters.connection(task.subscription.cluster))
         self._watch = TopicWatch(clusters, task.subscription, timing.check_topic, timing.topic_missing)
@@ -82,8 +83,17 @@ class TopicConsumer:
         self._share = destination.limits.share
         self._delivery = Delivery(destination, self._partitions)
         self._committer: Committer | None = None
-        self._fetch_monitor = FetchMonitor()
-        self._report_at = 0.0
+        self._fetched = Standstill()
+        self._signs = Signs()
+        self._reporter = Reporter(
+            task,
+            report,
+            watch=self._watch,
+            delivery=self._delivery,
+            positions=self._positions,
+            partitions=self._partitions,
+            signs=self._signs,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and commit. If cancelled, stop at once and commit nothing.
@@ -92,24 +102,26 @@ class TopicConsumer:
         """
         polling = asyncio.create_task(self._poll(stop))
         watching = asyncio.create_task(self._watch.run())
+        reporting = asyncio.create_task(self._reporter.run())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({polling, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({polling, watching, reporting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({polling}, timeout=2 * POLL_MS / 1000)
         except asyncio.CancelledError:
             await self._release(lost=True)
             raise
         finally:
             # Nothing is read after this, so a poll may be cancelled.
-            for task in (stopping, watching, polling):
+            for task in (stopping, watching, reporting, polling):
                 task.cancel()
             await self._release()
             await asyncio.wait({polling}, timeout=self._timing.stop)
             await stop_client(self._client, self._timing.stop)
             await self._watch.close(self._timing.stop)
             await asyncio.wait({polling}, timeout=self._timing.stop)
-        if watching.done() and not watching.cancelled():
-            watching.result()
+        for task in (watching, reporting):
+            if task.done() and not task.cancelled():
+                task.result()
         if not polling.done():
             raise ConnectionError("The Kafka client is still reading after its read was cancelled.")
         if not polling.cancelled():
@@ -120,15 +132,17 @@ class TopicConsumer:
         topic = await self._watch.begin()
         numbers = range(self._member, topic.partitions, self._subscription.options.consumers)
         if not numbers:
-            self._report_progress({})
-            await stop.wait()
+            await self._idle(stop)
             return
         limit_fetches(self._client, self._share, len(numbers))
         self._client.assign([self._tp(number) for number in numbers])
         async with self._answered("the start of a client", DEADLINES.start):
             await start_client(self._client, DEADLINES.stop)
         committer = self._committer = await self._begin(numbers, topic.incarnation)
+        self._signs.began_at = self._signs.polled_at = time.monotonic()
+        self._reporter.report()
         while not stop.is_set():
+            self._signs.polled_at = time.monotonic()
             room = Budget.of(self._share, len(numbers)).room(self._partitions)
             records = await self._reader.read(room, self._partitions)
             if self._committer is None:  # released while this read was going on: the next consumer reads the records
@@ -138,9 +152,17 @@ class TopicConsumer:
             self._delivery.check()
             await self._positions.check_ends(self._partitions)
             # A partition that was read needs no fetch: what is fetched of it may last for minutes.
-            await self._check_fetches(sorted(set(room.partitions) - {record.partition for record in records}))
+            self._signs.reading = sorted(set(room.partitions) - {record.partition for record in records})
+            await self._check_fetches(self._signs.reading)
             await committer.commit_due(time.monotonic())
-            self._report_if_due(committer)
+
+    async def _idle(self, stop: asyncio.Event) -> None:
+        """Wait, because the topic has fewer partitions than the subscription has consumers."""
+        self._signs.began_at = self._signs.polled_at = time.monotonic()
+        self._reporter.report()
+        while not stop.is_set():
+            self._signs.polled_at = time.monotonic()
+            await asyncio.sleep(POLL_MS / 1000)
 
     async def _begin(self, numbers: Sequence[int], incarnation: str) -> Committer:
         beginnings = await self._positions.begin(numbers)
@@ -152,11 +174,13 @@ class TopicConsumer:
         positions = {number: beginning.position for number, beginning in beginnings.items()}
         log.info("%s: consumer %s reads from %s", self._subscription.id, self._member + 1, positions)
         committed = {number: each.committed for number, each in beginnings.items() if each.committed is not None}
-        return Committer(self._client, self._subscription, self._partitions, committed, now)
+        committer = Committer(self._client, self._subscription, self._partitions, committed, now)
+        self._signs.committed = committer.committed
+        return committer
 
     async def _check_fetches(self, numbers: Sequence[int]) -> None:
-        fetches = {number: self._client.last_poll_timestamp(self._tp(number)) for number in numbers}
-        if stuck := self._fetch_monitor.stuck(fetches, time.monotonic()):
+        fetches = self._positions.fetches(numbers)
+        if stuck := self._fetched.longer_than(FETCH_PATIENCE_SECONDS, fetches, time.monotonic()):
             # One broker of several may be advertised at an address that only other machines can use.
             why = await self._clusters.unreachable_listeners(self._subscription.cluster, self._client._client)
             silent = f"Kafka does not answer for partitions {stuck} of {self._subscription.topic!r}."
@@ -170,17 +194,7 @@ class TopicConsumer:
         await self._delivery.close(0 if lost else self._timing.drain)
         if not lost:
             await committer.commit_rest()
-            self._report_progress(committer.committed)
-
-    def _report_if_due(self, committer: Committer) -> None:
-        if time.monotonic() >= self._report_at:
-            self._report_at = time.monotonic() + REPORT_SECONDS
-            self._report_progress(committer.committed)
-
-    def _report_progress(self, committed: Mapping[int, int]) -> None:
-        ends, in_flight = self._positions.ends(), self._delivery.in_flight
-        now = time.monotonic()
-        self._report(consumer_progress(self._partitions, committed, ends, in_flight=in_flight, now=now))
+            self._reporter.report()
 
     def _answered(self, what: str, seconds: float) -> AbstractAsyncContextManager[None]:
         return answered(self._subscription.cluster, f"{what} ({self._subscription.topic!r})", seconds)

@@ -10,6 +10,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from domain.subscription import Subscription, SubscriptionBroken
 from infra.kafka.deadlines import DEADLINES, answered
+from workers.kafka.decisions.counts import EXPIRED
 from workers.kafka.decisions.partition import Partition
 from workers.kafka.topic_watch import TopicWatch
 
@@ -55,6 +56,15 @@ class Positions:
         marks = {tp.partition: self._client.highwater(tp) for tp in self._client.assignment()}
         return {partition: end for partition, end in marks.items() if end is not None}
 
+    def fetches(self, numbers: Iterable[int]) -> dict[int, int | None]:
+        """Return when each partition was last fetched, in milliseconds since 1970; None if it was not.
+
+        Partitions of which fetched records are left are left out: they need no fetch.
+        """
+        tps = {number: self._tp(number) for number in numbers}
+        fetched = self._client._fetcher._records if tps else ()
+        return {number: self._client.last_poll_timestamp(tp) for number, tp in tps.items() if tp not in fetched}
+
     async def check_ends(self, partitions: Mapping[int, Partition]) -> None:
         """Raise `SubscriptionBroken` or `TopicChanged` for a position beyond the end of the log.
 
@@ -81,7 +91,7 @@ class Positions:
         log.error("%s: records %s; check the lag and the topic's retention", self._subscription.id, expired)
         self._client.seek(tp, beginning)
         if partition := partitions.get(tp.partition):
-            partition.counts.errors["expired"] = expired
+            partition.counts.errors[EXPIRED] = expired
             partition.tracker.skip_to(beginning)
 
     async def _seek(self, tp: TopicPartition, committed: int | None) -> int:

@@ -34,6 +34,9 @@ class TopicWatch:
         self._lookups: set[asyncio.Task[Topic | None]] = set()
         self.topic: Topic | None = None
         """The topic when the consumer began."""
+        self.trouble: str | None = None
+        """What was wrong when Kafka was last asked: it did not answer, or did not know the topic."""
+        self._wanted = asyncio.Event()
 
     async def begin(self) -> Topic:
         """Raises `SubscriptionBroken` if there is no such topic, `KafkaUnreachable`."""
@@ -41,12 +44,19 @@ class TopicWatch:
         return self.topic
 
     async def run(self) -> None:
-        """Check once per interval. Raises `TopicChanged`, `SubscriptionBroken`."""
+        """Check once per interval, and when `look_now` is called. Raises `TopicChanged`, `SubscriptionBroken`."""
         while True:
-            await asyncio.sleep(self._interval)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self._wanted.wait()
+            self._wanted.clear()
             if self.topic is not None:
                 with suppress(KafkaUnreachable):
                     await self.check()
+
+    def look_now(self) -> None:
+        """Check before the interval ends, to learn whether Kafka answers at all."""
+        self._wanted.set()
 
     async def check(self) -> None:
         """Check now. Raises `TopicChanged`, `SubscriptionBroken`, `KafkaUnreachable`."""
@@ -75,4 +85,10 @@ class TopicWatch:
         lookup = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
         self._lookups.add(lookup)
         lookup.add_done_callback(self._lookups.discard)
-        return await asyncio.shield(lookup)
+        try:
+            found = await asyncio.shield(lookup)
+        except KafkaUnreachable as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None if found else f"Topic {self._subscription.topic!r} is missing: Kafka is asked again."
+        return found

@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from workers.kafka.decisions.rate import Rate
 
+COMMIT = "/commit"
+"""The call that commits offsets. No key contains a slash."""
+EXPIRED = "/expired"
+
 
 @dataclass
 class Counts:

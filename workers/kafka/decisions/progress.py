@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.subscription import ConsumerProgress, PartitionProgress
+from domain.subscription import ConsumerProgress, PartitionProgress, Stall
 from workers.kafka.decisions.partition import Partition
 
 MAX_PARTITIONS_REPORTED = 100
@@ -15,6 +15,7 @@ def consumer_progress(
     *,
     in_flight: int,
     now: float,
+    stall: Stall | None = None,
 ) -> ConsumerProgress:
     """`committed` are the group's offsets and `ends` the ends of the logs, by partition, where they are known."""
     progress = [
@@ -31,6 +32,7 @@ def consumer_progress(
         delivered=sum(each.delivered for each in counts),
         dead_lettered=sum(each.dead_lettered for each in counts),
         last_error=next((each.last_error for each in counts if each.last_error), None),
+        stall=stall,
     )
 
 

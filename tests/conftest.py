@@ -18,7 +18,7 @@ from temporalio.worker._workflow import _WorkflowWorker
 from devstack.apache_kafka.jars import NEEDS, Jars
 from devstack.ports import claim_ports
 from devstack.stack import Stack
-from tests.brokers.apache import ApacheKafka, Installation, find_installation, running_apache_kafka
+from tests.brokers.apache import DEFAULTS, ApacheKafka, Installation, find_installation, running_apache_kafka
 from tests.server_program import ServerProgram
 from workflows import search_attributes
 
@@ -149,7 +149,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    installation = apache_kafka_here(pytestconfig)
-    assert isinstance(installation, Installation), installation
-    with running_apache_kafka(installation, tmp_path_factory.mktemp("kafka")) as running:
+    with running_apache_kafka(installed(pytestconfig), tmp_path_factory.mktemp("kafka")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def default_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """A node with Kafka's default settings, which create a topic that a client names."""
+    folder = tmp_path_factory.mktemp("default-kafka")
+    with running_apache_kafka(installed(pytestconfig), folder, DEFAULTS) as running:
+        yield running
+
+
+def installed(config: pytest.Config) -> Installation:
+    installation = apache_kafka_here(config)
+    assert isinstance(installation, Installation), installation
+    return installation

@@ -1,7 +1,6 @@
 """The ID that a broker assigns to each topic when it is created: a recreated topic has another one.
 
-aiokafka supports the metadata request up to version 5; topic IDs came with version 10 (Kafka 2.8). Unlike aiokafka's
-own requests, this one never creates the topic that it asks about.
+aiokafka supports the metadata request up to version 5; topic IDs came with version 10 (Kafka 2.8).
 """
 
 import uuid

@@ -25,6 +25,12 @@ USER = "ann"
 PASSWORD = "secret of ann"
 SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 
+STRICT = "auto.create.topics.enable=false"
+"""Topics are created on request only."""
+DEFAULTS = "offsets.retention.minutes=1\noffsets.retention.check.interval.ms=1000"
+"""Kafka's own defaults: a topic that a client names is created. But offsets are forgotten after the shortest time that
+Kafka allows, instead of 7 days."""
+
 _HERE = Path(__file__).parent
 _JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
@@ -114,12 +120,19 @@ def in_a_container(folder: Path, ports: Ports) -> list[str]:
 
 
 @contextmanager
-def running_apache_kafka(installation: Installation, folder: Path) -> Iterator[ApacheKafka]:
-    """A new cluster of one node, with its files in `folder`."""
+def running_apache_kafka(installation: Installation, folder: Path, variant: str = STRICT) -> Iterator[ApacheKafka]:
+    """A new cluster of one node, with its files in `folder`. `variant` are the settings in which brokers differ."""
     ports = Ports(*claim_ports(5))
     make_certificates(folder)
     properties = folder / "server.properties"
-    values = {"folder": folder, "bind": installation.listens_on, "user": USER, "password": PASSWORD, **asdict(ports)}
+    values = {
+        "variant": variant,
+        "folder": folder,
+        "bind": installation.listens_on,
+        "user": USER,
+        "password": PASSWORD,
+        **asdict(ports),
+    }
     properties.write_text(Template((_HERE / "server.properties").read_text()).substitute(values))
     java = [*installation.java(folder, ports), *_JVM]
     with (folder / "log.txt").open("w") as log:

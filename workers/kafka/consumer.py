@@ -128,7 +128,6 @@ class TopicConsumer:
             polling.result()
 
     async def _poll(self, stop: asyncio.Event) -> None:
-        # The watch looks up the topic before the client does, since the client would create it.
         topic = await self._watch.begin()
         numbers = range(self._member, topic.partitions, self._subscription.options.consumers)
         if not numbers:

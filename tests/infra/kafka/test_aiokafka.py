@@ -9,12 +9,15 @@ import uuid
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka import client as aiokafka_client
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import client as aiokafka_admin
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.api import RequestHeader_v2
+from aiokafka.protocol.metadata import MetadataRequest
 
 from domain.subscription import ConsumerTask, Subscription, SubscriptionOptions
 from infra.kafka.access import why_unreachable
@@ -70,6 +73,18 @@ class TestTopicIds:
     @pytest.mark.parametrize("error", [3, 17])
     async def test_an_unknown_topic_is_none_and_one_whose_name_is_too_long(self, error: int) -> None:
         assert await read_topic_metadata(AdminThatIsAnswered(metadata_answer(error)), "orders") is None
+
+
+class TestQuestionsAboutTopics:
+    @pytest.mark.parametrize("version", [4, 5])
+    @pytest.mark.parametrize("allowed", [None, True])
+    def test_a_metadata_request_of_aiokafka_creates_no_topic(self, version: int, allowed: bool | None) -> None:
+        request = MetadataRequest(["orders"], allowed).prepare({3: (0, version)})
+        assert version == request.API_VERSION
+        assert request.to_object() == {"topics": ["orders"], "allow_auto_topic_creation": False}
+
+    def test_every_client_asks_with_it(self) -> None:
+        assert aiokafka_client.MetadataRequest is aiokafka_admin.MetadataRequest is MetadataRequest
 
 
 class TestAccess:

@@ -4,8 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.brokers.apache import ApacheKafka
 from tests.brokers.fixtures import Topics, open_topics
 from tests.workers.kafka.apache.letters import MIB, World, open_world
+
+
+@pytest.fixture(scope="session", params=["apache_kafka", "default_kafka"])
+def apache_broker(request: pytest.FixtureRequest) -> str:
+    """Each test runs on a strict broker and on one with Kafka's default settings."""
+    kafka: ApacheKafka = request.getfixturevalue(request.param)
+    return kafka.address
 
 
 @pytest.fixture

@@ -15,6 +15,12 @@ from tests.workers.kafka.fakes import RecordingSink
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
+@pytest.fixture(scope="session")
+def apache_broker(apache_kafka: ApacheKafka) -> str:
+    """One broker is enough: who may connect does not depend on its other settings."""
+    return apache_kafka.address
+
+
 def sasl(mechanism: str, password: str = PASSWORD) -> dict[str, str]:
     return {"saslMechanism": mechanism, "username": USER, "password": password}
 

@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from domain.subscription import SubscriptionBroken
+from domain.subscription import ConsumerTask, SubscriptionBroken
+from infra.kafka.clusters import KafkaClusters
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
 from tests.workers.kafka.consuming import IMPATIENT, Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
+from workers.kafka.client import new_client
 from workers.kafka.topic_watch import TopicChanged
 
 
@@ -54,6 +56,32 @@ async def test_a_topic_that_is_removed_breaks_the_subscription_within_seconds(
 
     with pytest.raises(SubscriptionBroken, match=f"Topic '{topic}' is not in cluster 'local' any more"):
         await lose_the_topic()
+
+
+async def test_a_topic_that_was_removed_is_not_created_by_any_client_that_still_names_it(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+    clusters = KafkaClusters({"local": apache_broker})
+    producer = clusters.producer("local")
+    consumer = new_client(ConsumerTask(subscription=subscription(topic), member=0), clusters.connection("local"))
+    consumer.assign([TopicPartition(topic, 0)])
+    for client in (producer, consumer):
+        await client.start()
+    await producer.send_and_wait(topic, b"{}")
+    await apache_topics.remove(topic)
+    await eventually(lambda: is_gone(clusters, topic))
+    for client in (producer.client, consumer._client):
+        client.add_topic(topic)
+        await client.force_metadata_update()
+    await apache_topics.make()  # a topic that was asked for before this one would be there too
+    assert await clusters.topic("local", topic) is None
+    for client in (producer, consumer):
+        await client.stop()
+
+
+async def is_gone(clusters: KafkaClusters, topic: str) -> bool:
+    return await clusters.topic("local", topic) is None
 
 
 async def test_a_topic_that_grows_gets_a_consumer_that_reads_the_new_partitions_too(

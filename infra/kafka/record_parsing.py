@@ -8,10 +8,10 @@ what it cannot read is read here, byte by byte:
 - The name of a header may be any bytes. Those that are not UTF-8 become surrogates (PEP 383), as in `os.fsdecode`:
   `raw_name` gives the bytes back. A null name, which Kafka forbids, is read as an empty one.
 - A record that is no record inside its stated length becomes one whose value is `Unreadable`, at its own offset.
-- A batch that cannot be split into records (damaged, or compressed in an unknown way) becomes one such record for all
-  that are left in it.
-
-A batch whose checksum is wrong is still an error of the fetch: it may be intact when it is fetched again.
+- A batch that cannot be split into records (damaged, compressed in an unknown way, or of an unknown format) becomes one
+  such record for all that are left in it.
+- A batch whose checksum is wrong is an error of the fetch, since it may be intact when it is fetched again. If the same
+  bytes come a second time, it is damaged on the broker's disk, and becomes one such record.
 """
 
 import struct
@@ -29,12 +29,14 @@ from aiokafka.record.util import decode_varint
 
 from domain.records import Unreadable
 from infra.kafka.compressed_batches import MAX_RECORD_BYTES, CompressedBatch, codec_of
+from infra.kafka.damaged_batches import DamagedBatch, damage_of
 
 Name = str
 """The name of a header, with surrogates for the bytes that are not UTF-8."""
 
 _LOG_OVERHEAD = struct.calcsize(">qi")
 _MAGIC_OFFSET = struct.calcsize(">qii")
+_OFFSET = struct.Struct(">q")
 _HEADER_BYTES = _DefaultRecordBatchPy.HEADER_STRUCT.size
 _MAGIC_WITH_HEADERS = 2
 """Formats before Kafka 0.11 have none, and brokers since Kafka 4.0 do not send them."""
@@ -81,13 +83,23 @@ class EveryRecord:
         end = self._end_of_next()
         if end is None:
             return None
-        batch = self._fetched[self._position : end]
+        raw = bytes(self._fetched[self._position : end])
         self._position = end
-        has_headers = len(batch) > _MAGIC_OFFSET and batch[_MAGIC_OFFSET] >= _MAGIC_WITH_HEADERS
+        has_headers = len(raw) > _MAGIC_OFFSET and raw[_MAGIC_OFFSET] >= _MAGIC_WITH_HEADERS
         if not has_headers:
-            return MemoryRecords(bytes(batch)).next_batch()
-        is_compressed = len(batch) >= _HEADER_BYTES and codec_of(batch)
-        return CompressedBatch(bytes(batch), EveryRecordOfBatch) if is_compressed else EveryRecordOfBatch(bytes(batch))
+            return MemoryRecords(raw).next_batch()
+        batch = EveryRecordOfBatch(raw)
+        if damage := damage_of(batch, raw):
+            return DamagedBatch(batch, raw, damage, self._following_offset())
+        return CompressedBatch(raw, EveryRecordOfBatch) if codec_of(raw) else batch
+
+    def _following_offset(self) -> int | None:
+        """Where the next batch begins, if the answer has so much of it."""
+        if len(self._fetched) - self._position < _OFFSET.size:
+            return None
+        offset: int
+        (offset,) = _OFFSET.unpack_from(self._fetched, self._position)
+        return offset
 
     def _end_of_next(self) -> int | None:
         if len(self._fetched) - self._position < _LOG_OVERHEAD:
@@ -105,10 +117,17 @@ class EveryRecordOfBatch:
             raise CorruptRecordException(f"A batch of {len(raw)} bytes is shorter than its header.")
         self._raw = raw
         self._batch = DefaultRecordBatch(raw)
+        self._is_intact: bool | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is aiokafka's: the offsets, the producer, `validate_crc`."""
+        """Everything else is aiokafka's: the offsets, the producer."""
         return getattr(self._batch, name)
+
+    def validate_crc(self) -> bool:
+        """Whether the checksum is right. It is asked twice, here and by the fetcher."""
+        if self._is_intact is None:
+            self._is_intact = bool(self._batch.validate_crc())
+        return self._is_intact
 
     def __next__(self) -> Any:
         """Read the record of a control batch, as the fetcher does."""
@@ -148,7 +167,7 @@ class EveryRecordOfBatch:
         try:
             return self._read(raw)
         except (IndexError, ValueError) as error:
-            return self._unreadable(following, raw, f"The record cannot be read: {_summary(error)}.")
+            return self.unreadable(following, raw, f"The record cannot be read: {_summary(error)}.")
 
     def _read(self, raw: bytes) -> ParsedRecord:
         """Read one record without its length. Raises `IndexError`, `ValueError`."""
@@ -170,13 +189,13 @@ class EveryRecordOfBatch:
         with suppress(ValueError):
             key = at.field()
         reason = f"The record has {length:,} bytes; {MAX_RECORD_BYTES:,} are allowed in a compressed batch."
-        return replace(self._unreadable(offset, start, reason), key=key)
+        return replace(self.unreadable(offset, start, reason), key=key)
 
     def unreadable_rest(self, following: int, raw: bytes, problem: str) -> ParsedRecord:
         last = self._batch.next_offset - 1
-        return self._unreadable(following, raw, f"The batch of the offsets {following} to {last} {problem}.")
+        return self.unreadable(following, raw, f"The batch of the offsets {following} to {last} {problem}.")
 
-    def _unreadable(self, offset: int, raw: bytes, reason: str) -> ParsedRecord:
+    def unreadable(self, offset: int, raw: bytes, reason: str) -> ParsedRecord:
         batch = self._batch
         return ParsedRecord(offset, batch.max_timestamp, batch.timestamp_type, None, Unreadable(raw, reason), [])
 

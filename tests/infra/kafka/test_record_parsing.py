@@ -137,11 +137,36 @@ def test_a_batch_that_cannot_be_split_is_one_unreadable_record_and_the_next_one_
     assert (following.offset, following.value) == (102, b"v")
 
 
-def test_a_batch_with_a_wrong_checksum_is_fetched_again() -> None:
-    damaged = bytearray(batch(record(0)))
+@pytest.mark.parametrize("at", [17, 22, 26, 60, -1], ids=["checksum", "attributes", "last offset", "count", "value"])
+def test_a_batch_with_a_wrong_checksum_is_fetched_again_and_is_unreadable_if_it_stays_so(at: int) -> None:
+    damaged = bytearray(batch(record(0), record(1, value=f"damaged at {at}".encode())))
+    damaged[at] ^= 0x20
+    fetched = bytes(damaged) + batch(record(0), base=102)
+    with pytest.raises(CorruptRecordException):
+        read(fetched)
+    rest, following = read(fetched)
+    assert isinstance(rest.value, Unreadable)
+    assert "wrong checksum" in rest.value.reason
+    assert (following.offset, following.value) == (102, b"v")
+
+
+def test_a_batch_of_an_unknown_format_is_unreadable() -> None:
+    strange = bytearray(batch(record(0), record(1)))
+    strange[16] = 3
+    rest, following = read(bytes(strange) + batch(record(0), base=102))
+    assert isinstance(rest.value, Unreadable)
+    assert rest.value.reason == "The batch of the offsets 100 to 101 has the unknown format 3."
+    assert following.offset == 102
+
+
+def test_a_fetch_that_begins_within_a_damaged_batch_has_it_too() -> None:
+    damaged = bytearray(batch(record(0), record(1, value=b"read from within")))
     damaged[-1] ^= 1
-    with pytest.raises(CorruptRecordException, match="Invalid CRC"):
-        read(bytes(damaged))
+    with pytest.raises(CorruptRecordException):
+        read(bytes(damaged), start=101)
+    (rest,) = read(bytes(damaged), start=101)
+    assert isinstance(rest.value, Unreadable)
+    assert rest.offset == 101
 
 
 def test_a_batch_that_the_broker_cut_off_is_left_for_the_next_fetch() -> None:

@@ -47,7 +47,7 @@ async def test_a_broker_that_ends_is_a_stall_that_names_the_cluster_and_the_erro
             assert running.progress.stall is None
         await running.until(lambda: running.progress.stall and "does not answer" in running.progress.stall.reason)
         assert running.progress.stall
-        assert "'local' sends no answer for partitions [0]" in running.progress.stall.reason
+        assert "'local' does not serve partitions [0]" in running.progress.stall.reason
 
 
 async def test_a_broker_that_accepts_connections_and_does_not_answer_is_a_stall() -> None:
@@ -59,7 +59,7 @@ async def test_a_broker_that_accepts_connections_and_does_not_answer_is_a_stall(
             broker.unanswered = {Api.FETCH}
             await running.until(lambda: running.progress.stall)
             assert running.progress.stall
-            assert "sends no answer for partitions [0]" in running.progress.stall.reason
+            assert "does not serve partitions [0]" in running.progress.stall.reason
             broker.close()
             broker.unanswered = set()
             await running.until(lambda: running.progress.stall is None)

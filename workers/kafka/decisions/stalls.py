@@ -85,7 +85,7 @@ class StallMonitor:
             return
         oldest = min(since.values())
         silent = sorted(number for number, at in since.items() if now - at > GRACE_SECONDS)
-        reason = f"Kafka cluster {self._cluster!r} sends no answer for partitions {silent}."
+        reason = f"Kafka cluster {self._cluster!r} does not serve partitions {silent}."
         yield _Cause(oldest, f"{reason} {trouble}" if trouble else reason)
 
     def _unfinished(self, partitions: Mapping[int, Partition], now: float) -> Iterator[_Cause]:

@@ -47,7 +47,7 @@ def test_kafka_that_sends_no_answer_is_a_stall_until_it_does() -> None:
     world.trouble = "Connection refused."
     stall = world.at(LATE, fetched=False)
     assert stall
-    assert stall.reason == "Kafka cluster 'local' sends no answer for partitions [0]. Connection refused."
+    assert stall.reason == "Kafka cluster 'local' does not serve partitions [0]. Connection refused."
     assert ago(stall) == LATE - 100
     assert world.at(LATE + 1) is None
 

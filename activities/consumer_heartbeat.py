@@ -8,7 +8,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from domain.subscription import ConsumerProgress, ConsumerReport, ConsumerTask, Stall
+from domain.subscription import Checkpoint, ConsumerReport, ConsumerSnapshot, ConsumerTask, Stall, advanced
 
 HEARTBEAT_SECONDS = 2.0
 SIGNAL_SECONDS = 5.0
@@ -45,11 +45,18 @@ class ConsumerHeartbeat:
 
     @property
     def task(self) -> ConsumerTask:
-        """The activity's task, with the stall that has not ended yet."""
-        return self._task.model_copy(update={"stall": self._stall})
+        """The activity's task, with the stall that has not ended yet, and the latest checkpoint."""
+        return self._task.model_copy(update={"stall": self._stall, "checkpoint": self.checkpoint})
 
-    def report(self, progress: ConsumerProgress) -> None:
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the next consumer continues."""
+        return advanced(self._task.checkpoint, self._progress.checkpoint if self._progress else None)
+
+    def report(self, progress: ConsumerSnapshot) -> None:
         """Show the consumer's latest progress."""
+        if progress.checkpoint is None:  # it has not begun
+            progress = progress.model_copy(update={"checkpoint": self.checkpoint})
         self._progress = progress
         self._note(progress.stall)
 
@@ -112,6 +119,6 @@ class ConsumerHeartbeat:
         return stall.reason != self._sent.reason and time.monotonic() - self._sent_at > OTHER_REASON_SECONDS
 
 
-def _progress_before(info: activity.Info) -> ConsumerProgress | None:
+def _progress_before(info: activity.Info) -> ConsumerSnapshot | None:
     """What the attempt before this one showed last."""
-    return ConsumerProgress.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else None
+    return ConsumerSnapshot.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else None

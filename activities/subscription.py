@@ -10,17 +10,20 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.consumer_heartbeat import ConsumerHeartbeat, StallReports
-from domain.subscription import ConsumerProgress, ConsumerTask, SubscriptionBroken
+from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, OffsetsToKeep, SubscriptionBroken
 
 
 class Ingress(Protocol):
     """Carries records from Kafka to the services."""
 
-    async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
+    async def run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return within half a minute; if cancelled, drop everything.
 
         Raises `SubscriptionBroken` for what only an operator can fix; after any other error a new run continues.
         """
+
+    async def keep_offsets(self, keep: OffsetsToKeep) -> Checkpoint:
+        """Commit the offsets again, and return them."""
 
 
 class SubscriptionActivities:
@@ -31,8 +34,11 @@ class SubscriptionActivities:
         self._reports = reports
 
     @activity.defn
-    async def consume(self, task: ConsumerTask) -> None:
-        """Run one consumer of a subscription, until it is cancelled, fails, or its worker shuts down. Never returns."""
+    async def consume(self, task: ConsumerTask) -> Checkpoint | None:
+        """Run one consumer of a subscription, until it is cancelled, fails, or its worker shuts down.
+
+        Returns only if it is cancelled and has drained: where the next consumer continues, if that is known.
+        """
         stop = asyncio.Event()
         heartbeat = ConsumerHeartbeat(task, self._reports)
         beating = asyncio.create_task(heartbeat.repeat())
@@ -43,20 +49,30 @@ class SubscriptionActivities:
         except asyncio.CancelledError:
             if _is_replaced():
                 consuming.cancel()
-            raise
+                raise
+            cancelled = True
+        else:
+            cancelled = False
         finally:
             stop.set()
             await _ended(consuming)
             shutdown.cancel()
             beating.cancel()
             await _show_end(consuming, heartbeat)
-        await consuming
+        _raise_error(consuming, heartbeat.checkpoint)
+        if cancelled:
+            return heartbeat.checkpoint
         raise ApplicationError(
             "The worker is shutting down: another worker continues.",
             type="WorkerShutdown",
             next_retry_delay=timedelta(seconds=1),
             category=ApplicationErrorCategory.BENIGN,
         )
+
+    @activity.defn
+    async def keep_offsets(self, keep: OffsetsToKeep) -> Checkpoint:
+        """Commit the offsets of a subscription that has no consumers, and return them."""
+        return await self._ingress.keep_offsets(keep)
 
 
 def _is_replaced() -> bool:
@@ -78,3 +94,11 @@ async def _show_end(consuming: asyncio.Task[None], heartbeat: ConsumerHeartbeat)
         heartbeat.send()
     else:
         await heartbeat.restarts(error)
+
+
+def _raise_error(consuming: asyncio.Task[None], checkpoint: Checkpoint | None) -> None:
+    """Raise the consumer's error. One that ends the subscription's consumers has the checkpoint in its details."""
+    try:
+        consuming.result()
+    except SubscriptionBroken as error:
+        raise SubscriptionBroken(error.message, checkpoint) from error

@@ -11,6 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from domain.subscription import (
     SUBSCRIPTION,
+    Checkpoint,
     ConsumerProgress,
     ConsumerReport,
     Stall,
@@ -28,14 +29,17 @@ MAX_WAIT = timedelta(seconds=5)
 """For a consumer to be started, until that counts as a stall."""
 
 
-async def start(client: Client, subscription: Subscription) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
+async def start(
+    client: Client, subscription: Subscription, checkpoint: Checkpoint | None = None
+) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
     """Start the subscription's workflow, or find the one that runs already (with the options it has).
 
-    One that failed is resumed: the caller has just found or created its topic.
+    A new one begins at `checkpoint`, unless its group has offsets. One that failed is resumed: the caller has just
+    found or created its topic.
     """
     return await client.start_workflow(
         SubscriptionWorkflow.run,
-        SubscriptionInput(subscription=subscription),
+        SubscriptionInput(subscription=subscription, checkpoint=checkpoint),
         id=workflow_id(subscription.id),
         start_signal="subscribed",
         task_queue=SUBSCRIPTION.task_queue,

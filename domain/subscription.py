@@ -35,7 +35,11 @@ class SubscriptionOptions(Payload):
 
     auto_offset_reset: Annotated[
         Literal["earliest", "latest"],
-        Field(alias="auto.offset.reset", description="Where a new group begins."),
+        Field(
+            alias="auto.offset.reset",
+            description="Where a new group begins: with the oldest record, or with the first one after the request. "
+            "Partitions that are added later are read from their beginning.",
+        ),
     ] = "earliest"
     group_id: Annotated[
         str | None,
@@ -136,6 +140,25 @@ class SubscriptionChange(Payload):
     status: Literal["RUNNING", "PAUSED"]
 
 
+class Checkpoint(Payload):
+    """Where partitions continue if Kafka has no offset for them; others begin with their oldest record.
+
+    Kafka forgets the offsets of a group that does not commit for `offsets.retention.minutes`.
+    """
+
+    incarnation: str
+    """The topic's. Offsets of one that was recreated have no meaning."""
+    offsets: dict[int, int]
+
+
+def advanced(known: Checkpoint | None, newer: Checkpoint | None) -> Checkpoint | None:
+    """Return `known` with the offsets of `newer`, which are perhaps those of other partitions."""
+    if known is None or newer is None:
+        return newer or known
+    older = known.offsets if newer.incarnation == known.incarnation else {}
+    return Checkpoint(incarnation=newer.incarnation, offsets=older | newer.offsets)
+
+
 class Stall(Payload):
     """Why records do not move although the subscription runs, in words for an operator, and since when."""
 
@@ -184,6 +207,12 @@ class ConsumerProgress(Payload):
     stall: Stall | None = None
 
 
+class ConsumerSnapshot(ConsumerProgress):
+    """What a heartbeat has: also what the next consumer needs."""
+
+    checkpoint: Checkpoint | None = None
+
+
 class ConsumerTask(Payload):
     """Consume each partition of `subscription` whose number modulo the number of consumers is `member`."""
 
@@ -191,6 +220,14 @@ class ConsumerTask(Payload):
     member: int
     stall: Stall | None = None
     """What kept the consumer before this one from moving."""
+    checkpoint: Checkpoint | None = None
+
+
+class OffsetsToKeep(Payload):
+    """Offsets that are committed again while no consumer does it."""
+
+    subscription: Subscription
+    checkpoint: Checkpoint
 
 
 class ConsumerReport(Payload):
@@ -213,6 +250,7 @@ class SubscriptionInput(Payload):
 
     subscription: Subscription
     status: SubscriptionStatus = SubscriptionStatus.RUNNING
-    stalls: Annotated[dict[int, Stall], Field(default_factory=dict)]
+    stalls: dict[int, Stall] = Field(default_factory=dict)
     """What the consumers reported, by their numbers."""
     failure: Stall | None = None
+    checkpoint: Checkpoint | None = None

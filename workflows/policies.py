@@ -77,6 +77,16 @@ SUBTASKS = HeartbeatPolicy(
 )
 
 
+KEEP_OFFSETS = Policy(
+    # A subscription that is resumed waits for it. If it fails, the next one follows after `KEEP_OFFSETS_INTERVAL`.
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(seconds=20),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1)),
+)
+
+KEEP_OFFSETS_INTERVAL = timedelta(hours=6)
+"""Kafka forgets offsets after 7 days by default. If it does so sooner, a consumer begins with the checkpoint."""
+
 CONSUME = HeartbeatPolicy(
     # A consumer has no end. It is restarted each day, so that no connection is used indefinitely.
     start_to_close_timeout=timedelta(hours=24),

@@ -7,23 +7,28 @@ RUNNING ◄── resume ── PAUSED | FAILED          consumers: heartbeating
 """
 
 import asyncio
+from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
     from domain.subscription import (
         SUBSCRIPTION,
+        Checkpoint,
         ConsumerReport,
         ConsumerTask,
+        OffsetsToKeep,
         Stall,
         SubscriptionInput,
         SubscriptionState,
         SubscriptionStatus,
+        advanced,
     )
     from workflows import policies
+    from workflows.stalls import Stalls, details
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
 
@@ -41,8 +46,8 @@ class SubscriptionWorkflow:
         self._subscription = start.subscription
         self._status = start.status
         self._failure = start.failure
-        self._stalls = dict(start.stalls)
-        self._attempts: dict[int, int] = {}
+        self._stalls = Stalls(start.stalls)
+        self._checkpoint = start.checkpoint
         self._display = StatusDisplay()
 
     @workflow.run
@@ -52,7 +57,7 @@ class SubscriptionWorkflow:
             if self._status is SubscriptionStatus.RUNNING:
                 await self._consume()
             else:
-                await workflow.wait_condition(lambda: self._runs_or_is_deleted() or self._must_continue_as_new())
+                await self._wait()
             if self._must_continue_as_new():
                 await self._continue_as_new()
         self._show()
@@ -61,7 +66,7 @@ class SubscriptionWorkflow:
 
     async def _consume(self) -> None:
         """Run the consumers until one ends or all have to stop; return when all have drained."""
-        self._attempts.clear()
+        self._stalls.forget_attempts()
         consumers = [self._start_consumer(member) for member in range(self._subscription.options.consumers)]
         await workflow.wait_condition(
             lambda: (
@@ -73,19 +78,42 @@ class SubscriptionWorkflow:
         for consumer in consumers:
             consumer.cancel()
         for outcome in await asyncio.gather(*consumers, return_exceptions=True):
-            self._note_failure(outcome)
+            self._note(outcome)
 
-    def _start_consumer(self, member: int) -> ActivityHandle[None]:
+    async def _wait(self) -> None:
+        """Wait until the subscription runs again or is deleted. Kafka forgets offsets that nothing commits."""
+        try:
+            await workflow.wait_condition(
+                lambda: self._runs_or_is_deleted() or self._must_continue_as_new(),
+                timeout=policies.KEEP_OFFSETS_INTERVAL if self._checkpoint else None,
+            )
+        except TimeoutError:
+            keep = OffsetsToKeep(subscription=self._subscription, checkpoint=self._checkpoint)
+            with suppress(ActivityError):  # Kafka may be unavailable: the checkpoint stays
+                self._checkpoint = await workflow.execute_activity_method(
+                    SubscriptionActivities.keep_offsets, keep, **policies.KEEP_OFFSETS
+                )
+
+    def _start_consumer(self, member: int) -> ActivityHandle[Checkpoint | None]:
         return workflow.start_activity_method(
             SubscriptionActivities.consume,
-            ConsumerTask(subscription=self._subscription, member=member, stall=self._stalls.get(member)),
+            ConsumerTask(
+                subscription=self._subscription,
+                member=member,
+                stall=self._stalls.of(member),
+                checkpoint=self._checkpoint,
+            ),
             **policies.CONSUME,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"consumer {member + 1} of {self._subscription.options.consumers}",
         )
 
-    def _note_failure(self, outcome: BaseException | None) -> None:
-        if outcome is not None and (error := error_of(outcome)):
+    def _note(self, outcome: Checkpoint | BaseException | None) -> None:
+        if not isinstance(outcome, BaseException):
+            self._checkpoint = advanced(self._checkpoint, outcome)
+        elif (error := error_of(outcome)) and error.non_retryable:
+            latest = [Checkpoint.model_validate(detail) for detail in error.details if detail]
+            self._checkpoint = advanced(self._checkpoint, *latest) if latest else self._checkpoint
             self._failure = Stall(reason=error.message, since=workflow.now())
             if self._status is SubscriptionStatus.RUNNING:
                 self._status = SubscriptionStatus.FAILED
@@ -101,24 +129,21 @@ class SubscriptionWorkflow:
         if self._status is not SubscriptionStatus.DELETED:
             workflow.continue_as_new(
                 SubscriptionInput(
-                    subscription=self._subscription, status=self._status, stalls=self._stalls, failure=self._failure
+                    subscription=self._subscription,
+                    status=self._status,
+                    stalls=self._stalls.all(),
+                    failure=self._failure,
+                    checkpoint=self._checkpoint,
                 )
             )
 
     def _show(self) -> None:
-        self._display.show(self._status, self._details())
-
-    def _details(self) -> str:
-        s = self._subscription
-        stall = self._stall
-        error = f" Since {stall.since:%Y-%m-%d %H:%M:%S} UTC: {stall.reason}" if stall else ""
-        return f"Records of {s.cluster}/{s.topic} go to {s.service}/{s.handler}.{error}"
+        self._display.show(self._status, details(self._subscription, self._stall))
 
     @property
     def _stall(self) -> Stall | None:
         """Why it failed, or the oldest stall of a consumer that runs."""
-        running = self._stalls.values() if self._status is SubscriptionStatus.RUNNING else ()
-        return self._failure or min(running, key=lambda stall: stall.since, default=None)
+        return self._failure or (self._stalls.oldest() if self._status is SubscriptionStatus.RUNNING else None)
 
     @workflow.signal
     def subscribed(self) -> None:
@@ -129,14 +154,8 @@ class SubscriptionWorkflow:
     @workflow.signal
     def consumer_reported(self, report: ConsumerReport) -> None:
         """A consumer has stalled, or moves again."""
-        if report.attempt < self._attempts.get(report.member, 0):
-            return
-        self._attempts[report.member] = report.attempt
-        if report.stall is None:
-            self._stalls.pop(report.member, None)
-        else:
-            self._stalls[report.member] = report.stall
-        self._display.show_details(self._details())
+        self._stalls.note(report)
+        self._display.show_details(details(self._subscription, self._stall))
 
     @workflow.update
     def pause(self) -> SubscriptionState:

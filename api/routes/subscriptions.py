@@ -23,6 +23,7 @@ from domain.patterns import ENTITIES
 from domain.payload import Payload
 from domain.subscription import (
     SUBSCRIPTION,
+    Checkpoint,
     ConsumerProgress,
     Subscription,
     SubscriptionChange,
@@ -81,11 +82,12 @@ def router(gateway: Gateway) -> APIRouter:
         subscription = request.subscription()
         try:
             await check_subscription(subscription, clusters, sinks)
+            checkpoint = await _first_checkpoint(subscription)
         except KafkaUnreachable as error:
             raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
         if subscription.options.group_id:
             await _check_group_is_free(gateway.client, subscription)
-        await start(gateway.client, subscription)
+        await start(gateway.client, subscription, checkpoint)
         view = await _view(subscription.id)
         if view.status is SubscriptionStatus.DELETED:
             detail = f"Subscription {view.id} was deleted and is still draining: try again in a few seconds."
@@ -132,6 +134,13 @@ def router(gateway: Gateway) -> APIRouter:
                 SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT
             )
         return await _view(subscription_id)
+
+    async def _first_checkpoint(subscription: Subscription) -> Checkpoint | None:
+        """With `latest`, a subscription begins with the first record after the request."""
+        if subscription.options.auto_offset_reset == "earliest":
+            return None
+        epoch = gateway.settings.kafka_epoch
+        return await clusters.checkpoint_at_ends(subscription.cluster, subscription.topic, epoch)
 
     async def _view(subscription_id: str) -> SubscriptionView:
         state = await read_state(gateway.client, subscription_id)

@@ -5,15 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
-from domain.subscription import Subscription, UnknownSink, UnknownSource
+from domain.subscription import Checkpoint, Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, unreachable_listeners, why_unreachable
 from infra.kafka.connection import KafkaCluster
-from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client
+from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client, started
+from infra.kafka.record_parsing import new_consumer
 from infra.kafka.record_writing import MAX_REQUEST_BYTES
 from infra.kafka.topic_ids import NO_ID, read_topic_metadata
 
@@ -73,6 +74,27 @@ class KafkaClusters:
                 f"Topic {topic!r} is not in cluster {cluster!r} and could not be created ({error.__name__}); "
                 f"the cluster has: {', '.join(topics[:50]) or 'no topics'}."
             )
+
+    async def checkpoint_at_ends(self, cluster: str, topic: str, epoch: str | None) -> Checkpoint | None:
+        """Return the ends of the topic's partitions as they are now; None if there is no such topic.
+
+        `epoch` replaces the topic's incarnation. Raises `UnknownSource`, `KafkaUnreachable`.
+        """
+        found = await self.topic(cluster, topic)
+        if found is None:
+            return None
+        consumer = new_consumer(**self.connection(cluster), isolation_level="read_committed")
+        partitions = [TopicPartition(topic, number) for number in range(found.partitions)]
+        try:
+            async with (
+                started(consumer, cluster, self._deadlines),
+                answered(cluster, f"where {topic!r} ends", self._deadlines.start),
+            ):
+                ends = await consumer.end_offsets(partitions)
+        except (KafkaError, KafkaUnreachable) as error:
+            raise await self._unusable(cluster, error, consumer._client) from error
+        offsets = {tp.partition: end for tp, end in ends.items()}
+        return Checkpoint(incarnation=epoch or found.incarnation, offsets=offsets)
 
     @asynccontextmanager
     async def _admin(self, cluster: str, what: str, seconds: float) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -19,7 +19,7 @@ from devstack.stack import Stack
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate
 from domain.plans import Plans
 from domain.records import MAX_VALUE_BYTES
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionOptions
+from domain.subscription import ConsumerSnapshot, ConsumerTask, Subscription, SubscriptionOptions
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.dead_letter_writer import DeadLetterWriter
 from tests.eventually import eventually
@@ -114,7 +114,7 @@ class Flow:
         dead_letters = DeadLetterWriter(clusters, self.subscription)
         sink = EntitySink(EntityClient(client, Plans()), PACKAGE_TRACKER, "updateLocation")
         destination = Destination(sink, dead_letters, YesterdaysLocation, Limits(64, 100), self.subscription.id)
-        reports: list[ConsumerProgress] = []
+        reports: list[ConsumerSnapshot] = []
         stop = asyncio.Event()
         task = ConsumerTask(subscription=self.subscription, member=0)
         consumer = TopicConsumer(task, clusters, None, destination, reports.append)

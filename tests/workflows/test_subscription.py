@@ -12,15 +12,19 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.subscription import SubscriptionActivities
 from clients.subscriptions import ConsumerReports, consumers, start
 from domain.subscription import (
     SUBSCRIPTION,
+    Checkpoint,
     ConsumerProgress,
     ConsumerReport,
+    ConsumerSnapshot,
     ConsumerTask,
+    OffsetsToKeep,
     Stall,
     Subscription,
     SubscriptionBroken,
@@ -29,10 +33,12 @@ from domain.subscription import (
     SubscriptionStatus,
 )
 from tests.eventually import eventually
+from workers.activity_methods import activity_methods
+from workflows import policies
 from workflows.subscription import SubscriptionWorkflow
 
 Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
-PROGRESS = ConsumerProgress(
+PROGRESS = ConsumerSnapshot(
     partitions=[],
     received=3,
     delivered=2,
@@ -42,6 +48,7 @@ PROGRESS = ConsumerProgress(
     oldest_in_flight_seconds=0.0,
     last_error=None,
 )
+REPORTED = ConsumerProgress.model_validate(PROGRESS.model_dump())
 
 
 @dataclass
@@ -49,17 +56,18 @@ class FakeIngress:
     """Consumes nothing, until it is stopped or `fault` is set."""
 
     running: set[int] = field(default_factory=set)
+    kept: list[Checkpoint] = field(default_factory=list)
     begun: int = 0
-    progress: ConsumerProgress = PROGRESS
+    progress: ConsumerSnapshot = PROGRESS
     tasks: list[ConsumerTask] = field(default_factory=list)
     drained: int = 0
     fault: Exception | None = None
-    report: Callable[[ConsumerProgress], None] = lambda progress: None
+    report: Callable[[ConsumerSnapshot], None] = lambda progress: None
     """That of the latest consumer."""
     draining: asyncio.Event | None = None
     """Set to make a drain last until the event."""
 
-    async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
+    async def run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
         self.begun += 1
         self.tasks.append(task)
         self.running.add(task.member)
@@ -77,6 +85,10 @@ class FakeIngress:
         finally:
             self.running.discard(task.member)
 
+    async def keep_offsets(self, keep: OffsetsToKeep) -> Checkpoint:
+        self.kept.append(keep.checkpoint)
+        return keep.checkpoint
+
 
 @pytest.fixture
 async def ingress() -> FakeIngress:
@@ -89,12 +101,15 @@ async def worker(time_skipping: WorkflowEnvironment, ingress: FakeIngress) -> As
         yield worker
 
 
-def new_worker(environment: WorkflowEnvironment, ingress: FakeIngress) -> Worker:
+def new_worker(
+    environment: WorkflowEnvironment, ingress: FakeIngress, workflow_runner: WorkflowRunner | None = None
+) -> Worker:
     return Worker(
         environment.client,
         task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
-        activities=[SubscriptionActivities(ingress, ConsumerReports(environment.client)).consume],
+        workflow_runner=workflow_runner or SandboxedWorkflowRunner(),
+        activities=activity_methods(SubscriptionActivities(ingress, ConsumerReports(environment.client))),
         max_heartbeat_throttle_interval=timedelta(milliseconds=200),
         max_cached_workflows=0,  # so that another worker can continue at once
     )
@@ -297,10 +312,54 @@ async def test_a_consumer_that_is_started_again_is_a_stall_with_its_error_and_it
     await deleted(handle)
 
 
+def at(**offsets: int) -> ConsumerSnapshot:
+    numbered = {int(name.removeprefix("p")): offset for name, offset in offsets.items()}
+    return PROGRESS.model_copy(update={"checkpoint": Checkpoint(incarnation="first", offsets=numbered)})
+
+
+async def test_consumers_continue_at_the_checkpoint_of_those_before_them_after_a_pause_and_after_a_crash(
+    subscribe: Subscribe, worker: Worker, ingress: FakeIngress
+) -> None:
+    ingress.progress = at(p0=5, p1=7)
+    handle = await subscribe(posts())
+    await eventually(lambda: ingress.running)
+    await handle.execute_update(SubscriptionWorkflow.pause)
+    await eventually(lambda: ingress.drained == 1)
+    ingress.progress = at(p1=9)
+    await handle.execute_update(SubscriptionWorkflow.resume)
+    await eventually(lambda: ingress.begun == 2 and ingress.running)
+    assert ingress.tasks[-1].checkpoint == Checkpoint(incarnation="first", offsets={0: 5, 1: 7})
+    ingress.fault = ConnectionError("no broker")
+    await eventually(lambda: ingress.begun == 3)
+    assert ingress.tasks[-1].checkpoint == Checkpoint(incarnation="first", offsets={0: 5, 1: 9})
+    ingress.fault = SubscriptionBroken("Topic 'posts' is gone.")
+    await has_status(handle, SubscriptionStatus.FAILED)
+    await handle.execute_update(SubscriptionWorkflow.resume)
+    await eventually(lambda: ingress.begun == 4)
+    assert ingress.tasks[-1].checkpoint == Checkpoint(incarnation="first", offsets={0: 5, 1: 9})
+    await deleted(handle)
+
+
+async def test_offsets_are_kept_while_a_subscription_is_paused(
+    time_skipping: WorkflowEnvironment, subscribe: Subscribe, ingress: FakeIngress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The sandbox has the modules as they were.
+    monkeypatch.setattr(policies, "KEEP_OFFSETS_INTERVAL", timedelta(milliseconds=100))
+    ingress.progress = at(p0=5)
+    async with new_worker(time_skipping, ingress, UnsandboxedWorkflowRunner()):
+        handle = await subscribe(posts())
+        await eventually(lambda: ingress.running)
+        await handle.execute_update(SubscriptionWorkflow.pause)
+        await eventually(lambda: len(ingress.kept) >= 2)
+        assert ingress.kept[-1] == Checkpoint(incarnation="first", offsets={0: 5})
+        await deleted(handle)
+
+
 async def test_a_late_report_of_an_earlier_attempt_is_ignored(
     subscribe: Subscribe, worker: Worker, ingress: FakeIngress
 ) -> None:
     handle = await subscribe(posts())
+    await eventually(lambda: ingress.running)
     for attempt, stall in ((3, None), (2, STALL)):
         report = ConsumerReport(member=0, attempt=attempt, stall=stall)
         await handle.signal(SubscriptionWorkflow.consumer_reported, report)
@@ -357,7 +416,7 @@ async def test_the_progress_of_its_consumers_can_be_read(
     handle = await subscribe(subscription)
 
     async def reported() -> bool:
-        return (await consumers(time_skipping.client, subscription.id)).progress == [PROGRESS]
+        return (await consumers(time_skipping.client, subscription.id)).progress == [REPORTED]
 
     await eventually(reported)
     await deleted(handle)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from domain.subscription import ConsumerProgress, ConsumerTask
+from domain.subscription import ConsumerSnapshot, ConsumerTask
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, answered, start_client, stop_client
 from workers.kafka.client import limit_fetches, new_client
@@ -65,14 +65,15 @@ class TopicConsumer:
         clusters: KafkaClusters,
         epoch: str | None,
         destination: Destination,
-        report: Callable[[ConsumerProgress], None],
+        report: Callable[[ConsumerSnapshot], None],
         *,
         timing: Timing = Timing(),
     ) -> None:
-        """`epoch` replaces the topic's incarnation in the source that batches name."""
+        """`epoch` replaces the topic's incarnation in the source that batches name, and in the checkpoint."""
         self._subscription = task.subscription
         self._member = task.member
         self._clusters = clusters
+        self._checkpoint = task.checkpoint
         self._epoch = epoch
         self._timing = timing
         self._client = new_client(task, clusters.connection(task.subscription.cluster))
@@ -137,7 +138,7 @@ class TopicConsumer:
         self._client.assign([self._tp(number) for number in numbers])
         async with self._answered("the start of a client", DEADLINES.start):
             await start_client(self._client, DEADLINES.stop)
-        committer = self._committer = await self._begin(numbers, topic.incarnation)
+        committer = self._committer = await self._begin(numbers, self._epoch or topic.incarnation)
         self._signs.began_at = self._signs.polled_at = time.monotonic()
         self._reporter.report()
         while not stop.is_set():
@@ -164,9 +165,10 @@ class TopicConsumer:
             await asyncio.sleep(POLL_MS / 1000)
 
     async def _begin(self, numbers: Sequence[int], incarnation: str) -> Committer:
-        beginnings = await self._positions.begin(numbers)
+        known = self._checkpoint if self._checkpoint and self._checkpoint.incarnation == incarnation else None
+        beginnings = await self._positions.begin(numbers, known.offsets if known else {})
         now = time.monotonic()
-        topic = f"{self._subscription.cluster}/{self._subscription.topic}/{self._epoch or incarnation}"
+        topic = f"{self._subscription.cluster}/{self._subscription.topic}/{incarnation}"
         for number, beginning in beginnings.items():
             tracker = OffsetTracker(beginning.position)
             self._partitions[number] = Partition(f"{topic}/{number}", tracker, Counts(Rate(now)))
@@ -174,7 +176,7 @@ class TopicConsumer:
         log.info("%s: consumer %s reads from %s", self._subscription.id, self._member + 1, positions)
         committed = {number: each.committed for number, each in beginnings.items() if each.committed is not None}
         committer = Committer(self._client, self._subscription, self._partitions, committed, now)
-        self._signs.committed = committer.committed
+        self._signs.committed, self._signs.incarnation = committer.committed, incarnation
         return committer
 
     async def _check_fetches(self, numbers: Sequence[int]) -> None:

@@ -7,7 +7,15 @@ from clients.entities import EntityClient
 from domain.errors import Refusal
 from domain.pattern import Entity
 from domain.patterns import ENTITIES
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken, UnknownSink
+from domain.subscription import (
+    Checkpoint,
+    ConsumerSnapshot,
+    ConsumerTask,
+    OffsetsToKeep,
+    Subscription,
+    SubscriptionBroken,
+    UnknownSink,
+)
 from infra.kafka.access import ACCESS_REFUSED
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.connection import KafkaCluster
@@ -17,6 +25,7 @@ from workers.kafka.decisions.lanes import Limits
 from workers.kafka.decisions.memory import Memory, Share
 from workers.kafka.delivery import Destination
 from workers.kafka.entity_sink import EntitySink
+from workers.kafka.offset_keeper import keep_offsets
 
 
 class KafkaIngress:
@@ -36,7 +45,7 @@ class KafkaIngress:
         self._clusters = KafkaClusters(clusters)
         self._epoch = epoch
 
-    async def run(self, task: ConsumerTask, report: Callable[[ConsumerProgress], None], stop: asyncio.Event) -> None:
+    async def run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
         """Run one consumer until `stop` is set. Raises `SubscriptionBroken` for what only an operator can fix."""
         subscription = task.subscription
         dead_letters = DeadLetterWriter(self._clusters, subscription)
@@ -53,6 +62,10 @@ class KafkaIngress:
             ) from error
         finally:
             await dead_letters.close()
+
+    async def keep_offsets(self, keep: OffsetsToKeep) -> Checkpoint:
+        """Commit the offsets again. Raises `Refusal`, `KafkaUnreachable`, `KafkaError`."""
+        return await keep_offsets(self._clusters, keep, self._epoch)
 
     def _destination(self, subscription: Subscription, dead_letters: DeadLetterWriter, share: Share) -> Destination:
         entity = _entity(subscription)

@@ -35,14 +35,17 @@ class Positions:
         self._subscription = subscription
         self._watch = watch
 
-    async def begin(self, partitions: Iterable[int]) -> dict[int, Beginning]:
-        """Set the positions: at the offset that the group committed, or else where the subscription's options say."""
+    async def begin(self, partitions: Iterable[int], known: Mapping[int, int]) -> dict[int, Beginning]:
+        """Set the positions: at the offset that the group committed, or else at the known one, or at the oldest record.
+
+        A partition without either was added to the topic after the subscription began.
+        """
         beginnings: dict[int, Beginning] = {}
         async with self._answered("where to begin", BEGIN_SECONDS):
             for partition in partitions:
                 tp = self._tp(partition)
                 committed: int | None = await self._client.committed(tp)
-                beginnings[partition] = Beginning(await self._seek(tp, committed), committed)
+                beginnings[partition] = Beginning(await self._seek(tp, committed, known.get(partition)), committed)
         return beginnings
 
     async def skip_gaps(self, partitions: Mapping[int, Partition]) -> None:
@@ -94,14 +97,12 @@ class Positions:
             partition.counts.errors[EXPIRED] = expired
             partition.tracker.skip_to(beginning)
 
-    async def _seek(self, tp: TopicPartition, committed: int | None) -> int:
-        if committed is not None:
-            self._client.seek(tp, committed)
-            return committed
-        if self._subscription.options.auto_offset_reset == "earliest":
-            await self._client.seek_to_beginning(tp)
-        else:
-            await self._client.seek_to_end(tp)
+    async def _seek(self, tp: TopicPartition, committed: int | None, known: int | None) -> int:
+        offset = known if committed is None else committed
+        if offset is not None:
+            self._client.seek(tp, offset)
+            return offset
+        await self._client.seek_to_beginning(tp)
         position: int = await self._client.position(tp)
         return position
 
@@ -119,7 +120,8 @@ class Positions:
         raise SubscriptionBroken(
             f"Group {self._subscription.group!r} is at offset {offset} of partition {tp.partition}, but "
             f"{self._subscription.topic!r} ends at {end}: the topic lost records or was recreated. "
-            "Reset the group's offsets and resume, or subscribe with another group.id."
+            "Set the group's offsets with kafka-consumer-groups --reset-offsets and resume, or subscribe with another "
+            "group.id."
         )
 
     def _answered(self, what: str, seconds: float) -> AbstractAsyncContextManager[None]:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from domain.subscription import ConsumerProgress, ConsumerTask, Stall
+from domain.subscription import ConsumerSnapshot, ConsumerTask, Stall
 from workers.kafka.decisions.partition import Partition
 from workers.kafka.decisions.progress import consumer_progress
 from workers.kafka.decisions.stalls import Signs, StallMonitor
@@ -21,7 +21,7 @@ class Reporter:
     def __init__(
         self,
         task: ConsumerTask,
-        report: Callable[[ConsumerProgress], None],
+        report: Callable[[ConsumerSnapshot], None],
         *,
         watch: TopicWatch,
         delivery: Delivery,
@@ -59,6 +59,7 @@ class Reporter:
                     in_flight=self._delivery.in_flight,
                     now=now,
                     stall=stall,
+                    incarnation=self._signs.incarnation,
                 )
             )
 

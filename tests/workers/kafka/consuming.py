@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription
+from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, Subscription
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.connection import KafkaCluster
@@ -30,13 +30,13 @@ def post(key: str, content: object) -> tuple[bytes, bytes]:
 class Running:
     """A consumer that runs, and what it reports."""
 
-    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerProgress]) -> None:
+    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event, reports: list[ConsumerSnapshot]) -> None:
         self.task = task
         self.stop = stop
         self._reports = reports
 
     @property
-    def progress(self) -> ConsumerProgress:
+    def progress(self) -> ConsumerSnapshot:
         return self._reports[-1]
 
     @property
@@ -63,17 +63,18 @@ async def consuming(
     sub: Subscription,
     sink: Sink,
     member: int = 0,
-    timing: Timing = QUICK,
     *,
+    timing: Timing = QUICK,
     share: Share | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> AsyncIterator[Running]:
     clusters = KafkaClusters({"local": cluster})
     dead_letters = DeadLetterWriter(clusters, sub)
     limits = Limits(sub.options.max_in_flight, sub.options.max_batch, share=share or Share(Memory()))
     destination = Destination(sink, dead_letters, SocialMediaPost, limits, sub.id)
-    reports: list[ConsumerProgress] = []
+    reports: list[ConsumerSnapshot] = []
     stop = asyncio.Event()
-    task = ConsumerTask(subscription=sub, member=member)
+    task = ConsumerTask(subscription=sub, member=member, checkpoint=checkpoint)
     consumer = TopicConsumer(task, clusters, None, destination, reports.append, timing=timing)
     running = Running(asyncio.create_task(consumer.run(stop)), stop, reports)
     try:

@@ -8,7 +8,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import ConsumerRecord
 
-from domain.subscription import SubscriptionBroken
+from domain.subscription import Checkpoint, SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
 from tests.brokers.fixtures import Topics, subscription
@@ -240,10 +240,59 @@ async def test_latest_starts_after_the_existing_records_and_keeps_that_position(
     topic = await topics.make()
     await topics.write(topic, post("ann", "old"))
     sub = subscription(topic, **{"auto.offset.reset": "latest"})
-    async with consuming(broker, sub, RecordingSink()) as running:
+    subscribed = await KafkaClusters({"local": broker}).checkpoint_at_ends("local", topic, None)
+    async with consuming(broker, sub, RecordingSink(), checkpoint=subscribed) as running:
         await running.committed(1)
     await topics.write(topic, post("ann", "while no consumer ran"))
     sink = RecordingSink()
     async with consuming(broker, sub, sink) as running:
         await running.committed(2)
     assert sink.contents() == {"ann": ["while no consumer ran"]}
+
+
+async def test_latest_begins_with_the_first_record_after_the_request_though_its_consumer_starts_later(
+    broker: str, topics: Topics
+) -> None:
+    topic = await topics.make(partitions=2)
+    await topics.write(topic, post("ann", "old"))
+    sub = subscription(topic, **{"auto.offset.reset": "latest"})
+    subscribed = await KafkaClusters({"local": broker}).checkpoint_at_ends("local", topic, None)
+    await topics.write(topic, post("ann", "new"))
+    await topics.write(topic, post("bob", "new"), partition=1)
+    sink = RecordingSink()
+    async with consuming(broker, sub, sink, checkpoint=subscribed) as running:
+        await running.until(lambda: sink.count() == 2)
+    assert sink.contents() == {"ann": ["new"], "bob": ["new"]}
+
+
+async def test_a_consumer_reports_where_the_next_one_continues(broker: str, topics: Topics) -> None:
+    topic = await topics.make(partitions=2)
+    await topics.write(topic, post("ann", 0), post("ann", 1))
+    async with consuming(broker, subscription(topic), RecordingSink()) as running:
+        await running.until(lambda: running.reported and running.progress.checkpoint)
+        await running.until(lambda: running.progress.checkpoint and running.progress.checkpoint.offsets == {0: 2, 1: 0})
+
+
+async def test_offsets_that_kafka_has_forgotten_are_those_of_the_checkpoint(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, post("ann", 0), post("ann", 1))
+    first = RecordingSink()
+    async with consuming(broker, subscription(topic), first) as running:
+        await running.committed(2)
+    checkpoint = running.progress.checkpoint
+    await topics.write(topic, post("ann", 2))
+    forgotten = subscription(topic, **{"group.id": f"{topic}-without-offsets"})
+    sink = RecordingSink()
+    async with consuming(broker, forgotten, sink, checkpoint=checkpoint) as running:
+        await running.committed(3)
+    assert sink.contents() == {"ann": ["2"]}
+
+
+async def test_the_checkpoint_of_a_topic_that_was_recreated_has_no_meaning(broker: str, topics: Topics) -> None:
+    topic = await topics.make()
+    await topics.write(topic, post("ann", 0), post("ann", 1))
+    sink = RecordingSink()
+    before = Checkpoint(incarnation="another topic's", offsets={0: 1})
+    async with consuming(broker, subscription(topic), sink, checkpoint=before) as running:
+        await running.committed(2)
+    assert sink.contents() == {"ann": ["0", "1"]}

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from clients.entities import EntityClient
 from domain.inbox import Batch
 from domain.plans import Plans
-from domain.subscription import ConsumerProgress, ConsumerTask, Subscription, SubscriptionBroken
+from domain.subscription import ConsumerSnapshot, ConsumerTask, Subscription, SubscriptionBroken
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.fixtures import Topics, subscription
@@ -49,7 +49,7 @@ async def received(time_skipping: WorkflowEnvironment) -> AsyncIterator[Received
 async def running(ingress: KafkaIngress, sub: Subscription) -> AsyncIterator[Callable[[int], Awaitable[object]]]:
     """Run a consumer; yields a wait until it has committed an offset."""
     stop = asyncio.Event()
-    reports: list[ConsumerProgress] = []
+    reports: list[ConsumerSnapshot] = []
     consuming = asyncio.create_task(ingress.run(ConsumerTask(subscription=sub, member=0), reports.append, stop))
 
     async def committed(offset: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.subscription import ConsumerProgress, PartitionProgress, Stall
+from domain.subscription import Checkpoint, ConsumerSnapshot, PartitionProgress, Stall
 from workers.kafka.decisions.partition import Partition
 
 MAX_PARTITIONS_REPORTED = 100
@@ -16,14 +16,19 @@ def consumer_progress(
     in_flight: int,
     now: float,
     stall: Stall | None = None,
-) -> ConsumerProgress:
-    """`committed` are the group's offsets and `ends` the ends of the logs, by partition, where they are known."""
+    incarnation: str | None = None,
+) -> ConsumerSnapshot:
+    """`committed` are the group's offsets and `ends` the ends of the logs, by partition, where they are known.
+
+    `incarnation` is the topic's, if it is known.
+    """
     progress = [
         _partition_progress(number, partition, committed.get(number, 0), ends.get(number), now)
         for number, partition in sorted(partitions.items())
     ]
     counts = [partition.counts for partition in partitions.values()]
-    return ConsumerProgress(
+    finished = {number: partition.tracker.safe for number, partition in partitions.items()}
+    return ConsumerSnapshot(
         partitions=progress[:MAX_PARTITIONS_REPORTED],
         in_flight=in_flight,
         rate=round(sum(partition.rate for partition in progress), 1),
@@ -33,6 +38,7 @@ def consumer_progress(
         dead_lettered=sum(each.dead_lettered for each in counts),
         last_error=next((each.last_error for each in counts if each.last_error), None),
         stall=stall,
+        checkpoint=Checkpoint(incarnation=incarnation, offsets=finished) if incarnation and finished else None,
     )
 
 

@@ -25,6 +25,8 @@ class Signs:
     """When it last began to look for records."""
     reading: Sequence[int] = ()
     """The partitions that it asks for records."""
+    incarnation: str | None = None
+    """The topic's."""
     committed: Mapping[int, int] = field(default_factory=dict)
     """The group's offsets."""
 

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from domain.subscription import ConsumerTask, SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters
-from tests.brokers.fixtures import Topics, subscription
+from tests.brokers.fixtures import Topics, open_topics, subscription
 from tests.eventually import eventually
 from tests.workers.kafka.consuming import IMPATIENT, Running, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
@@ -93,16 +93,39 @@ async def test_a_topic_that_grows_gets_a_consumer_that_reads_the_new_partitions_
     async def grow() -> None:
         async with consuming(apache_broker, sub, RecordingSink()) as running:
             await running.committed(0)
-            admin = AIOKafkaAdminClient(bootstrap_servers=apache_broker)
-            await admin.start()
-            await admin.create_partitions({topic: NewPartitions(3)})
-            await admin.close()
+            await add_partitions(apache_broker, topic, 3)
             await running.until(lambda: False)
 
     with pytest.raises(TopicChanged):
         await grow()
     async with consuming(apache_broker, sub, RecordingSink()) as running:
         await running.until(lambda: running.reported and len(running.progress.partitions) == 3)
+
+
+async def test_a_partition_that_is_added_to_a_subscription_to_the_latest_records_is_read_from_its_beginning(
+    apache_broker: str, apache_topics: Topics
+) -> None:
+    topic = await apache_topics.make()
+    await apache_topics.write(topic, post("ann", "old"))
+    sub = subscription(topic, **{"auto.offset.reset": "latest"})
+    checkpoint = await KafkaClusters({"local": apache_broker}).checkpoint_at_ends("local", topic, None)
+    async with consuming(apache_broker, sub, RecordingSink(), checkpoint=checkpoint) as running:
+        await running.committed(1)
+    await add_partitions(apache_broker, topic, 3)
+    async with open_topics(apache_broker) as topics_with_new_metadata:
+        record = post("ann", "written before a consumer knows the partition")
+        await topics_with_new_metadata.write(topic, record, partition=2)
+    sink = RecordingSink()
+    async with consuming(apache_broker, sub, sink, checkpoint=running.progress.checkpoint) as running:
+        await running.until(lambda: sink.count() == 1)
+    assert sink.contents() == {"ann": ["written before a consumer knows the partition"]}
+
+
+async def add_partitions(address: str, topic: str, total: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    await admin.create_partitions({topic: NewPartitions(total)})
+    await admin.close()
 
 
 async def test_a_group_that_others_read_with_takes_no_commit_until_they_leave_and_the_progress_shows_it(

@@ -84,7 +84,10 @@ class ConsumerHeartbeat:
         """Show that the consumer is started again because of `error`. Takes 5 s at most."""
         since = self._stall.since if self._stall else datetime.now(UTC)
         reason = f"Consumer {self._task.member + 1} is started again: {type(error).__name__}: {error}"
-        self._note(Stall(reason=reason, since=since))
+        if self._stall is None or self._stall.reason != reason:
+            name = self._task.subscription.id
+            activity.logger.warning("%s: consumer %d is started again", name, self._task.member + 1, exc_info=error)
+        self._stall = Stall(reason=reason, since=since)
         self._sent_at = 0.0
         self.send()
         with suppress(Exception):  # the next attempt sends it

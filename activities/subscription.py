@@ -97,8 +97,14 @@ async def _show_end(consuming: asyncio.Task[None], heartbeat: ConsumerHeartbeat)
 
 
 def _raise_error(consuming: asyncio.Task[None], checkpoint: Checkpoint | None) -> None:
-    """Raise the consumer's error. One that ends the subscription's consumers has the checkpoint in its details."""
+    """Raise the consumer's error. One that ends the subscription's consumers has the checkpoint in its details.
+
+    Others are benign, since the SDK would log each attempt: `ConsumerHeartbeat` logs them when they change.
+    """
     try:
         consuming.result()
     except SubscriptionBroken as error:
         raise SubscriptionBroken(error.message, checkpoint) from error
+    except Exception as error:
+        kind, benign = type(error).__name__, ApplicationErrorCategory.BENIGN
+        raise ApplicationError(str(error), type=kind, category=benign) from error

@@ -65,7 +65,7 @@ class RecordingTemporal:
 
     async def query(self, *_: Any, **__: Any) -> SubscriptionState:
         subscription = SubscriptionRequest.model_validate(SUBSCRIPTION).subscription()
-        return SubscriptionState(status=SubscriptionStatus.RUNNING, subscription=subscription, last_error=None)
+        return SubscriptionState(status=SubscriptionStatus.RUNNING, subscription=subscription, stall=None)
 
 
 class FakeVault:

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -75,3 +77,34 @@ async def test_while_temporal_hangs_or_the_database_is_locked_the_gateway_says_t
         other.execute("BEGIN IMMEDIATE")
         assert_says_try_again(await gateway.post("/BookingWorkflow/trip1/run", json=trip), "database-unavailable")
     assert (await gateway.post("/BookingWorkflow/trip1/run", json=trip)).status_code == 200
+
+
+async def test_while_kafka_hangs_a_subscription_says_so_until_its_records_move_again(
+    stack_to_break: Stack, gateway: httpx2.AsyncClient
+) -> None:
+    body = {"source": "kafka://my-cluster/posts", "sink": "service://UserFeed/processPost"}
+    path = f"/subscriptions/{(await gateway.post('/subscriptions', json=body)).json()['id']}"
+
+    async def view() -> dict[str, Any]:
+        seen: dict[str, Any] = (await gateway.get(path)).json()
+        return seen
+
+    async def reads() -> bool:
+        return bool((await view())["consumers"])
+
+    async def stalls() -> dict[str, Any] | None:
+        seen = await view()
+        return seen if seen["lastError"] else None
+
+    async def moves() -> bool:
+        return (await view())["lastError"] is None
+
+    await eventually(reads)
+    stack_to_break.processes.pause("broker")
+    stalled = await eventually(stalls)
+    assert (stalled["status"], stalled["consumers"] != []) == ("RUNNING", True)
+    assert stalled["lastError"].startswith("Kafka cluster 'my-cluster' does not serve partitions [0].")
+    assert datetime.fromisoformat(stalled["since"]) < datetime.now(UTC)
+    stack_to_break.processes.resume("broker")
+    await eventually(moves)
+    assert (await view())["since"] is None

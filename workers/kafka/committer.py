@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from domain.subscription import Subscription
+from infra.retry_log import RetryLog
 from workers.kafka.decisions.commits import CommitSchedule
 from workers.kafka.decisions.counts import COMMIT
 from workers.kafka.decisions.partition import Partition
@@ -34,6 +35,7 @@ class Committer:
         self._subscription = subscription
         self._partitions = partitions
         self._schedule = CommitSchedule(committed, now)
+        self._log = RetryLog(log, f"{subscription.id}: committing offsets")
 
     @property
     def committed(self) -> Mapping[int, int]:
@@ -53,17 +55,20 @@ class Committer:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._client.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
-        except CommitFailedError:
-            self._note_failure(offsets, f"group {self._subscription.group!r} has members that are not ours")
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
-            self._note_failure(offsets, repr(error))
+        except CommitFailedError as error:
+            self._note_failure(offsets, error, f"group {self._subscription.group!r} has members that are not ours")
+        except TimeoutError as error:
+            self._note_failure(offsets, error, f"Kafka has not answered within {COMMIT_SECONDS:g} s")
+        except (KafkaError, IllegalStateError) as error:
+            self._note_failure(offsets, error, f"{type(error).__name__}: {error}")
         else:
+            self._log.worked()
             self._schedule.succeeded(offsets)
             for number in offsets:
                 self._partitions[number].counts.errors.pop(COMMIT, None)
 
-    def _note_failure(self, offsets: dict[int, int], reason: str) -> None:
-        log.warning("%s: offsets %s are not committed yet: %s", self._subscription.id, offsets, reason)
+    def _note_failure(self, offsets: dict[int, int], error: Exception, reason: str) -> None:
+        self._log.failed(error)
         for number in offsets:
             self._partitions[number].counts.errors[COMMIT] = f"not committed: {reason}"
 

@@ -61,16 +61,16 @@ class StallMonitor:
         last asked about the topic.
         """
         causes = (
-            *self._silences(signs, trouble),
             *self._unfetched(fetches, trouble, now),
             *self._unfinished(partitions, now),
             *self._uncommitted(partitions, signs.committed, now),
+            *self._silences(signs, trouble),
         )
         lasting = [cause for cause in causes if now - cause.since > GRACE_SECONDS]
         if lasting:
-            cause = min(lasting, key=lambda each: each.since)
-            since = datetime.now(UTC) - timedelta(seconds=now - cause.since)
-            return Stall(reason=cause.reason, since=min(since, self._before.since) if self._before else since)
+            # The first one explains the others: what Kafka does not serve cannot be committed either.
+            since = datetime.now(UTC) - timedelta(seconds=now - min(cause.since for cause in lasting))
+            return Stall(reason=lasting[0].reason, since=min(since, self._before.since) if self._before else since)
         if signs.began_at is not None and now - signs.began_at > GRACE_SECONDS:
             self._before = None
         return self._before

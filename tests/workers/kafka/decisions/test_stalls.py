@@ -54,7 +54,7 @@ def test_kafka_that_sends_no_answer_is_a_stall_until_it_does() -> None:
 
 def test_a_consumer_that_does_not_begin_says_what_it_waits_for() -> None:
     world = World()
-    world.signs = Signs()
+    world.signs, world.partitions = Signs(), {}
     assert world.at(100, polled=False) is None
     stall = world.at(LATE, polled=False)
     assert stall
@@ -111,6 +111,17 @@ def test_offsets_that_are_not_committed_are_a_stall() -> None:
     assert stall.reason == "Partition 0: not committed: members that are not ours"
 
 
+def test_a_partition_that_is_not_served_explains_that_its_offsets_are_not_committed() -> None:
+    world = World()
+    world.partitions[0].tracker.skip_to(5)
+    world.at(99)
+    world.at(100)
+    stall = world.at(LATE, fetched=False)
+    assert stall
+    assert stall.reason == "Kafka cluster 'local' does not serve partitions [0]."
+    assert ago(stall) == LATE - 99
+
+
 def test_records_that_expired_are_no_stall() -> None:
     world = World()
     world.partitions[0].counts.errors[EXPIRED] = "2 to 5 of partition 0 expired"
@@ -129,6 +140,6 @@ def test_the_stall_of_the_consumer_before_lasts_until_this_one_has_moved_for_a_w
 
 def test_another_reason_keeps_the_since_of_the_consumer_before() -> None:
     world = World(BEFORE)
-    world.signs = Signs()
+    world.signs, world.partitions = Signs(), {}
     world.trouble = "Connection refused."
     assert world.at(LATE, polled=False) == Stall(reason="Connection refused.", since=BEFORE.since)

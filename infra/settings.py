@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     object with security settings (docs/kafka-ingress.md)."""
     kafka_epoch: str | None = None
     """A new value says that topics of the same name begin again at offset 0; without it the topic's own ID does."""
-    kafka_memory_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    kafka_memory_bytes: Annotated[int, Field(ge=1024 * 1024), formats.DIGITS] = 64 * 1024 * 1024
     """What all Kafka consumers of a worker process may hold of records, in bytes of memory (docs/kafka-ingress.md)."""
     web_ui_url: str = "http://localhost:8233"
     """Where browsers find the Temporal Web UI: the gateway's answers link into it."""

@@ -28,7 +28,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
     [
         ("kafka", ["--records", "--keys", "--partitions", "--single", "--one-key"]),
         ("stuck-key", ["--users", "--posts", "--rounds"]),
-        ("limits", ["--trackers", "--hot", "--subtasks", "--events", "--locations"]),
+        ("limits", ["--trackers", "--hot", "--large", "--subtasks", "--events", "--locations"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),
     ],

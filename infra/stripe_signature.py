@@ -48,9 +48,10 @@ def check_signature(payload: bytes, header: str, secret: SecretStr, now: float) 
 def _read(header: str) -> tuple[str, list[str]]:
     """The time of signing, and the signatures that have the right form; there is at least one."""
     fields = [field.partition("=") for field in header.split(",")]
+    is_well_formed = header.isascii() and all(separator for _, separator, _ in fields)
     times = [value for scheme, _, value in fields if scheme == "t"]
     signatures = [value for scheme, _, value in fields if scheme == "v1" and _SIGNATURE.fullmatch(value)]
-    if len(times) != 1 or not _TIME.fullmatch(times[0]) or not signatures:
+    if not is_well_formed or len(times) != 1 or not _TIME.fullmatch(times[0]) or not signatures:
         raise InvalidSignature(
             "The Stripe-Signature header is unreadable: it must be t=<Unix time>,v1=<64 hex digits>."
         )

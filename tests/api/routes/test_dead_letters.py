@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaProducer
 from devstack.stack import Stack
 from domain.new_letter import NewLetter
 from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record
+from infra.kafka.clusters import KafkaClusters
+from infra.kafka.connection import KafkaCluster
 from tests.eventually import eventually
 
 TIME_MS = int(time.time() - 3_600) * 1_000
@@ -48,6 +50,7 @@ class World:
     producer: AIOKafkaProducer
     topic: str
     subscription_id: str
+    clusters: KafkaClusters
 
     @property
     def path(self) -> str:
@@ -69,6 +72,7 @@ class World:
         letter = NewLetter.of(
             incoming, reason, self.subscription_id, f"my-cluster/{self.topic}/id/0", datetime.now(UTC)
         )
+        await self.clusters.ensure_topic("my-cluster", f"{self.topic}.dead-letter")
         await self.producer.send_and_wait(
             f"{self.topic}.dead-letter",
             value,
@@ -103,8 +107,9 @@ async def world(stack: Stack, http: httpx2.AsyncClient) -> AsyncIterator[World]:
     source = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = await http.post("/subscriptions", json=source)
     assert created.status_code == 201, created.text
+    clusters = KafkaClusters({"my-cluster": KafkaCluster(bootstrapServers=stack.bootstrap)})
     async with AIOKafkaProducer(bootstrap_servers=stack.bootstrap, max_request_size=2_000_000) as producer:
-        yield World(http, producer, topic, created.json()["id"])
+        yield World(http, producer, topic, created.json()["id"], clusters)
     await http.delete(f"/subscriptions/{created.json()['id']}")
 
 

@@ -10,4 +10,9 @@ _QUERY = re.compile(r"[?#].*", re.DOTALL)
 def shown(url: object) -> str:
     """The URL with `***` for its credentials, and for its query and fragment. At most 500 characters."""
     without_query = _QUERY.sub(lambda rest: f"{rest[0][0]}***", str(url))
-    return _CREDENTIALS.sub("//***@", without_query)[:MAX_SHOWN_CHARACTERS]
+    return without_credentials(without_query)[:MAX_SHOWN_CHARACTERS]
+
+
+def without_credentials(text: str) -> str:
+    """The text with `***` for the credentials of each URL in it."""
+    return _CREDENTIALS.sub("//***@", text)

@@ -5,7 +5,6 @@ queue), and a message to an entity (tracker, feed, package).
 """
 
 import hashlib
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,11 +31,11 @@ from clients.temporal_errors import is_cancelled_already
 from domain.pattern import Pattern
 from domain.patterns import is_business_failure
 from domain.payload import Payload
+from domain.urls import without_credentials
 
 MAX_ID_BYTES = 1000
 """Temporal's limit on the ID of a workflow or an activity."""
 MAX_REASON_CHARACTERS = 500
-_CREDENTIALS = re.compile(r"//[^/?#\s@]*@")
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
     about: dict[str, Any] = {"invocationId": written(invocation_id), "webUi": link}
     if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-        return Problem(409, type_name(cause.type or ""), _without_credentials(cause.message), **about, **details)
+        return Problem(409, type_name(cause.type or ""), without_credentials(cause.message), **about, **details)
     if isinstance(cause, CancelledError):
         return Problem(409, "execution-cancelled", f"{invocation_id} was cancelled.", **about)
     if isinstance(cause, TerminatedError):
@@ -247,9 +246,5 @@ def reason_of(cause: BaseException | None) -> str:
     while isinstance(cause, ActivityError) and cause.cause:
         cause = cause.cause
     line = next(iter(str(cause or "").strip().splitlines()), "") or "it gave no reason"
-    shown = _without_credentials(line)
+    shown = without_credentials(line)
     return shown if len(shown) <= MAX_REASON_CHARACTERS else f"{shown[: MAX_REASON_CHARACTERS - 1]}…"
-
-
-def _without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub("//***@", text)

@@ -175,6 +175,7 @@ class TestReason:
     @pytest.mark.parametrize(
         ("url", "shown"),
         [
+            ("https://a:p@ss@example.com/x", "https://***@example.com/x"),
             ("https://a:b@example.com/x@y", "https://***@example.com/x@y"),
             ("postgresql+asyncpg://user:pass@db/x", "postgresql+asyncpg://***@db/x"),
             ("https://example.com/@user", "https://example.com/@user"),

@@ -18,6 +18,7 @@ TIME_MS = int(time.time() - 3_600) * 1_000
 
 
 async def records_of(broker: str, topic: str, partition: int, count: int) -> list[ConsumerRecord]:
+    """The first `count` records of a partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, partition)])
     await consumer.start()

@@ -3,31 +3,19 @@
 import asyncio
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.structs import ConsumerRecord
 
 from domain.subscription import Checkpoint, SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
 from tests.brokers.fixtures import Topics, subscription
 from tests.eventually import eventually
+from tests.infra.kafka.letters import records_of
 from tests.workers.kafka.consuming import IMPATIENT, Running, commit, consuming, post
 from tests.workers.kafka.fakes import RecordingSink
 from workers.kafka.consumer import Timing
-
-
-async def read_all(address: str, topic: str, count: int) -> list[ConsumerRecord]:
-    """The first `count` records of partition 0."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
-    consumer.assign([TopicPartition(topic, 0)])
-    await consumer.start()
-    try:
-        async with asyncio.timeout(60):
-            return [await consumer.getone() for _ in range(count)]
-    finally:
-        await consumer.stop()
 
 
 async def test_delivers_every_key_in_order_with_one_call_in_flight(broker: str, topics: Topics) -> None:
@@ -69,12 +57,12 @@ async def test_poison_becomes_a_dead_letter_with_its_bytes_and_the_reason(broker
     assert sink.contents() == {"ann": ["before", "after"]}
     letters = {
         int(dict(letter.headers)["__connect.errors.offset"]): letter
-        for letter in await read_all(broker, f"{topic}.dead-letter", 4)
+        for letter in await records_of(broker, f"{topic}.dead-letter", 0, 4)
     }
     assert [(letters[n].key, letters[n].value) for n in (1, 2, 3, 4)] == poison
     reason = {"trace": b"t1", "__connect.errors.exception.class.name": b"InvalidJson"}
     assert reason.items() <= dict(letters[1].headers).items()
-    original = (await read_all(broker, topic, 2))[1]
+    original = (await records_of(broker, topic, 0, 2))[1]
     assert letters[1].timestamp == original.timestamp
 
 

@@ -80,13 +80,13 @@ class BookingWorkflow:
 
     async def _book(self, trip: Trip) -> TripConfirmation:
         flight_id = await self._reserve(
-            f"reserve flight {trip.flight.flight_id}",
+            "reserve flight",
             BookingActivities.reserve_flight,
             FlightReservation(key=_key("flight"), flight=trip.flight),
             compensation="cancel flight",
         )
         car_id = await self._reserve(
-            f"reserve car at {trip.car.pickup_location}",
+            "reserve car",
             BookingActivities.reserve_car,
             CarReservation(key=_key("car"), car=trip.car),
             compensation="cancel car",
@@ -117,7 +117,7 @@ class BookingWorkflow:
 
     async def _pay_and_confirm(self, payment: Payment) -> None:
         charge = Charge(key=_key("payment"), payment=payment)
-        await self._step(f"charge card ending in {payment.card.last4}", BookingActivities.charge, charge)
+        await self._step("charge card", BookingActivities.charge, charge)
         await self._step("confirm flight", BookingActivities.confirm_flight, _key("flight"))
         await self._step("confirm car", BookingActivities.confirm_car, _key("car"))
 

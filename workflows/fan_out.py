@@ -102,8 +102,9 @@ class FanOutWorker:
 
 
 def _summary(batch: SubtaskBatch) -> str:
+    """Which subtasks, not what they say: summaries carry no content."""
     if len(batch.subtasks) == 1:
-        return batch.subtasks[0][:200]
+        return f"subtask {batch.first + 1}"
     return f"subtasks {batch.first + 1} to {batch.first + len(batch.subtasks)}"
 
 

@@ -19,6 +19,7 @@ _UNAVAILABLE_STATUSES = {
 }
 _UNAVAILABLE_TEXTS = (
     "no poller",
+    "unexpected workflow task failure",  # an update met another event at the same moment: nothing came of it
     "Workflow Task in failed state",  # Temporal retries it: the worker hung, or cannot replay until its code is fixed
     "transport error",  # a broken connection, with status UNKNOWN
 )

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from api.app import create_app, open_gateway
 from api.http.connections import BoundedConnection, allow_open_files
 from infra import gc_tuning, logs
+from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 
 
@@ -28,13 +29,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logs.configure(settings.log_format)
-    uvloop.run(serve(settings, arguments.host, arguments.port))
+    uvloop.run(serve(settings, load_key_ring(settings), arguments.host, arguments.port))
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
+async def serve(settings: Settings, ring: KeyRing, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight get `settings.graceful_shutdown` to end."""
     allow_open_files(settings.max_connections)
-    async with open_gateway(settings) as gateway:
+    async with open_gateway(settings, ring) as gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn raises the signal again once it has shut down; that must not end the process here.
             asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)

@@ -38,6 +38,7 @@ from domain.user_feed import USER_FEED
 from infra import temporal
 from infra.card_network import CardVault
 from infra.database import Database
+from infra.payload_keys import KeyRing
 from infra.settings import Settings
 
 ROUTES = {
@@ -52,11 +53,11 @@ ROUTES = {
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings, ring: KeyRing) -> AsyncIterator[Gateway]:
     """Open what the gateway needs. Temporal need not be reachable yet."""
     database = Database(settings.database_url)
     try:
-        client = await temporal.connect_gateway(settings.max_payload_bytes)
+        client = await temporal.connect_gateway(settings.max_payload_bytes, ring)
         yield Gateway(
             settings=settings,
             client=client,

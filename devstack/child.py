@@ -71,6 +71,7 @@ class Child:
                     env=dict(spec.environment),
                     cwd=spec.folder,
                     start_new_session=True,
+                    umask=0o077,  # what it writes is for its owner only
                 )
             except OSError as error:
                 raise CannotStart(f"Cannot run {command[0]} for {spec.name}: {error.strerror}.") from error

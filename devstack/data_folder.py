@@ -1,7 +1,8 @@
-"""The folder in which a stack keeps its state. One stack can use it at a time."""
+"""The folder in which a stack keeps its state, for its owner's eyes only. One stack can use it at a time."""
 
 import fcntl
 import os
+import secrets
 from pathlib import Path
 from typing import Self
 
@@ -26,11 +27,17 @@ class DataFolder:
     def database_url(self) -> str:
         return f"sqlite+aiosqlite:///{self.database}"
 
+    @property
+    def payload_keys(self) -> Path:
+        """The keys that encrypt payloads. What `temporal.db` contains cannot be read without this file."""
+        return self.path / "payload-keys"
+
     def __enter__(self) -> Self:
         lock = self.path / "lock"
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._close_to_others(lock)
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise CannotStart(f"Cannot write to the data folder {self.path}: {error.strerror}.") from error
         try:
@@ -44,7 +51,25 @@ class DataFolder:
             ) from None
         os.ftruncate(self._lock, 0)
         os.write(self._lock, str(os.getpid()).encode())
+        self._make_key()
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._lock)
+
+    def _close_to_others(self, lock: Path) -> None:
+        """A folder that is empty or was a stack's before is only for its owner; any other one is left as it is."""
+        if lock.exists() or not any(self.path.iterdir()):
+            self.path.chmod(0o700)
+
+    def _make_key(self) -> None:
+        """Written under another name first: a key that was cut short would be lost, with all that it encrypts."""
+        if self.payload_keys.exists():
+            return
+        draft = self.payload_keys.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"local-{secrets.token_hex(4)}:{secrets.token_hex(32)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(self.payload_keys)

@@ -30,6 +30,7 @@ _STOP_WITHIN = timedelta(seconds=30)
 _NOT_INHERITED = frozenset(
     {
         "KAFKA_EPOCH",
+        "PAYLOAD_KEYS",  # the data folder has its own
         "PYTHONDONTWRITEBYTECODE",  # each workflow run loads its module again: bytecode files save compiling it
     }
 )
@@ -142,6 +143,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         "TEMPORAL_NAMESPACE": "default",
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "DATABASE_URL": data.database_url,
+        "PAYLOAD_KEYS_FILE": str(data.payload_keys),
         "KAFKA_CLUSTERS": json.dumps(clusters),
         "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
         "GATEWAY_HOST": HOST,

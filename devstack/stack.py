@@ -5,11 +5,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
+from temporalio.converter import DataConverter
+
 from devstack.child import Log
 from devstack.data_folder import DataFolder
 from devstack.ports import HOST, Ports, free_ports
 from devstack.servers import stages
 from devstack.supervisor import Supervisor
+from domain.payload import MAX_PAYLOAD_BYTES
+from infra.payload_keys import KeyRing
+from infra.payloads import data_converter
 
 
 class Stack:
@@ -43,6 +48,11 @@ class Stack:
     @property
     def temporal_address(self) -> str:
         return f"{HOST}:{self._ports.temporal}"
+
+    @property
+    def converter(self) -> DataConverter:
+        """For a client that reads or writes payloads as gateway and workers do. Not before the first enter."""
+        return data_converter(MAX_PAYLOAD_BYTES, KeyRing.parse(self.data.payload_keys.read_text(), "the stack's keys"))
 
     @property
     def has_broker(self) -> bool:

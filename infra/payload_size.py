@@ -7,13 +7,12 @@ cut: a failure that Temporal refuses would leave its attempt without an end unti
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
-from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 
 from domain.errors import PayloadTooLarge
 
@@ -38,20 +37,19 @@ class LimitedFailureConverter(DefaultFailureConverter):
             failure.message = f"{failure.message[: MAX_ERROR_CHARACTERS - 1]}…"
 
 
-def data_converter(max_bytes: int) -> DataConverter:
-    """The converter of every client. `max_bytes` bounds the values of one call together: arguments, result, details."""
+def limited_converter(max_bytes: int, overhead_bytes: int) -> type[PydanticPayloadConverter]:
+    """Writes values that fit. `max_bytes` bounds the values of one call together: arguments, result, details.
+
+    `overhead_bytes` is what the codec adds to each value, at most.
+    """
 
     class LimitedPayloadConverter(PydanticPayloadConverter):
         def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
             """Raises `PayloadTooLarge`."""
             payloads = super().to_payloads(values)
-            size = sum(payload.ByteSize() + _FRAME_BYTES for payload in payloads)
+            size = sum(payload.ByteSize() + overhead_bytes + _FRAME_BYTES for payload in payloads)
             if size > max_bytes:
                 raise PayloadTooLarge(size, max_bytes)
             return payloads
 
-    return replace(
-        pydantic_data_converter,
-        payload_converter_class=LimitedPayloadConverter,
-        failure_converter_class=LimitedFailureConverter,
-    )
+    return LimitedPayloadConverter

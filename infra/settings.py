@@ -1,6 +1,7 @@
 """Configuration, from the environment. Temporal's own comes from its standard `TEMPORAL_*` variables."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -65,6 +66,15 @@ class Settings(BaseSettings):
 
     card_token_key: SecretStr = SecretStr("for development only")
     """A random secret. Card numbers become tokens under this key: the same number gives the same token."""
+    payload_encryption: Literal["required", "off"] = "required"
+    """`required`: nothing starts without a key. `off`: new payloads are in clear text in Temporal."""
+    payload_keys: SecretStr | None = None
+    """The keys that encrypt what goes to Temporal, each `ID:64 hexadecimal digits`, separated by commas. The last one
+    encrypts, all decrypt (docs/encryption.md)."""
+    payload_keys_file: Path | None = None
+    """A file with the keys, one per line, instead of `PAYLOAD_KEYS`."""
+    codec_token: SecretStr | None = None
+    """What `/codec` asks for as `Authorization: Bearer`; without it only a gateway on loopback answers there."""
     stripe_webhook_secret: SecretStr | None = None
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     stripe_livemode: bool | None = None

@@ -10,6 +10,7 @@ import uvloop
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from infra import gc_tuning, logs, temporal
+from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
 from workers.resources import Resources
@@ -31,15 +32,16 @@ def main() -> None:
         parser.error(f"unknown pool {', '.join(unknown)}; there are: {', '.join(names)}")
     settings = load_settings()
     logs.configure(settings.log_format)
-    uvloop.run(run(settings, [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]))
+    pools = [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]
+    uvloop.run(run(settings, load_key_ring(settings), pools))
 
 
-async def run(settings: Settings, pools: Sequence[Pool]) -> None:
+async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
     """Run `pools` until SIGTERM or Ctrl-C; activities in flight get `settings.graceful_shutdown` to end."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await temporal.connect_worker(settings.max_result_bytes, _runtime(settings))
+    client = await temporal.connect_worker(settings.max_result_bytes, ring, _runtime(settings))
     async with Resources.open(settings, client) as resources:
         workers = [pool.worker(client, resources, settings.graceful_shutdown) for pool in pools]
         gc_tuning.apply()

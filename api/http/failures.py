@@ -18,6 +18,7 @@ from clients.temporal_errors import (
 )
 from domain.errors import PayloadTooLarge
 from infra.database import DATABASE_UNAVAILABLE
+from infra.payload_encryption import UnreadablePayload
 
 log = logging.getLogger("api")
 
@@ -53,6 +54,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(PayloadTooLarge)
     async def on_payload_too_large(_: Request, error: PayloadTooLarge) -> JSONResponse:
         return Problem(413, "payload-too-large", error.message).response()
+
+    @app.exception_handler(UnreadablePayload)
+    async def on_unreadable_payload(_: Request, error: UnreadablePayload) -> JSONResponse:
+        log.error("%s", error)
+        return Problem(500, "unreadable-payload", str(error)).response()
 
     @app.exception_handler(RPCTimeoutOrCancelledError)
     async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:

@@ -8,7 +8,6 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks.harness.histories import HistorySizes
 from benchmarks.harness.results import figures_table, open_console
@@ -60,7 +59,7 @@ async def run_trials(make_trials: Callable[[BenchmarkStack, Client, Console], Se
     console = open_console()
     tried = []
     async with benchmark_stack(SETTINGS, timeout_seconds=300) as bench:
-        client = await Client.connect(bench.temporal_address, data_converter=pydantic_data_converter)
+        client = await Client.connect(bench.temporal_address, data_converter=bench.stack.converter)
         for trial in make_trials(bench, client, console):
             began = time.perf_counter()
             outcome = await trial.attempt()

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 
 from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 
@@ -21,9 +22,10 @@ MAX_MEASURED = 30
 class Delays:
     """Measures one record per second. `seconds` has the delays since it was last emptied."""
 
-    def __init__(self, temporal_address: str, traffic: Traffic) -> None:
+    def __init__(self, temporal_address: str, converter: DataConverter, traffic: Traffic) -> None:
         self.seconds: list[float] = []
         self._temporal_address = temporal_address
+        self._converter = converter
         self._traffic = traffic
         self._slots = asyncio.Semaphore(MAX_MEASURED)
 
@@ -31,7 +33,7 @@ class Delays:
         """Return when the traffic is over, and every record that was chosen is applied."""
         if self._traffic.is_over:
             return
-        client = await Client.connect(self._temporal_address, runtime=_quiet())
+        client = await Client.connect(self._temporal_address, data_converter=self._converter, runtime=_quiet())
         latest = self._traffic.newest
         async with asyncio.TaskGroup() as group:
             while not self._traffic.is_over:

@@ -93,7 +93,9 @@ class SteadyRun:
         await gateway.subscribe(CLUSTER, load.topic, CONSUMERS)
         traffic = Traffic(load, cluster.bootstrap)
         offsets = CommittedOffsets(cluster.bootstrap, gateway.subscription_id)
-        watch = Watch(gateway, traffic, offsets, Delays(bench.temporal_address, traffic), bench.usage)
+        watch = Watch(
+            gateway, traffic, offsets, Delays(bench.temporal_address, bench.stack.converter, traffic), bench.usage
+        )
         self.outcome = Outcome(watch.minutes, watch.changes, watch.violations)
         load = await _while_running(watch.repeat(self._progress), self._play(cluster, bench, traffic, watch))
         watch.note("everything is written")

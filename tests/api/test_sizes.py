@@ -12,7 +12,7 @@ from api.app import create_app, open_gateway
 from devstack.stack import Stack
 from domain.errors import PayloadTooLarge
 from domain.payload import MAX_PAYLOAD_BYTES
-from infra.payload_size import data_converter
+from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.api.test_bad_input import TRIP, problem
 
@@ -32,9 +32,9 @@ def task(count: int) -> bytes:
     return b'{"kind": "heavy_work", "payload": [' + b",".join([b"1e15"] * count) + b"]}"
 
 
-def largest_task() -> bytes:
+def largest_task(stack: Stack) -> bytes:
     """A task whose payload fits to the byte."""
-    converter = data_converter(MAX_PAYLOAD_BYTES).payload_converter
+    converter = stack.converter.payload_converter
     numbers = [1e15] * FITS
     for rest in itertools.count(1):
         try:
@@ -60,8 +60,10 @@ async def test_a_payload_just_below_the_limit_is_accepted_and_read_back(http: ht
     await http.delete(f"/invocations/{sent.json()['invocationId']}")
 
 
-async def test_a_result_that_is_too_large_fails_the_task_at_its_first_attempt(http: httpx2.AsyncClient) -> None:
-    answer = await http.post("/AsyncTaskWorker/runTask", content=largest_task())
+async def test_a_result_that_is_too_large_fails_the_task_at_its_first_attempt(
+    stack: Stack, http: httpx2.AsyncClient
+) -> None:
+    answer = await http.post("/AsyncTaskWorker/runTask", content=largest_task(stack))
     document = problem(answer, 409, "payload-too-large")
     assert "MAX_PAYLOAD_BYTES" in document["detail"]
     described = (await http.get(f"/invocations/{document['invocationId']}")).json()
@@ -104,7 +106,7 @@ async def narrow(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """A gateway whose limit is 2,000 bytes."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     settings = Settings(database_url=stack.database_url, max_payload_bytes=2_000)
-    async with open_gateway(settings) as gateway:
+    async with open_gateway(settings, KeyRing()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway))
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client

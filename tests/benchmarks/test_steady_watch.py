@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from temporalio.converter import DataConverter
 
 from benchmarks.harness.processes import Usage
 from benchmarks.steady.delays import Delays
@@ -52,7 +53,13 @@ async def gateway_with() -> AsyncIterator[Opened]:
 
 def watch(gateway: Gateway) -> Watch:
     traffic = Traffic(LOAD, NOWHERE)
-    return Watch(gateway, traffic, CommittedOffsets(NOWHERE, "s"), Delays(NOWHERE, traffic), lambda: Usage({}, {}))
+    return Watch(
+        gateway,
+        traffic,
+        CommittedOffsets(NOWHERE, "s"),
+        Delays(NOWHERE, DataConverter.default, traffic),
+        lambda: Usage({}, {}),
+    )
 
 
 def view(status: str = "RUNNING", error: str | None = None, consumer_error: str | None = None) -> httpx2.Response:

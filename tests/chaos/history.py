@@ -35,18 +35,18 @@ async def _of_workflow(client: Client, workflow_id: str) -> list[str]:
     events = list((await client.get_workflow_handle(workflow_id).fetch_history()).events)
     began = events[0].event_time.ToDatetime()
     lines = [
-        f"{(event.event_time.ToDatetime() - began).total_seconds():8.2f} s  {_summary(event)}"
+        f"{(event.event_time.ToDatetime() - began).total_seconds():8.2f} s  {await _summary(client, event)}"
         for event in events[-LAST_EVENTS:]
     ]
     return [f"workflow {workflow_id}, the last {len(lines)} of {len(events)} events:", *lines]
 
 
-def _summary(event: HistoryEvent) -> str:
+async def _summary(client: Client, event: HistoryEvent) -> str:
     attributes: Any = getattr(event, str(event.WhichOneof("attributes")))
     name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
     details = [
         attributes.activity_type.name if hasattr(attributes, "activity_type") else "",
         getattr(attributes, "signal_name", ""),
-        attributes.failure.message if hasattr(attributes, "failure") else "",
+        str(await client.data_converter.decode_failure(attributes.failure)) if hasattr(attributes, "failure") else "",
     ]
     return " ".join([name, *filter(None, details)])

@@ -97,7 +97,7 @@ class Storm:
 
     async def explain(self, wrong: dict[Unit, list[str]]) -> str:
         """List each violation; for the first units also what was requested and what happened."""
-        client = await Client.connect(self._stack.temporal_address)
+        client = await Client.connect(self._stack.temporal_address, data_converter=self._stack.converter)
         lines = []
         for number, (unit, violations) in enumerate(wrong.items()):
             lines += [f"{unit.name}: {violation}" for violation in violations]

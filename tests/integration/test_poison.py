@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import Field
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from clients.entities import EntityClient
 from devstack.stack import Stack
@@ -109,7 +108,7 @@ class Flow:
 
     async def consume_with_yesterdays_handler(self) -> None:
         """Deliver every record to its package, or to the dead letters, and commit."""
-        client = await Client.connect(self._stack.temporal_address, data_converter=pydantic_data_converter)
+        client = await Client.connect(self._stack.temporal_address, data_converter=self._stack.converter)
         clusters = KafkaClusters({CLUSTER: self._stack.bootstrap})
         dead_letters = DeadLetterWriter(clusters, self.subscription)
         sink = EntitySink(EntityClient(client, Plans()), PACKAGE_TRACKER, "updateLocation")

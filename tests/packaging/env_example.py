@@ -18,6 +18,11 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text()
 INTERPOLATED: dict[str, str] = dict(re.findall(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", COMPOSE))
 """The variables that Compose replaces, with the file's own defaults."""
 REQUIRED = set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+EXAMPLES = {
+    "CARD_TOKEN_KEY": "openssl rand -hex 32",
+    "PAYLOAD_KEYS": 'echo "first:$(openssl rand -hex 32)"',
+}
+"""Commands that make what is required."""
 
 OF_COMPOSE_ALONE = {
     "POSTGRES_PASSWORD": "PostgreSQL's password, of letters and digits. It takes effect at the first start only.",
@@ -65,7 +70,7 @@ def _of_compose(name: str, field: FieldInfo | None) -> str:
         return _entry(name, OF_COMPOSE_ALONE[name], INTERPOLATED[name])
     shown = INTERPOLATED[name] or _shown(field)
     if name in REQUIRED:
-        return f"{_comment(f'{_description(field)} Required, for example: openssl rand -hex 32')}\n{name}="
+        return f"{_comment(f'{_description(field)} Required, for example: {EXAMPLES[name]}')}\n{name}="
     return _entry(name, _description(field), shown)
 
 

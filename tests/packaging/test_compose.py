@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.payload_keys import key_ring
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,10 @@ def interpolated(value: str, environment: dict[str, str]) -> str:
         return given or match["rest"]
 
     return _VARIABLE.sub(value_of, value)
+
+
+GIVEN = {"CARD_TOKEN_KEY": "secret", "PAYLOAD_KEYS": f"first:{'0f' * 32}"}
+"""What compose requires."""
 
 
 def settings_of(service: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -112,28 +117,30 @@ class TestOurContainers:
         known = {name.upper() for name in Settings.model_fields} | TEMPORAL_VARIABLES
         assert SERVICES[service]["environment"].keys() <= known
 
-    def test_start_with_one_secret_given(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        settings = settings_of(service, {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    def test_start_with_the_required_secrets_given(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = settings_of(service, GIVEN, monkeypatch)
         assert settings.database_url == "postgresql+asyncpg://patterns:local-only@postgresql:5432/patterns"
         assert settings.kafka_clusters["my-cluster"].bootstrap_servers == "broker:29092"
         assert settings.card_token_key.get_secret_value() == "secret"
         assert settings.stripe_webhook_secret is None
+        assert key_ring(settings).newest == "first"
 
-    def test_do_not_start_without_the_card_token_key(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        with pytest.raises(KeyError, match="CARD_TOKEN_KEY"):
-            settings_of(service, {}, monkeypatch)
+    @pytest.mark.parametrize("missing", sorted(GIVEN))
+    def test_do_not_start_without_a_secret(self, service: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(KeyError, match=missing):
+            settings_of(service, {name: value for name, value in GIVEN.items() if name != missing}, monkeypatch)
 
     def test_use_the_password_that_the_database_is_made_with(
         self, service: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        given = {"CARD_TOKEN_KEY": "secret", "POSTGRES_PASSWORD": "another"}
+        given = {**GIVEN, "POSTGRES_PASSWORD": "another"}
         assert "patterns:another@" in settings_of(service, given, monkeypatch).database_url
         database = SERVICES["postgresql"]["environment"]
         assert interpolated(database["POSTGRES_PASSWORD"], given) == "another"
 
 
 def test_the_gateway_listens_where_its_port_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of("gateway", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    settings = settings_of("gateway", GIVEN, monkeypatch)
     assert settings.gateway_host == "0.0.0.0"
     assert interpolated(SERVICES["gateway"]["ports"][0], {}) == f"127.0.0.1:8080:{settings.gateway_port}"
 
@@ -145,13 +152,13 @@ def test_workers_scale() -> None:
 
 
 def test_workers_are_given_longer_to_stop_than_their_activities(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of("workers", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    settings = settings_of("workers", GIVEN, monkeypatch)
     grace_seconds = float(SERVICES["workers"]["stop_grace_period"].removesuffix("s"))
     assert grace_seconds > settings.graceful_shutdown.total_seconds()
 
 
 def test_workers_are_checked_where_they_serve_their_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of("workers", {"CARD_TOKEN_KEY": "secret"}, monkeypatch)
+    settings = settings_of("workers", GIVEN, monkeypatch)
     assert settings.workers_metrics_address is not None
     port = settings.workers_metrics_address.rpartition(":")[2]
     assert f":{port}/metrics" in SERVICES["workers"]["healthcheck"]["test"][-1]

@@ -1,5 +1,6 @@
 """What the load generator is asked to do, and what it reports: JSON lines between two processes."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter
@@ -60,6 +61,7 @@ class TemporalCalls(BaseModel):
     row: Literal["saga-success", "saga-failure", "queue-submit", "queue-call", "state-read"]
     temporal_address: str
     database_url: str
+    payload_keys: Path
     prefix: str
     keys: int | None = None
     concurrency: int

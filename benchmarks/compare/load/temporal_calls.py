@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import ActivityIDReusePolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
@@ -14,9 +13,11 @@ from benchmarks.harness.bodies import DECLINED_CARD, GOOD_CARD, TASK, trip
 from domain.booking import BOOKING, Payment, Trip, TripRequest
 from domain.message_queue import MESSAGE_QUEUE, Task
 from domain.package_tracker import PACKAGE_TRACKER
-from domain.payload import fingerprint
+from domain.payload import MAX_PAYLOAD_BYTES, fingerprint
 from infra.card_network import CardVault
 from infra.database import Database
+from infra.payload_keys import key_ring
+from infra.payloads import data_converter
 from infra.settings import Settings
 from workflows.booking import BookingWorkflow
 from workflows.package_tracker import PackageTracker
@@ -25,7 +26,9 @@ from workflows.search_attributes import attributes
 
 async def temporal_call(job: TemporalCalls) -> Call:
     """Connect, and return the function that makes one call of the row."""
-    client = await Client.connect(job.temporal_address, data_converter=pydantic_data_converter)
+    ring = key_ring(Settings(payload_keys_file=job.payload_keys))
+    converter = data_converter(MAX_PAYLOAD_BYTES, ring)
+    client = await Client.connect(job.temporal_address, data_converter=converter)
     if job.row == "state-read":
         return lambda key: _read(client, key)
     if job.row.startswith("queue"):

@@ -50,7 +50,13 @@ class Calls:
         if session.by_temporal_client:
             address, database_url = system.temporal_address, f"sqlite+aiosqlite:///{system.database}"
             return TemporalCalls.model_validate(
-                {"row": self.row, "temporal_address": address, "database_url": database_url, **common}
+                {
+                    "row": self.row,
+                    "temporal_address": address,
+                    "database_url": database_url,
+                    "payload_keys": system.payload_keys,
+                    **common,
+                }
             )
         return HttpCalls(
             base_url=system.base_url,

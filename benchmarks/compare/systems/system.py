@@ -47,6 +47,8 @@ class System:
     temporal: Client | None = None
     """For the histories; None if the server is not Temporal."""
     temporal_address: str | None = None
+    payload_keys: Path | None = None
+    """The keys of what is in Temporal."""
     _cores_without_load: float = field(default=0.0, init=False)
 
     def cpu(self) -> dict[str, float]:

@@ -65,4 +65,5 @@ async def _system(name: str, stack: Stack, subscription_options: Mapping[str, in
         subscribe=subscribe,
         temporal=await Client.connect(stack.temporal_address),
         temporal_address=stack.temporal_address,
+        payload_keys=stack.data.payload_keys,
     )

@@ -11,6 +11,7 @@ from benchmarks.compare.systems.naive.workflows import BookingWorkflow, FanOutWo
 from domain.booking import BOOKING
 from domain.fan_out import FAN_OUT
 from infra import logs
+from infra.payload_keys import load_key_ring
 from infra.settings import load_settings
 from workers.__main__ import run
 from workers.activity_methods import activity_methods
@@ -38,7 +39,7 @@ def main() -> None:
     settings = load_settings()
     logs.configure(settings.log_format)
     pools = [NaivePool(pool.serves, _WORKFLOWS.get(pool.task_queue, pool.workflow), pool.activities) for pool in POOLS]
-    asyncio.run(run(settings, pools))
+    asyncio.run(run(settings, load_key_ring(settings), pools))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class DelayedMessages:
                 start_delay=call.delay,
                 id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=attributes(self.pattern, key),
-                summary=f"{self.pattern.service}/{key}/{call.handler}",
+                summary=f"{self.pattern.service} {call.handler}",
                 rpc_timeout=policies.RPC_TIMEOUT,
             )
         except ActivityAlreadyStartedError:

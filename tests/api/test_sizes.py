@@ -101,6 +101,14 @@ async def test_a_trip_with_the_longest_names_works(http: httpx2.AsyncClient) -> 
     assert (await http.post("/BookingWorkflow/longest-names/run", json=LONG_TRIP)).status_code == 200
 
 
+@pytest.mark.parametrize("character", ["x", "é", "€"])
+async def test_a_delayed_message_to_the_longest_key_is_accepted(http: httpx2.AsyncClient, character: str) -> None:
+    path = f"/PackageTracker/{character * 200}/registerPackage/send?delay=1h"
+    sent = await http.post(path, json={"finalDestination": "Paris"})
+    assert sent.status_code == 202, sent.text
+    assert (await http.delete(f"/invocations/{sent.json()['invocationId']}")).status_code == 202
+
+
 @pytest.fixture
 async def narrow(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
     """A gateway whose limit is 2,000 bytes."""

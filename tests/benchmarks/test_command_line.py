@@ -29,6 +29,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("kafka", ["--records", "--keys", "--partitions", "--single", "--one-key"]),
         ("stuck-key", ["--users", "--posts", "--rounds"]),
         ("limits", ["--trackers", "--hot", "--large", "--subtasks", "--events", "--locations"]),
+        ("encryption", ["--calls", "--records", "--rounds"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),
     ],

@@ -1,0 +1,1 @@
+"""What the encryption of payloads costs."""

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from api.gateway import Gateway
 from api.http import failures, problems
+from api.http.codec_access import WebUiOrigin
 from api.http.head import HeadAsGet
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
@@ -17,6 +18,7 @@ from api.http.targets import RequestTargets
 from api.http.waiting import ClientDisconnected
 from api.routes import (
     booking,
+    codec,
     dead_letters,
     fan_out,
     invocations,
@@ -38,6 +40,7 @@ from domain.user_feed import USER_FEED
 from infra import temporal
 from infra.card_network import CardVault
 from infra.database import Database
+from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
 
@@ -61,6 +64,7 @@ async def open_gateway(settings: Settings, ring: KeyRing) -> AsyncIterator[Gatew
         yield Gateway(
             settings=settings,
             client=client,
+            codec=EncryptionCodec(ring),
             database=database,
             vault=CardVault(database, settings.card_token_key),
             entities=EntityClient(client, settings.plans),
@@ -83,6 +87,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.settings = gateway.settings
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
+    app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)
     app.add_middleware(RequestTargets)  # the last one added sees a request first
     problems.install(app)
     failures.install(app)
@@ -90,7 +95,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     routers = [
         *(added.router for added in patterns.values()),
         invocations.router(patterns),
-        *(each.router(gateway) for each in (subscriptions, dead_letters, webhooks, operations)),
+        *(each.router(gateway) for each in (subscriptions, dead_letters, webhooks, codec, operations)),
     ]
     for router in routers:
         app.include_router(router)

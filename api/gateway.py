@@ -12,6 +12,7 @@ from clients.entities import EntityClient
 from domain.pattern import Entity
 from infra.card_network import CardVault
 from infra.database import Database
+from infra.payload_encryption import EncryptionCodec
 from infra.settings import Settings
 
 
@@ -25,6 +26,7 @@ class Gateway:
     vault: CardVault
     entities: EntityClient
     metrics: CollectorRegistry
+    codec: EncryptionCodec
 
     @property
     def web_ui(self) -> WebUi:

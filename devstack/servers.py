@@ -91,6 +91,8 @@ def _temporal(ports: Ports, data: DataFolder) -> Command:
         f"--port={ports.temporal}",
         f"--ui-port={ports.ui}",
         f"--db-filename={data.temporal_database}",
+        # Browsers ask the gateway to decrypt what the Web UI shows.
+        f"--ui-codec-endpoint=http://{HOST}:{ports.gateway}/codec",
         *_TEMPORAL_FLAGS,
     )
     return lambda: command

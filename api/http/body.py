@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -17,8 +17,8 @@ Body = TypeVar("Body", bound=Payload)
 _LENGTH = re.compile("[0-9]{1,19}")
 
 
-async def read_limited(request: Request) -> bytes:
-    """Read a body within `max_body_bytes` and `body_timeout`.
+async def read_limited(request: Request, max_bytes: int | None = None) -> bytes:
+    """Read a body of at most `max_bytes`, by default the setting `max_body_bytes`, within `body_timeout`.
 
     Raises `Problem` 408, 413, and 415 for a compressed body; `ClientDisconnected`.
     """
@@ -27,7 +27,7 @@ async def read_limited(request: Request) -> bytes:
     seconds = settings.body_timeout.total_seconds()
     try:
         async with asyncio.timeout(seconds):
-            return await _read(request, settings.max_body_bytes)
+            return await _read(request, max_bytes or settings.max_body_bytes)
     except TimeoutError:
         raise Problem(408, "body-too-slow", f"The body did not arrive within {seconds:g} s.") from None
     except ClientDisconnect:
@@ -64,18 +64,28 @@ def must_be_json(raw: bytes) -> None:
 
 
 class StrictBody(Generic[Body]):
-    """A dependency that reads `model` from the body: no unknown fields, no conversions between types."""
+    """A dependency that reads `model` from the body: no unknown fields, no conversions between types.
 
-    def __init__(self, model: type[Body]) -> None:
+    `max_bytes` replaces the setting `max_body_bytes`. `unknown_fields` of a form that others define are ignored.
+    """
+
+    def __init__(
+        self,
+        model: type[Body],
+        max_bytes: int | None = None,
+        unknown_fields: Literal["forbid", "ignore"] = "forbid",
+    ) -> None:
         self.model = model
+        self._max_bytes = max_bytes
+        self._unknown_fields = unknown_fields
 
     async def __call__(self, request: Request) -> Body:
         content_type = request.headers.get("content-type", "application/json")
         if content_type.split(";")[0].strip().lower() != "application/json":
             raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
-        raw = await read_limited(request)
+        raw = await read_limited(request, self._max_bytes)
         must_be_json(raw)
         try:
-            return self.model.model_validate_json(raw, extra="forbid", **STRICT)
+            return self.model.model_validate_json(raw, extra=self._unknown_fields, **STRICT)
         except ValidationError as error:
             raise invalid_fields(error) from None

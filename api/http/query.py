@@ -11,12 +11,17 @@ from fastapi.dependencies.models import Dependant
 from api.http.problems import MAX_FIELDS, Problem
 
 
+async def ignore_unknown_parameters() -> None:
+    """A dependency of operations of which others say what they are called with."""
+
+
 async def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of every operation. Raises `Problem` 422 for parameters that are unknown or repeated."""
     names = [name for name, _ in request.query_params.multi_items()]
-    if not names:
+    dependant: Dependant = request.scope["route"].dependant
+    if not names or any(each.call is ignore_unknown_parameters for each in dependant.dependencies):
         return
-    known = sorted(_parameters(request.scope["route"].dependant))
+    known = sorted(_parameters(dependant))
     listed = ", ".join(known) or "none"
     wrong = {
         name: f"It is repeated: write {name} once." if name in known else f"Unknown parameter; known are: {listed}."

@@ -24,6 +24,8 @@ async def operations(http: httpx2.AsyncClient) -> list[tuple[str, str, dict[str,
 
 async def test_a_query_parameter_that_it_does_not_read_is_refused(http: httpx2.AsyncClient) -> None:
     for method, path, _ in await operations(http):
+        if path.startswith("/codec/"):
+            continue  # Temporal's Web UI and CLI say what these are called with
         answer = await http.request(method, f"{path}?no-such=1")
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
         [error] = answer.json()["errors"]

@@ -19,6 +19,8 @@ from api.http.metrics import process_metrics
 from clients.entities import EntityClient
 from domain.booking import CardToken
 from domain.subscription import SubscriptionRequest, SubscriptionState, SubscriptionStatus
+from infra.payload_encryption import EncryptionCodec
+from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests import written
 from tests.written import EPOCH, MICROSECONDS_A_DAY, microseconds, nearly
@@ -102,7 +104,15 @@ def at() -> Edge:
     temporal, config, nothing = RecordingTemporal(), Settings(), cast(Any, SimpleNamespace())
     client = cast(Any, temporal)
     vault = cast(Any, FakeVault())
-    gateway = Gateway(config, client, nothing, vault, EntityClient(client, config.plans), process_metrics())
+    gateway = Gateway(
+        config,
+        client,
+        nothing,
+        vault,
+        EntityClient(client, config.plans),
+        process_metrics(),
+        EncryptionCodec(KeyRing()),
+    )
     transport = httpx2.ASGITransport(create_app(gateway))
     return Edge(httpx2.AsyncClient(transport=transport, base_url="http://gateway"), temporal)
 

@@ -24,6 +24,8 @@ from api.gateway import Gateway
 from api.http import connections
 from api.http.metrics import process_metrics
 from clients.entities import EntityClient
+from infra.payload_encryption import EncryptionCodec
+from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.eventually import eventually
 
@@ -136,7 +138,7 @@ async def gateway_with(settings: Settings) -> AsyncIterator[Running]:
     nothing = cast(Any, SimpleNamespace())
     client = cast(Any, temporal)
     entities = EntityClient(client, settings.plans)
-    composed = Gateway(settings, client, nothing, nothing, entities, process_metrics())
+    composed = Gateway(settings, client, nothing, nothing, entities, process_metrics(), EncryptionCodec(KeyRing()))
     async with serving(create_app(composed)) as running:
         yield Running(port_of(running), temporal, running)
 

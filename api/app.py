@@ -58,7 +58,7 @@ ROUTES = {
 @asynccontextmanager
 async def open_gateway(settings: Settings, ring: KeyRing) -> AsyncIterator[Gateway]:
     """Open what the gateway needs. Temporal need not be reachable yet."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database_limits)
     try:
         client = await temporal.connect_gateway(settings.max_payload_bytes, ring)
         yield Gateway(

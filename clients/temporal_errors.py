@@ -3,6 +3,8 @@
 Neither the server nor the SDK has a code for these cases. All of the texts that this application depends on are here.
 """
 
+import re
+
 from temporalio.service import RPCError, RPCStatusCode
 
 _NOT_STARTED = ("task is not scheduled yet", "at least one workflow task")
@@ -11,6 +13,8 @@ _NOT_THE_BATCHS_FAULT = (_TOO_MANY_SIGNALS, "search attribute", "namespace")
 """Words in errors about the workflow or the set-up. A retry succeeds once those change."""
 _ALREADY_REQUESTED = "already requested"
 _NEVER_CONNECTED = "Failed client connect"
+_NO_NAMESPACE = re.compile(r"Namespace .* is not found", re.DOTALL)
+_NO_SEARCH_ATTRIBUTE = re.compile(r"no mapping defined for search attribute|search attribute .* is not defined")
 _UNAVAILABLE_STATUSES = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -26,8 +30,13 @@ _UNAVAILABLE_TEXTS = (
 
 
 def is_not_found(error: RPCError) -> bool:
-    """Whether there is no such execution."""
-    return error.status is RPCStatusCode.NOT_FOUND
+    """Whether there is no such execution, in a namespace that exists."""
+    return error.status is RPCStatusCode.NOT_FOUND and not is_without_namespace(error)
+
+
+def is_without_namespace(error: RPCError) -> bool:
+    """Whether the namespace does not exist."""
+    return error.status is RPCStatusCode.NOT_FOUND and bool(_NO_NAMESPACE.match(error.message))
 
 
 def is_not_started(error: RPCError) -> bool:
@@ -47,8 +56,16 @@ def is_refusal(error: RPCError) -> bool:
 
 
 def is_unavailable(error: RPCError) -> bool:
-    """Whether Temporal, or the worker that must answer, cannot be reached: retrying the same call may succeed."""
-    return error.status in _UNAVAILABLE_STATUSES or any(text in error.message for text in _UNAVAILABLE_TEXTS)
+    """Whether Temporal, or the worker that must answer, cannot be reached, or lacks its set-up.
+
+    Retrying the same call may succeed.
+    """
+    lacks_set_up = is_without_namespace(error) or bool(_NO_SEARCH_ATTRIBUTE.search(error.message))
+    return (
+        lacks_set_up
+        or error.status in _UNAVAILABLE_STATUSES
+        or any(text in error.message for text in _UNAVAILABLE_TEXTS)
+    )
 
 
 def is_cancelled_already(error: RPCError) -> bool:

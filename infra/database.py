@@ -3,42 +3,71 @@
 Every write is idempotent by its key. Cancelling what does not exist spends the key: a row says so.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import event, text
+import asyncpg
+from sqlalchemy import event, false, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import QueuePool
 
-from infra.tables import Table
+from infra.database_engines import Limits, postgresql_engine, sqlite_engine
+from infra.database_errors import (
+    FAILURES,
+    NOT_MIGRATED,
+    READ_ONLY,
+    UNREACHABLE,
+    DatabaseUnavailable,
+    described,
+)
+from infra.retry_log import RetryLog
+from infra.tables import REVISION, Table
 
-SQLITE_BUSY_TIMEOUT_MS = 10_000
-POSTGRES_POOL_SIZE = 10
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ConnectionError)
-"""Errors worth retrying: the database is unreachable or locked, or its connection pool is exhausted."""
+log = logging.getLogger("database")
+
+CLOSE_TIMEOUT = timedelta(seconds=2)
+"""For the server to answer the end of a connection."""
+GRACE = timedelta(seconds=1)
+"""From PostgreSQL's own timeout, which leaves the connection usable, until the connection is aborted."""
 
 
 class Database:
-    """Connections to the database at `url`."""
+    """Connections to the database at `url`.
 
-    def __init__(self, url: str) -> None:
+    While the database fails, its log has a line per change, however many callers there are.
+    """
+
+    def __init__(self, url: str, limits: Limits | None = None) -> None:
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._engine = (
-            _sqlite_engine(url)
-            if self._is_sqlite
-            else create_async_engine(url, pool_size=POSTGRES_POOL_SIZE, pool_pre_ping=True)
-        )
+        self._limits = limits or Limits()
+        self._engine = sqlite_engine(url) if self._is_sqlite else postgresql_engine(url, self._limits)
+        self._connections: WeakSet[asyncpg.Connection] = WeakSet()
+        if not self._is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", self._on_connect)
+        self._outages = RetryLog(log, "database: a transaction")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Commit everything that the body writes, or nothing if it raises."""
-        async with self._engine.begin() as connection:
-            yield connection
+        """Commit everything that the body writes, or nothing if it raises.
+
+        Raises `DatabaseUnavailable`, on PostgreSQL after 9 s at the latest, and `DatabaseFault`.
+        """
+        with self._describing_failures():
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(self._seconds_to_connect()):
+                    connection = await stack.enter_async_context(self._engine.begin())
+                with self._aborting(await self._driver_connection(connection)):
+                    # The commit is part of what may take too long.
+                    async with stack.pop_all():
+                        yield connection
 
     async def insert_once(
         self, connection: AsyncConnection, table: type[Table], *, unique: str | None = None, **values: Any
@@ -65,12 +94,103 @@ class Database:
         return insert(table).on_conflict_do_nothing(index_elements=key)
 
     async def check(self) -> None:
-        """Raises `SQLAlchemyError` or `OSError` if the database does not answer."""
-        async with self._engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        """Raises `DatabaseUnavailable` unless the database can be read and written and has the tables of this code.
+
+        Tables of a later version count as such, so that a new version can be migrated to while this one runs.
+        """
+        async with self.transaction() as connection:
+            revisions = await connection.scalars(text("SELECT version_num FROM alembic_version"))
+            if not any(_is_migrated(revision) for revision in revisions):
+                raise _not_migrated()
+            tables = (select(table).where(false()).exists() for table in Table.metadata.sorted_tables)
+            await connection.execute(select(*tables))
+            if await self._is_read_only(connection):
+                await connection.invalidate()  # another connection may lead to another server, or to other settings
+                raise DatabaseUnavailable(READ_ONLY, "its transactions cannot write (transaction_read_only is on)")
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        """Close the connections; after 2 s abort those to a server that does not answer."""
+        with _calling_after(CLOSE_TIMEOUT, self._abort_all):
+            await self._engine.dispose()
+
+    def _abort_all(self) -> None:
+        log.warning("database: connections are aborted, since the server does not answer")
+        for connection in list(self._connections):
+            connection.terminate()
+
+    def _on_connect(self, connection: Any, _: Any) -> None:
+        self._connections.add(connection.driver_connection)
+
+    @contextmanager
+    def _describing_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            failure = self._out_of_time() if isinstance(error, TimeoutError) else described(error)
+            if isinstance(failure, DatabaseUnavailable):
+                self._outages.failed(failure, failure.state)
+            raise failure from None
+        except DatabaseUnavailable as error:
+            self._outages.failed(error, error.state)
+            raise
+        self._outages.worked()
+
+    def _out_of_time(self) -> DatabaseUnavailable:
+        pool = self._engine.pool
+        if isinstance(pool, QueuePool) and pool.checkedout() >= self._limits.connections:
+            return DatabaseUnavailable("is too slow", f"all {pool.checkedout()} connections of this process are in use")
+        return DatabaseUnavailable(UNREACHABLE, "there is no answer")
+
+    def _seconds_to_connect(self) -> float | None:
+        return None if self._is_sqlite else self._limits.connect.total_seconds()
+
+    async def _driver_connection(self, connection: AsyncConnection) -> asyncpg.Connection | None:
+        if self._is_sqlite:
+            return None
+        driver_connection: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
+        return driver_connection
+
+    @contextmanager
+    def _aborting(self, connection: asyncpg.Connection | None) -> Iterator[None]:
+        """Abort `connection` if the body, which uses it, takes too long. Raises `TimeoutError` then.
+
+        To cancel the task would not do: SQLAlchemy shields commit and rollback, and the driver would wait for the
+        server to confirm the cancellation.
+        """
+        if connection is None or self._limits.transaction is None:
+            yield
+            return
+        with _calling_after(self._limits.transaction + GRACE, connection.terminate) as timer:
+            try:
+                yield
+            except DBAPIError:
+                if asyncio.get_running_loop().time() >= timer.when():
+                    raise TimeoutError from None
+                raise
+
+    async def _is_read_only(self, connection: AsyncConnection) -> bool:
+        """SQLite has refused to begin if it is."""
+        if self._is_sqlite:
+            return False
+        return bool(await connection.scalar(text("SELECT current_setting('transaction_read_only')::bool")))
+
+
+@contextmanager
+def _calling_after(delay: timedelta, call: Callable[[], object]) -> Iterator[asyncio.TimerHandle]:
+    """Call `call` if the body takes longer than `delay`."""
+    timer = asyncio.get_running_loop().call_later(delay.total_seconds(), call)
+    try:
+        yield timer
+    finally:
+        timer.cancel()
+
+
+def _is_migrated(revision: str) -> bool:
+    return revision == REVISION or (revision.isdecimal() and len(revision) == len(REVISION) and revision > REVISION)
+
+
+def _not_migrated() -> DatabaseUnavailable:
+    return DatabaseUnavailable(NOT_MIGRATED, f"it needs revision {REVISION}: run `python -m alembic upgrade head`")
 
 
 def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,23 +200,3 @@ def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
 def without_nul(value: Any) -> Any:
     """Replace U+0000, the one character that PostgreSQL cannot store in a text."""
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
-
-
-def _sqlite_engine(url: str) -> AsyncEngine:
-    if path := make_url(url).database:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # One connection per process: writers queue here instead of competing for the file's lock.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself
-        for pragma in (f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Any) -> None:
-        # A transaction that begins as a reader and then writes fails at once if another has written in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

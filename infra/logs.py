@@ -69,6 +69,8 @@ def configure(log_format: str) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT))
     handler.addFilter(SpacedRepeats())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # What fails while a connection is closed: the database has its own line about a server that does not answer.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -44,9 +44,13 @@ class RetryLog:
         self._attempts = 0
         self._shown = False
 
-    def failed(self, error: BaseException) -> None:
-        """Count a failed attempt. Log it if its type is new since the trouble began, or if the next line is due."""
-        now, kind = self._clock(), type(error).__name__
+    def failed(self, error: BaseException, kind: str | None = None) -> None:
+        """Count a failed attempt. Log it if its kind is new since the trouble began, or if the next line is due.
+
+        The kind is the error's type, unless the error is of several kinds.
+        """
+        now, name = self._clock(), type(error).__name__
+        kind = kind or name
         if self._since is None:
             self._begin(now)
         self._attempts += 1
@@ -56,7 +60,7 @@ class RetryLog:
             self._shown = True
             seconds = now - (self._since or now)
             times = f", {self._attempts} times in {seconds:.0f} s," if self._attempts > 1 else ""
-            self._logger.warning("%s fails%s and is retried: %s: %s", self._what, times, kind, error)
+            self._logger.warning("%s fails%s and is retried: %s: %s", self._what, times, name, error)
 
     def worked(self) -> None:
         """Log that it works again, if a failure was logged."""

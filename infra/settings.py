@@ -14,6 +14,7 @@ from domain.package_tracker import PackagePlan
 from domain.payload import LARGEST_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES
 from domain.plans import Plans
 from domain.user_feed import ModerationPlan
+from infra.database_engines import Limits, usable_url
 from infra.kafka.connection import KafkaCluster
 
 
@@ -37,8 +38,15 @@ class Settings(BaseSettings):
         env_ignore_empty=True, frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
-    database_url: str = "sqlite+aiosqlite:///data/patterns.db"
+    database_url: Annotated[str, AfterValidator(usable_url), Field(repr=False)] = "sqlite+aiosqlite:///data/patterns.db"
     """SQLAlchemy's URL of the database: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`."""
+    database_connections: Annotated[int, Field(gt=0), formats.DIGITS] = Limits().connections
+    """Connections of one process to PostgreSQL, at most."""
+    database_connect_timeout: Annotated[Duration, Field(gt=timedelta(0))] = Limits().connect
+    """How long to wait for a connection to PostgreSQL, from the pool or a new one."""
+    database_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=5)
+    """How long a statement in PostgreSQL may take, and four fifths of that a wait for a lock; a transaction has 1 s
+    more. With `DATABASE_CONNECT_TIMEOUT` it should be less than the 10 s of an activity."""
     kafka_clusters: dict[str, KafkaCluster] = {"my-cluster": KafkaCluster.model_validate("localhost:9092")}
     """The Kafka clusters, by the names that subscriptions use. JSON: each is a string of bootstrap servers, or an
     object with security settings (docs/kafka-ingress.md)."""
@@ -113,6 +121,10 @@ class Settings(BaseSettings):
     def max_result_bytes(self) -> int:
         """The largest argument or result of a worker: what workflows carry from run to run has up to 2 MiB."""
         return max(self.max_payload_bytes, MAX_PAYLOAD_BYTES)
+
+    @property
+    def database_limits(self) -> Limits:
+        return Limits(self.database_connections, self.database_connect_timeout, self.database_timeout)
 
     @property
     def plans(self) -> Plans:

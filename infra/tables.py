@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Boolean, DateTime, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+REVISION = "0001"
+"""The last migration, which makes the tables as they are here. Migrations are numbered in four digits."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)

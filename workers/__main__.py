@@ -5,17 +5,26 @@ import asyncio
 import logging
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 import uvloop
+from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
+from clients.temporal_errors import is_never_connected
+from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import gc_tuning, logs, temporal
+from infra.database_errors import DatabaseUnavailable
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
 from workers.resources import Resources
 
 log = logging.getLogger("workers")
+
+CHECK_TIMEOUT = timedelta(seconds=10)
+"""For each of the calls at the start that show whether Temporal can be used."""
 
 
 def main() -> None:
@@ -33,16 +42,25 @@ def main() -> None:
     settings = load_settings()
     logs.configure(settings.log_format)
     pools = [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]
-    uvloop.run(run(settings, load_key_ring(settings), pools))
+    try:
+        uvloop.run(run(settings, load_key_ring(settings), pools))
+    except TemporalUnusable as error:
+        raise SystemExit(str(error)) from None
 
 
 async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
-    """Run `pools` until SIGTERM or Ctrl-C; activities in flight get `settings.graceful_shutdown` to end."""
+    """Run `pools` until SIGTERM or Ctrl-C; activities in flight get `settings.graceful_shutdown` to end.
+
+    Raises `TemporalUnusable` if they cannot start. The database may be unavailable: activities are retried until it
+    is back.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await temporal.connect_worker(settings.max_result_bytes, ring, _runtime(settings))
+    client = await _connect(settings, ring)
     async with Resources.open(settings, client) as resources:
+        with suppress(DatabaseUnavailable):  # the database has logged it
+            await resources.database.check()
         workers = [pool.worker(client, resources, settings.graceful_shutdown) for pool in pools]
         gc_tuning.apply()
         running = [asyncio.create_task(worker.run()) for worker in workers]
@@ -52,6 +70,18 @@ async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*running)
     log.info("stopped")
+
+
+async def _connect(settings: Settings, ring: KeyRing) -> Client:
+    """Raises `TemporalUnusable`."""
+    try:
+        client = await temporal.connect_worker(settings.max_result_bytes, ring, _runtime(settings))
+    except RuntimeError as error:
+        if not is_never_connected(error):
+            raise
+        raise TemporalUnusable("cannot be reached", f"{error}; start it, or set TEMPORAL_ADDRESS") from None
+    await check_temporal(client, CHECK_TIMEOUT)
+    return client
 
 
 def _runtime(settings: Settings) -> Runtime | None:

@@ -27,7 +27,7 @@ class Resources:
     @asynccontextmanager
     async def open(cls, settings: Settings, client: Client) -> AsyncIterator[Self]:
         """Open what the settings name. `client` stays open."""
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, settings.database_limits)
         http = HttpSender(settings.http_task_allowed_hosts)
         try:
             yield cls(settings, client, database, http, EntityClient(client, settings.plans))

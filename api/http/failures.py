@@ -17,7 +17,7 @@ from clients.temporal_errors import (
     is_unavailable,
 )
 from domain.errors import PayloadTooLarge
-from infra.database import DATABASE_UNAVAILABLE
+from infra.database_errors import DatabaseUnavailable
 from infra.payload_encryption import UnreadablePayload
 
 log = logging.getLogger("api")
@@ -34,7 +34,7 @@ def temporal_problem(error: RPCError) -> Problem:
     if has_too_many_signals(error):
         return _key_busy()
     if is_unavailable(error):
-        log.warning("Temporal did not answer in time: %s: %s", error.status.name, error.message)
+        log.warning("Temporal cannot be used now: %s: %s", error.status.name, error.message)
         return _temporal_unavailable()
     log.error("Temporal refused a call: %s: %s", error.status.name, error.message)
     return Problem(500, "internal-error", "The call could not be carried out; the gateway's log has the reason.")
@@ -76,12 +76,10 @@ def install(app: FastAPI) -> None:
             return _temporal_unavailable().response()
         raise error
 
-    async def on_database_unavailable(request: Request, error: Exception) -> JSONResponse:
-        log.warning("The database did not answer %s %s: %s", request.method, request.url.path, type(error).__name__)
-        return _try_again("database-unavailable", "The database cannot be reached").response()
-
-    for kind in DATABASE_UNAVAILABLE:
-        app.add_exception_handler(kind, on_database_unavailable)
+    @app.exception_handler(DatabaseUnavailable)
+    async def on_database_unavailable(_: Request, __: DatabaseUnavailable) -> JSONResponse:
+        """The database has logged the reason, once for all requests."""
+        return _try_again("database-unavailable", "The database cannot be used").response()
 
 
 def _temporal_unavailable() -> Problem:

@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 
 from infra import logs
 from infra.database import Database
+from infra.database_engines import Limits
+from infra.database_errors import DatabaseUnavailable
 from infra.settings import load_settings
 from infra.tables import Table
 
@@ -18,10 +20,15 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    database = Database(load_settings().database_url)
-    async with database.transaction() as connection:
-        await connection.run_sync(migrate)
-    await database.close()
+    """A migration takes as long as it takes."""
+    database = Database(load_settings().database_url, Limits(transaction=None))
+    try:
+        async with database.transaction() as connection:
+            await connection.run_sync(migrate)
+    except DatabaseUnavailable as error:
+        raise SystemExit(str(error)) from None
+    finally:
+        await database.close()
 
 
 given: Connection | None = context.config.attributes.get("connection")

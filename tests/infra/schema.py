@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from infra.database import Database
+from infra.database_engines import Limits
 
 ALEMBIC_INI = Path(__file__).parents[2] / "alembic.ini"
 
@@ -33,7 +34,7 @@ async def _run(url: str, run: Callable[[Config], object]) -> None:
     def run_on(connection: Connection) -> None:
         run(Config(ALEMBIC_INI, attributes={"connection": connection}))
 
-    database = Database(url)
+    database = Database(url, Limits(transaction=None))
     async with database.transaction() as connection:
         await connection.run_sync(run_on)
     await database.close()

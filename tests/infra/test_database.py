@@ -5,17 +5,26 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from infra.database import Database
-from infra.tables import ClosedInvoices, ModerationHolds
+from infra.database_errors import DatabaseUnavailable
+from infra.tables import REVISION, ClosedInvoices, ModerationHolds
 from tests.infra.rows import rows
-from tests.infra.schema import check, downgrade, upgrade
+from tests.infra.schema import ALEMBIC_INI, check, downgrade, upgrade
 
 
 async def close(database: Database, invoice: str) -> bool:
     async with database.transaction() as connection:
         return await database.insert_once(connection, ClosedInvoices, invoice=invoice, status="PAID")
+
+
+async def set_revision(database: Database, revision: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("DELETE FROM alembic_version"))
+        await connection.execute(text(f"INSERT INTO alembic_version VALUES ('{revision}')"))
 
 
 class TestMigrations:
@@ -92,9 +101,7 @@ class TestTransaction:
 class TestSqliteFile:
     async def test_has_a_write_ahead_log_and_a_folder_made_for_it(self, tmp_path: Path) -> None:
         file = tmp_path / "new" / "folder" / "patterns.db"
-        opened = Database(f"sqlite+aiosqlite:///{file}")
-        await opened.check()
-        await opened.close()
+        await upgrade(f"sqlite+aiosqlite:///{file}")
         reader = sqlite3.connect(file)
         assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         reader.close()
@@ -107,12 +114,41 @@ class TestCheck:
     async def test_raises_when_there_is_no_database(self, tmp_path: Path) -> None:
         (tmp_path / "patterns.db").mkdir()
         opened = Database(f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
-        with pytest.raises(SQLAlchemyError):
+        with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
             await opened.check()
         await opened.close()
 
+    @pytest.mark.parametrize("revision", [None, "0000", "deadbeef"])
+    async def test_raises_when_the_database_is_not_migrated(
+        self, database: Database, database_url: str, revision: str | None
+    ) -> None:
+        if revision is None:
+            await downgrade(database_url)
+        else:
+            await set_revision(database, revision)
+        with pytest.raises(DatabaseUnavailable) as raised:
+            await database.check()
+        assert raised.value.state == "is not migrated"
+        await set_revision(database, REVISION)
+
+    async def test_passes_when_a_later_version_has_migrated_the_database(self, database: Database) -> None:
+        await set_revision(database, "0002")
+        await database.check()
+        await set_revision(database, REVISION)
+
+    async def test_raises_when_a_table_is_missing(self, database: Database) -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("ALTER TABLE tickets RENAME TO elsewhere"))
+        with pytest.raises(DatabaseUnavailable, match=r"is not migrated: .*tickets"):
+            await database.check()
+        async with database.transaction() as connection:
+            await connection.execute(text("ALTER TABLE elsewhere RENAME TO tickets"))
+
+    def test_knows_the_last_migration(self) -> None:
+        assert ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads() == [REVISION]
+
     async def test_raises_when_no_server_listens(self, unused_tcp_port: int) -> None:
         opened = Database(f"postgresql+asyncpg://nobody@127.0.0.1:{unused_tcp_port}/nothing")
-        with pytest.raises((SQLAlchemyError, OSError)):
+        with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
             await opened.check()
         await opened.close()

@@ -1,0 +1,117 @@
+"""A PostgreSQL server of a test's own, which it may stop, pause and refuse connections with."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from devstack.ports import claim_ports
+
+USER = "patterns"
+PASSWORD = "a-password"
+MISSING = "PostgreSQL's initdb and postgres are not installed (apt-get install postgresql)"
+_PLACES = "/usr/lib/postgresql/*/bin"
+
+
+def find_programs() -> Path | None:
+    """The folder with `initdb` and `postgres`, which packages do not put on the PATH."""
+    on_path = shutil.which("initdb")
+    places = [Path(on_path).resolve().parent] if on_path else []
+    places += sorted(Path("/").glob(_PLACES.lstrip("/")), reverse=True)
+    return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
+
+
+def _as_ordinary_user() -> dict[str, object]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": "postgres", "group": pwd.getpwnam("postgres").pw_gid, "extra_groups": []}
+
+
+class PostgresServer:
+    """`postgres` on a loopback port, with `USER` as superuser, who needs `PASSWORD`."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        [self.port] = claim_ports(1)
+
+    def url(self, *, database: str = "postgres", user: str = USER, password: str = PASSWORD) -> str:
+        return f"postgresql+asyncpg://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        self._folder.chmod(0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres")
+        with tempfile.NamedTemporaryFile("w") as password:
+            password.write(PASSWORD)
+            password.flush()
+            if os.geteuid() == 0:
+                shutil.chown(password.name, "postgres")
+            options = [f"--pwfile={password.name}", f"--username={USER}", "--auth=scram-sha-256", "--no-sync"]
+            self._run("initdb", f"--pgdata={self._folder}/data", "--encoding=UTF8", *options)
+
+    def start(self) -> None:
+        """Start, and wait until it answers or has ended."""
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        command = [self._programs / "postgres", "-D", f"{self._folder}/data", "-p", str(self.port)]
+        command += [f"--{name}={value}" for name, value in settings.items()]
+        log = (self._folder / "log.txt").open("ab")
+        self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **_as_ordinary_user())  # type: ignore[call-overload]
+        log.close()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.resume()
+            self._process.send_signal(signal.SIGINT)  # "fast": it ends its connections
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """SIGSTOP the server and each of its connections' processes."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    async def run(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
+        """Run a statement as the superuser, on a connection of its own."""
+        url = self.url(database=database).replace("+asyncpg", "")
+        connection = await asyncpg.connect(url, timeout=60)
+        try:
+            records: list[asyncpg.Record] = await connection.fetch(statement)
+            return records
+        finally:
+            await connection.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        command = ["ps", "-o", "pid=", "--ppid", str(self._process.pid)]
+        children = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+        for pid in (self._process.pid, *map(int, children.split())):
+            os.kill(pid, number)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [self._programs / program, *arguments]
+        subprocess.run(command, cwd="/", check=True, capture_output=True, **_as_ordinary_user())  # type: ignore[call-overload]
+
+
+@contextmanager
+def running_postgres(programs: Path) -> Iterator[PostgresServer]:
+    # Not pytest's temporary folder, which only its user may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        server = PostgresServer(programs, Path(folder))
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -5,11 +5,15 @@ systems recognise it.
 """
 
 import hashlib
+import ipaddress
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -25,6 +29,10 @@ SMTP_TIMEOUT_SECONDS = 20
 PERMANENT = 500
 """The server repeats an SMTP answer of 500 or above; a lower one may change with a retry."""
 Transport = Callable[[EmailMessage], Awaitable[object]]
+
+
+class LoginRefused(Exception):
+    """The mail server does not accept the user and password."""
 
 
 class ReminderMail:
@@ -76,38 +84,106 @@ def _address(customer: str, domain: str) -> Address:
     return Address(username=customer, domain=domain)
 
 
-def open_mail(database: Database, smtp_url: str | None, sender: str) -> ReminderMail:
+def open_mail(database: Database, smtp_url: str | None, sender: str, ca_file: Path | None = None) -> ReminderMail:
     """Mail through the server at `smtp_url` (`smtp://` or `smtps://`), or into the log without one."""
-    return ReminderMail(database, sender, smtp_transport(smtp_url) if smtp_url else _log_message)
+    return ReminderMail(database, sender, smtp_transport(smtp_url, ca_file) if smtp_url else _log_message)
 
 
-def smtp_transport(url: str) -> Transport:
-    """Raises `ValueError` for a URL that names no SMTP server.
+def smtp_transport(url: str, ca_file: Path | None = None) -> Transport:
+    """Raises `ValueError` for a URL that names no SMTP server, or a file that has no certificates.
 
-    The transport raises `MailRejected` when the server refuses the message or its receiver for good.
+    The transport raises `MailRejected` when the server refuses the message or its receiver for good, `LoginRefused`
+    when it refuses the user, and other errors of `aiosmtplib`. The server's certificate is checked.
     """
-    parts = urlsplit(url)
-    port = parts.port
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("SMTP_URL must be smtp://[user:password@]host[:port] or smtps://...")
+    server = _server(url)
 
     async def send(message: EmailMessage) -> None:
         try:
             await aiosmtplib.send(
                 message,
-                hostname=parts.hostname,
-                port=port,
-                username=unquote(parts.username) if parts.username else None,
-                password=unquote(parts.password) if parts.password else None,
-                use_tls=parts.scheme == "smtps",
+                hostname=server.host,
+                port=server.port,
+                username=server.username,
+                password=server.password,
+                use_tls=server.tls,
+                start_tls=server.start_tls,
+                tls_context=ssl.create_default_context(cafile=ca_file),  # read again: certificates expire
                 timeout=SMTP_TIMEOUT_SECONDS,
             )
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
             if all(code >= PERMANENT for code in _codes(error)):
                 raise MailRejected(f"The mail server refused {message['Message-ID']}: {error}") from error
             raise
+        except ssl.SSLError as error:
+            raise aiosmtplib.SMTPConnectError(f"TLS with {server.host} failed: {error}") from None
+        except aiosmtplib.SMTPAuthenticationError as error:
+            # Without the server's words, which may repeat what it was sent.
+            raise LoginRefused(f"{server.host} refuses the user and password of SMTP_URL ({error.code})") from None
 
     return send
+
+
+@dataclass(frozen=True)
+class _Server:
+    host: str
+    port: int | None
+    username: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+    tls: bool
+    """From the start; otherwise STARTTLS."""
+
+    @property
+    def start_tls(self) -> bool | None:
+        """None for TLS if the server offers it. A password needs TLS, unless it stays on this machine."""
+        if self.tls:
+            return False
+        return None if self.username is None or _is_loopback(self.host) else True
+
+
+def _server(url: str) -> _Server:
+    """Raises `ValueError` without the URL, which may contain a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if (
+        not host
+        or parts.scheme not in ("smtp", "smtps")
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError(
+            "SMTP_URL must be smtp://[user:password@]host[:port] or smtps://..., with other characters than letters "
+            "and digits in user and password percent-encoded"
+        ) from None
+    username, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    return _Server(host, port, username, password, tls=parts.scheme == "smtps")
+
+
+def _is_loopback(host: str) -> bool:
+    """A name counts if it is `localhost`: what another name leads to can change."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def usable_smtp_url(url: str | None) -> str | None:
+    """Return `url` if it names an SMTP server. Raises `ValueError`, which does not repeat the URL."""
+    if url is not None:
+        _server(url)
+    return url
+
+
+def usable_ca_file(path: Path | None) -> Path | None:
+    """Return `path` if it has certificates. Raises `ValueError`."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from error
+    return path
 
 
 def _codes(error: aiosmtplib.SMTPException) -> list[int]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
@@ -16,6 +16,7 @@ from domain.plans import Plans
 from domain.user_feed import ModerationPlan
 from infra.database_engines import Limits, usable_url
 from infra.kafka.connection import KafkaCluster
+from infra.mail import usable_ca_file, usable_smtp_url
 
 
 def _within_a_year(duration: timedelta) -> timedelta:
@@ -87,8 +88,12 @@ class Settings(BaseSettings):
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     stripe_livemode: bool | None = None
     """`true` takes Stripe's live events only, `false` its test events only; without it both. Others are ignored."""
-    smtp_url: str | None = None
-    """`smtp://user:password@host:port` or `smtps://...`; without it e-mails are logged."""
+    smtp_url: Annotated[str | None, AfterValidator(usable_smtp_url), Field(repr=False)] = None
+    """`smtp://user:password@host:port` (STARTTLS) or `smtps://...` (TLS from the start); without it e-mails are logged.
+    A user and password are sent over TLS only, unless the host is this machine."""
+    smtp_ca_file: Annotated[FilePath | None, AfterValidator(usable_ca_file)] = None
+    """PEM certificates of the authorities that may have signed the mail server's certificate; the system's by default.
+    """
     mail_from: str = "billing@example.com"
     """The sender of reminders."""
     http_task_allowed_hosts: list[str] = []

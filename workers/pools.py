@@ -105,7 +105,8 @@ POOLS = (
         PAYMENT_TRACKER,
         PaymentTracker,
         lambda r: PaymentTrackerActivities(
-            BillingRecords(r.database), open_mail(r.database, r.settings.smtp_url, r.settings.mail_from)
+            BillingRecords(r.database),
+            open_mail(r.database, r.settings.smtp_url, r.settings.mail_from, r.settings.smtp_ca_file),
         ),
     ),
     Pool(

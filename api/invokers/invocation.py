@@ -31,7 +31,7 @@ from clients.temporal_errors import is_cancelled_already
 from domain.pattern import Pattern
 from domain.patterns import is_business_failure
 from domain.payload import Payload
-from domain.urls import without_credentials
+from domain.urls import without_secrets
 
 MAX_ID_BYTES = 1000
 """Temporal's limit on the ID of a workflow or an activity."""
@@ -229,7 +229,7 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
     about: dict[str, Any] = {"invocationId": written(invocation_id), "webUi": link}
     if isinstance(cause, ApplicationError) and is_business_failure(cause.type):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-        return Problem(409, type_name(cause.type or ""), without_credentials(cause.message), **about, **details)
+        return Problem(409, type_name(cause.type or ""), without_secrets(cause.message), **about, **details)
     if isinstance(cause, CancelledError):
         return Problem(409, "execution-cancelled", f"{invocation_id} was cancelled.", **about)
     if isinstance(cause, TerminatedError):
@@ -239,12 +239,12 @@ def failure_problem(cause: BaseException | None, invocation_id: str, link: str) 
 
 
 def reason_of(cause: BaseException | None) -> str:
-    """Why an execution failed, for its caller: one line of at most 500 characters, without the credentials in URLs.
+    """Why an execution failed, for its caller: one line of at most 500 characters, without the secrets in URLs.
 
     Only the first line: the further ones of a database's error have its statement and the values.
     """
     while isinstance(cause, ActivityError) and cause.cause:
         cause = cause.cause
     line = next(iter(str(cause or "").strip().splitlines()), "") or "it gave no reason"
-    shown = without_credentials(line)
+    shown = without_secrets(line)
     return shown if len(shown) <= MAX_REASON_CHARACTERS else f"{shown[: MAX_REASON_CHARACTERS - 1]}…"

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json, to_json
+from pydantic_core import ErrorDetails, from_json, to_json
 
 MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
 """Temporal accepts no larger argument or result, unless it is configured to; results and the state that a run carries
@@ -21,14 +21,25 @@ LARGEST_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES * 7 // 4
 """The largest that a Temporal server can be configured to accept: a message to it has at most 4 MiB, and one that
 starts an entity has more than its payload."""
 
+_MAX_NAME_CHARACTERS = 100
+_MAX_PART_CHARACTERS = 300
 _HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
 """Matches every number that is larger than any float, and also some others."""
 
 
 class Payload(BaseModel):
-    """A value that is sent: a request, a workflow's input, a signal, an outcome."""
+    """A value that is sent: a request, a workflow's input, a signal, an outcome.
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+    The error of one that cannot be read does not repeat it: it gets into logs, and into Temporal's failures.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
 
 class Strictness(TypedDict):
@@ -41,6 +52,16 @@ class Strictness(TypedDict):
 
 STRICT = Strictness(strict=True, by_alias=True, by_name=False)
 """How every edge reads: a number is a JSON number, a text a JSON string, and a field has its name in JSON."""
+
+
+def place(error: ErrorDetails) -> str:
+    """Where a value is wrong, such as `hops.0.city`. The names of fields are the sender's: they are cut."""
+    return ".".join(str(part)[:_MAX_NAME_CHARACTERS] for part in error["loc"])[:_MAX_PART_CHARACTERS]
+
+
+def problem(error: ErrorDetails) -> str:
+    """Where and why a value is wrong, without the value, in a few hundred characters."""
+    return f"{place(error)}: {error['msg'][:_MAX_PART_CHARACTERS]}".removeprefix(": ")
 
 
 def check_json(raw: bytes) -> None:

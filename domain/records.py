@@ -11,7 +11,7 @@ from domain.dead_letter import Headers, Redriven, Stage, read_redriven, record_i
 from domain.errors import Refusal
 from domain.inbox import Message
 from domain.pattern import InvalidKey, valid_key
-from domain.payload import STRICT, Payload, check_json
+from domain.payload import STRICT, Payload, check_json, problem
 from domain.record_keys import KeyFormat, KeyNotJson, KeyNotSingle, entity_key
 
 MAX_VALUE_BYTES = 512 * 1024
@@ -162,5 +162,4 @@ def _unreadable(value: bytes, error: ValidationError) -> Poison:
         return Poison("ValueNotUtf8", f"The value is not UTF-8: {unicode_error.reason} at byte {unicode_error.start}.")
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     kind = "InvalidJson" if problems[0]["type"] == "json_invalid" else "SchemaMismatch"
-    summary = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}".removeprefix(": ") for p in problems[:5])
-    return Poison(kind, summary)
+    return Poison(kind, "; ".join(problem(each) for each in problems[:5]))

@@ -48,7 +48,7 @@ class SimulatedSubtasks:
         del key  # running it twice has no effect
         await _take_time(self._longest)
         if subtask.startswith("fail"):
-            raise SubtaskFailed(f"Subtask {subtask!r} cannot be done.")
+            raise SubtaskFailed(f"Subtask {subtask[:100]!r} cannot be done.")
         return "DONE"
 
 

@@ -20,6 +20,7 @@ from starlette.routing import Match, Route
 from domain.errors import Refusal
 from domain.pattern import InvalidKey
 from domain.patterns import PATTERNS
+from domain.payload import place
 
 log = logging.getLogger("api")
 
@@ -110,7 +111,7 @@ def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
     """Name up to 100 wrong fields without repeating their content."""
     fields = [
         {
-            "field": ".".join(str(part) for part in (*([prefix] if prefix else []), *e["loc"])) or "body",
+            "field": ".".join(part for part in (prefix, place(e)) if part) or "body",
             "message": e["msg"],
         }
         for e in error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FIELDS]
@@ -131,7 +132,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in error.errors()]
+        fields = [{"field": place(e), "message": e["msg"]} for e in error.errors()[:MAX_FIELDS]]
         detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
         return Problem(422, "invalid-request", detail, errors=fields).response()
 

@@ -1,13 +1,16 @@
 """(Delayed) message queue: tasks that run once, now or later."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, JsonValue, TypeAdapter
+from pydantic import ConfigDict, Field, HttpUrl, JsonValue, TypeAdapter, ValidationError
 
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
 from domain.payload import STRICT, Payload
+from domain.urls import HIDDEN, shown
 
 MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
 DEFAULT_MAX_ATTEMPTS = 10
@@ -48,24 +51,53 @@ class WorkDone(Payload):
     payload: JsonValue
 
 
+class SecretReference(Payload):
+    """The value of a header that a worker takes from its setting `HTTP_TASK_SECRETS`, by this name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", examples=["PARTNER_TOKEN"])]
+
+
 class HttpRequest(Payload):
-    """What `http_request` sends. The host must be on the allow-list, which is empty by default."""
+    """What `http_request` sends. The host must be on the allow-list, which is empty by default.
+
+    The value of a header is a text, or `{"secret": "NAME"}`: such a value never enters Temporal.
+    """
 
     url: HttpUrl
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str | SecretReference] = Field(default_factory=dict)
     body: JsonValue = None
+
+    def redacted(self) -> dict[str, JsonValue]:
+        """The request as it is shown: the URL as `shown` does, `***` for the values of headers, secrets by name."""
+        request = self.model_dump(mode="json", exclude_unset=True)
+        request["url"] = shown(self.url)
+        if self.headers:
+            request["headers"] = {
+                name: {"secret": value.secret} if isinstance(value, SecretReference) else HIDDEN
+                for name, value in self.headers.items()
+            }
+        return request
 
 
 class HttpResponse(Payload):
-    """The receiver's answer; `body` is cut off at 10,000 characters."""
+    """The receiver's answer; `body` is cut off at 10,000 characters, and has `***` for secrets of the request.
+
+    `unread` says why there is no body although there was one: nested encodings, or one other than gzip and deflate.
+    """
 
     status: int
     body: str
+    unread: str | None = None
 
 
 class FailedTask(Payload):
-    """A task that failed for good: what it was, why it failed, how often it was tried."""
+    """A task that failed for good: what it was, why it failed, how often it was tried.
+
+    `payload` has no secrets: `***` stands for the values of headers, and for the parts of a URL that can have one.
+    """
 
     invocation_id: str
     kind: str
@@ -76,16 +108,33 @@ class FailedTask(Payload):
     web_ui: str
 
 
-TASK_KINDS: dict[str, TypeAdapter[object]] = {
-    "heavy_work": TypeAdapter(JsonValue),
-    "http_request": TypeAdapter(HttpRequest),
+@dataclass(frozen=True)
+class TaskKind:
+    """What a kind takes, and what of it may be shown in lists and messages."""
+
+    payload: TypeAdapter[Any]
+    shown: Callable[[Any], JsonValue]
+
+
+TASK_KINDS: dict[str, TaskKind] = {
+    "heavy_work": TaskKind(TypeAdapter(JsonValue), lambda payload: payload),
+    "http_request": TaskKind(TypeAdapter(HttpRequest), HttpRequest.redacted),
 }
-"""The payload of each kind. The kind's name is the name of its activity in `activities.message_queue`."""
+"""The kinds by their names, which are those of their activities in `activities.message_queue`."""
 
 
 def check_task(task: Task) -> None:
     """Refuse a task that no worker could run. Raises `UnknownTaskKind`, `ValidationError`."""
-    adapter = TASK_KINDS.get(task.kind)
-    if adapter is None:
+    kind = TASK_KINDS.get(task.kind)
+    if kind is None:
         raise UnknownTaskKind(f"Unknown task kind {task.kind!r}; known are: {', '.join(sorted(TASK_KINDS))}.")
-    adapter.validate_python(task.payload, extra="forbid", **STRICT)
+    kind.payload.validate_python(task.payload, extra="forbid", **STRICT)
+
+
+def shown_payload(task: Task) -> JsonValue:
+    """The task's payload without its secrets; `***` for one that its kind cannot read, and for an unknown kind."""
+    kind = TASK_KINDS.get(task.kind)
+    try:
+        return kind.shown(kind.payload.validate_python(task.payload)) if kind else HIDDEN
+    except ValidationError:
+        return HIDDEN

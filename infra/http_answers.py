@@ -9,6 +9,7 @@ import httpx2
 from domain.formats import read_http_date
 from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
 from domain.urls import shown
+from infra.http_secrets import Hiding
 
 MAX_RETRY_AFTER = timedelta(hours=1)
 """A receiver that asks for a longer pause is asked again after this one."""
@@ -18,7 +19,7 @@ _CONDITIONS = {"if-none-match", "if-modified-since"}
 _SECONDS = re.compile("[0-9]+")
 
 
-def check_answer(request: HttpRequest, response: httpx2.Response, body: str) -> None:
+def check_answer(request: HttpRequest, response: httpx2.Response, body: str, hiding: Hiding) -> None:
     """Return if the request was delivered: for 2xx, and for 304 if the request asked whether something was modified.
 
     Raises `TaskRejected` for other 3xx, since redirects are not followed, and for 4xx except 408, 425 and 429. Raises
@@ -28,9 +29,9 @@ def check_answer(request: HttpRequest, response: httpx2.Response, body: str) -> 
     if response.is_success or (status == _NOT_MODIFIED and _is_conditional(request)):
         return
     if response.is_redirect:
-        raise TaskRejected(f"{url} answered {status}, {_redirection(request, response)}")
+        raise TaskRejected(f"{url} answered {status}, {hiding.apply(_redirection(request, response))}")
     if response.is_client_error and status not in _TRY_AGAIN:
-        raise TaskRejected(f"{url} answered {status}: {body[:200]}")
+        raise TaskRejected(f"{url} answered {status}: {hiding.apply(body)[:200]}")
     after = retry_after(response.headers.get("retry-after", ""), datetime.now(UTC))
     raise TryAgainLater(f"{url} answered {status}.", after)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, FilePath, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
@@ -15,6 +15,8 @@ from domain.payload import LARGEST_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES
 from domain.plans import Plans
 from domain.user_feed import ModerationPlan
 from infra.database_engines import Limits, usable_url
+from infra.http_secrets import HostText, HttpSecret
+from infra.http_sender import DEFAULT_TIMEOUT, MAX_TIMEOUT
 from infra.kafka.connection import KafkaCluster
 from infra.mail import usable_ca_file, usable_smtp_url
 
@@ -96,8 +98,17 @@ class Settings(BaseSettings):
     """
     mail_from: str = "billing@example.com"
     """The sender of reminders."""
-    http_task_allowed_hosts: list[str] = []
-    """Hosts that `http_request` tasks may call. JSON."""
+    http_task_allowed_hosts: list[HostText] = []
+    """Hosts that `http_request` tasks may call. JSON: `"host"` is reached at the ports of http and https and must have
+    a public address, `"host:port"` is reached at this port and may be in a private network."""
+    http_task_allowed_networks: list[IPvAnyNetwork] = []
+    """Networks that are not public, to which allowed hosts without a port may resolve all the same. JSON, as in
+    `["10.1.0.0/16"]`."""
+    http_task_secrets: dict[str, HttpSecret] = {}
+    """Values of headers that `http_request` tasks take by name. JSON, each with the hosts that may get it, and a value
+    or a file: `{"PARTNER_TOKEN": {"hosts": ["partner.example"], "file": "/run/secrets/partner"}}`."""
+    http_task_timeout: Annotated[Duration, Field(gt=timedelta(0), le=MAX_TIMEOUT)] = DEFAULT_TIMEOUT
+    """How long a whole request of an `http_request` task may take, its answer included; at most 9m."""
 
     reminder_interval: Duration = ReminderPlan().interval
     """The time between two reminders of a failed payment, and between the last one and the escalation."""

@@ -28,7 +28,12 @@ class Resources:
     async def open(cls, settings: Settings, client: Client) -> AsyncIterator[Self]:
         """Open what the settings name. `client` stays open."""
         database = Database(settings.database_url, settings.database_limits)
-        http = HttpSender(settings.http_task_allowed_hosts)
+        http = HttpSender(
+            settings.http_task_allowed_hosts,
+            settings.http_task_allowed_networks,
+            settings.http_task_secrets,
+            settings.http_task_timeout,
+        )
         try:
             yield cls(settings, client, database, http, EntityClient(client, settings.plans))
         finally:

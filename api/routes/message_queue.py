@@ -18,7 +18,7 @@ from api.invokers.written_ids import written
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
-from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task
+from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
 from domain.payload import Payload
 
 
@@ -100,7 +100,7 @@ async def _failed_task(description: ActivityExecutionDescription, invoker: TaskI
     return FailedTask(
         invocation_id=description.activity_id,
         kind=task.kind,
-        payload=task.payload,
+        payload=shown_payload(task),
         reason=reason_of(await description.last_failure() or TimeoutError(description.status.name)),
         attempts=attempts_of(description),
         failed_at=description.close_time.isoformat() if description.close_time else None,

@@ -5,11 +5,13 @@ import json
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from domain.booking import FlightRequest
-from domain.message_queue import Task, UnknownTaskKind, check_task
-from domain.payload import check_json, fingerprint
+from domain.message_queue import HttpRequest, Task, UnknownTaskKind, check_task, shown_payload
+from domain.payload import Payload, check_json, fingerprint, problem
+
+SECRET = "8f14e45fceea167a"
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -93,6 +95,37 @@ class TestPayload:
     def test_cannot_be_changed(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
             FlightRequest(flight_id="1", passenger_name="Ada").flight_id = "2"  # type: ignore[misc]
+
+    @pytest.mark.parametrize("body", [FlightRequest, HttpRequest, Task])
+    def test_that_cannot_be_read_is_not_repeated_in_the_error(self, body: type[Payload]) -> None:
+        values: list[object] = [
+            {"flightId": [SECRET], "passengerName": {"first": SECRET}},
+            {"url": SECRET, "headers": {"Authorization": [SECRET]}, "method": SECRET},
+            {"url": f"https://{SECRET}:pw@", "headers": SECRET, "body": SECRET},
+            {"kind": [SECRET], "payload": SECRET, "priority": SECRET, "maxAttempts": SECRET},
+            [SECRET],
+        ]
+        for value in values:
+            for read in (body.model_validate, TypeAdapter(body).validate_python):
+                with pytest.raises(ValidationError) as error:
+                    read(value)
+                assert SECRET not in str(error.value)
+                assert SECRET not in repr(error.value)
+
+    def test_that_has_fields_of_long_names_gives_a_short_error(self) -> None:
+        with pytest.raises(ValidationError) as error:
+            HttpRequest.model_validate({"url": "https://example.com", "x" * 9_999: 1}, extra="forbid")
+        [one] = error.value.errors()
+        assert problem(one) == f"{'x' * 100}: Extra inputs are not permitted"
+
+
+class TestShownPayload:
+    def test_of_a_kind_that_is_unknown_or_cannot_read_it_is_hidden(self) -> None:
+        for kind, payload in (("gone", SECRET), ("http_request", SECRET), ("http_request", {"url": SECRET})):
+            assert shown_payload(Task.model_validate({"kind": kind, "payload": payload})) == "***"
+
+    def test_of_work_is_the_payload(self) -> None:
+        assert shown_payload(Task(kind="heavy_work", payload={"taskId": 7})) == {"taskId": 7}
 
 
 class TestTask:

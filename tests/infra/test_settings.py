@@ -47,3 +47,33 @@ def refused(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_limit_of_a_plan_is_known_at_the_start() -> None:
     with pytest.raises(ValidationError, match="reminders"):
         Settings(reminders=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("HTTP_TASK_ALLOWED_HOSTS", '["https://example.com"]'),
+        ("HTTP_TASK_ALLOWED_HOSTS", '["*.example.com"]'),
+        ("HTTP_TASK_ALLOWED_NETWORKS", '["10.0.0.1/8"]'),
+        ("HTTP_TASK_SECRETS", '{"TOKEN": "s3cr3t"}'),
+        ("HTTP_TASK_SECRETS", '{"TOKEN": {"value": "s3cr3t"}}'),
+        ("HTTP_TASK_SECRETS", '{"TOKEN": {"hosts": ["a"], "value": "s3cr3t", "file": "/s3cr3t"}}'),
+        ("HTTP_TASK_SECRETS", '{"TOKEN": {"hosts": ["a"], "value": "s3cr3t"'),
+        ("HTTP_TASK_TIMEOUT", "0s"),
+        ("HTTP_TASK_TIMEOUT", "10m"),
+    ],
+)
+def test_a_wrong_setting_of_requests_is_named_and_its_secrets_are_not_repeated(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit, match=f"(?i){name}") as ended:
+        load_settings()
+    assert "s3cr3t" not in str(ended.value)
+
+
+def test_secrets_are_not_part_of_how_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_TASK_SECRETS", '{"TOKEN": {"hosts": ["a:80"], "value": "s3cr3t"}}')
+    settings = load_settings()
+    assert "s3cr3t" not in repr(settings)
+    assert settings.http_task_secrets["TOKEN"].read() == "s3cr3t"

@@ -19,9 +19,9 @@ from tests.receiver import HOST, receiving, reply
 
 async def test_the_next_attempt_waits_as_the_receiver_asks() -> None:
     in_ten_minutes = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
-    sender = HttpSender([HOST])
-    queue = MessageQueueActivities(cast(Any, SimpleNamespace()), sender)
     async with dev_server({}) as environment, receiving() as receiver:
+        sender = HttpSender([f"{HOST}:{receiver.port}"])
+        queue = MessageQueueActivities(cast(Any, SimpleNamespace()), sender)
         client = environment.client
         invoker = TaskInvoker(client, WebUi("http://localhost", client.namespace))
 
@@ -44,4 +44,4 @@ async def test_the_next_attempt_waits_as_the_receiver_asks() -> None:
             until_a_date = await pause_after(reply(503, Retry_After=in_ten_minutes))
             assert timedelta(minutes=1) < until_a_date <= timedelta(minutes=10)
             assert await pause_after(reply(503, Retry_After="soon")) == timedelta(seconds=1)
-    await sender.aclose()
+        await sender.aclose()

@@ -167,3 +167,32 @@ async def test_a_task_that_was_redriven_is_not_redriven_again(http: httpx2.Async
     task = await failed_task(http)
     await redriven_and_waiting(client, task)
     await refused(http, task, "SCHEDULED")
+
+
+SECRET = "8f14e45fceea167a"
+WITH_SECRETS = {
+    "url": f"https://ann:{SECRET}@not-allowed.example/hook/{SECRET}{SECRET}?token={SECRET}#{SECRET}",
+    "method": "PUT",
+    "headers": {"Authorization": f"Bearer {SECRET}", "X-Key": {"secret": "PARTNER_TOKEN"}},
+    "body": {"order": 7},
+}
+REDACTED = {
+    "url": "https://***@not-allowed.example/hook/***?***",
+    "method": "PUT",
+    "headers": {"Authorization": "***", "X-Key": {"secret": "PARTNER_TOKEN"}},
+    "body": {"order": 7},
+}
+
+
+async def test_the_secrets_of_a_request_are_shown_nowhere(http: httpx2.AsyncClient, client: Client) -> None:
+    failed = await http.post("/AsyncTaskWorker/runTask", json={"kind": "http_request", "payload": WITH_SECRETS})
+    assert failed.status_code == 409, failed.text
+    task: str = failed.json()["invocationId"]
+    await listed(http, task)
+    letters = (await page(http, limit=200))["deadLetters"]
+    assert [letter["payload"] for letter in letters if letter["invocationId"] == task] == [REDACTED]
+    answers = [failed, *[await http.get(f"/invocations/{task}{path}") for path in ("", "/output", "/attach")]]
+    answers += [await http.get(PATH), await http.post(f"{PATH}/{task}/redrive")]
+    assert not [answer.text for answer in answers if SECRET in answer.text]
+    sent = await (await client.get_activity_handle(task).describe(include_input=True)).input()
+    assert sent == [WITH_SECRETS], "a redriven task has its whole payload"

@@ -7,10 +7,11 @@ import signal
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from temporalio.runtime import Runtime
 
 from api.app import create_app, open_gateway
 from api.http.connections import BoundedConnection, allow_open_files
-from infra import gc_tuning, logs
+from infra import gc_tuning, logs, temporal
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 
@@ -29,6 +30,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logs.configure(settings.log_format)
+    Runtime.set_default(temporal.runtime())
     uvloop.run(serve(settings, load_key_ring(settings), arguments.host, arguments.port))
 
 
@@ -65,4 +67,4 @@ def _already_shut_down() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    logs.run(main)

@@ -1,15 +1,18 @@
-"""Log lines as text for people or JSON for machines. Each names the execution that it is about."""
+"""The log of a process: what it says, in one form and to one place."""
 
-import json
 import logging
+import os
 import sys
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable
+from types import TracebackType
 
 from temporalio import activity, workflow
 
+from infra.log_lines import JsonFormatter, TextFormatter
 from infra.retry_log import LONGEST_SECONDS, Distances
 
-_TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(execution)s%(message)s"
+log = logging.getLogger("process")
 _NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn.access")
 _MAX_LINES = 500
 
@@ -34,48 +37,39 @@ class SpacedRepeats(logging.Filter):
         return distances.due(now)
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line, times in UTC."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if execution := _execution(record):
-            line["execution"] = execution
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-class TextFormatter(logging.Formatter):
-    """One line for a person, the execution's ID in brackets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        execution = _execution(record)
-        record.execution = f"[{execution}] " if execution else ""
-        return super().format(record)
-
-
 def configure(log_format: str) -> None:
-    """Send the process's log to standard error, as `text` or `json`."""
-    # The SDK would add a page of details to every message; the formatters add only the execution's ID.
+    """Send all that the process says to standard error, as `text` or `json`: warnings and uncaught exceptions too."""
+    # The SDK would add a page of details to every message; the formatters add what they need of it.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     handler.addFilter(SpacedRepeats())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # What fails while a connection is closed: the database has its own line about a server that does not answer.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: log.error(
+        "%s", args.err_msg or "ignored in a destructor", exc_info=args.exc_value
+    )
 
 
-def _execution(record: logging.LogRecord) -> str | None:
-    """The ID of the workflow or standalone activity that logged the line, as the SDK's loggers record it."""
-    about = getattr(record, "temporal_workflow", None) or getattr(record, "temporal_activity", None) or {}
-    return about.get("workflow_id") or about.get("activity_id")
+def run(main: Callable[[], None]) -> None:
+    """Run a program. What it says as it ends, about its settings for example, is in the log if that is JSON."""
+    try:
+        main()
+    except SystemExit as ended:
+        if os.environ.get("LOG_FORMAT") != "json" or not isinstance(ended.code, str):
+            raise
+        configure("json")
+        for line in ended.code.splitlines():
+            log.critical("%s", line)
+        raise SystemExit(1) from None
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    log.critical("ended by an exception", exc_info=(kind, error or kind(), trace))

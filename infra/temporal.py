@@ -1,10 +1,11 @@
 """Connections to Temporal: its standard configuration, our payload format."""
 
+import logging
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import Runtime
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RetryConfig
 
 from infra.payload_keys import KeyRing
@@ -14,6 +15,22 @@ WORKER_RETRY_TIMEOUT = timedelta(seconds=10)
 """How long a call is retried while Temporal is unavailable. The worker's polling is retried indefinitely."""
 GATEWAY_RETRY_TIMEOUT = timedelta(seconds=2)
 """Short, because a client waits for the answer and can retry itself."""
+
+
+def runtime(metrics_address: str | None = None) -> Runtime:
+    """The SDK's core, whose warnings go to Python's log; by itself it writes lines of its own form.
+
+    `metrics_address` is where it serves metrics for Prometheus.
+    """
+    to_the_log = LogForwardingConfig(
+        logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False
+    )
+    return Runtime(
+        telemetry=TelemetryConfig(
+            logging=LoggingConfig(filter=LoggingConfig.default.filter, forwarding=to_the_log),
+            metrics=PrometheusConfig(bind_address=metrics_address) if metrics_address else None,
+        )
+    )
 
 
 async def connect_worker(max_payload_bytes: int, ring: KeyRing, runtime: Runtime | None) -> Client:

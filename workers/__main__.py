@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import uvloop
 from temporalio.client import Client
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from clients.temporal_errors import is_never_connected
 from clients.temporal_setup import TemporalUnusable, check_temporal
@@ -75,7 +74,9 @@ async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
 async def _connect(settings: Settings, ring: KeyRing) -> Client:
     """Raises `TemporalUnusable`."""
     try:
-        client = await temporal.connect_worker(settings.max_result_bytes, ring, _runtime(settings))
+        client = await temporal.connect_worker(
+            settings.max_result_bytes, ring, temporal.runtime(settings.workers_metrics_address)
+        )
     except RuntimeError as error:
         if not is_never_connected(error):
             raise
@@ -84,11 +85,5 @@ async def _connect(settings: Settings, ring: KeyRing) -> Client:
     return client
 
 
-def _runtime(settings: Settings) -> Runtime | None:
-    if settings.workers_metrics_address is None:
-        return None
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.workers_metrics_address)))
-
-
 if __name__ == "__main__":
-    main()
+    logs.run(main)

@@ -19,9 +19,8 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def main() -> None:
+async def main(database: Database) -> None:
     """A migration takes as long as it takes."""
-    database = Database(load_settings().database_url, Limits(transaction=None))
     try:
         async with database.transaction() as connection:
             await connection.run_sync(migrate)
@@ -35,5 +34,6 @@ given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
-    logs.configure("text")
-    asyncio.run(main())
+    settings = load_settings()
+    logs.configure(settings.log_format)
+    asyncio.run(main(Database(settings.database_url, Limits(transaction=None))))

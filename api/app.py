@@ -14,6 +14,7 @@ from api.http.head import HeadAsGet
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
 from api.http.query import refuse_unknown_parameters
+from api.http.request_ids import RequestIds
 from api.http.targets import RequestTargets
 from api.http.waiting import ClientDisconnected
 from api.routes import (
@@ -88,6 +89,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)
+    app.add_middleware(RequestIds)
     app.add_middleware(RequestTargets)  # the last one added sees a request first
     problems.install(app)
     failures.install(app)

@@ -21,6 +21,7 @@ from domain.errors import Refusal
 from domain.pattern import InvalidKey
 from domain.patterns import PATTERNS
 from domain.payload import place
+from infra.log_lines import request_id
 
 log = logging.getLogger("api")
 
@@ -143,7 +144,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def on_anything_else(request: Request, error: Exception) -> JSONResponse:
         log.error("Unexpected error while answering %s %s", request.method, request.url.path, exc_info=error)
-        return Problem(500, "internal-error", "The gateway failed unexpectedly; its log has the reason.").response()
+        # Middleware does not see this answer.
+        answer = Problem(500, "internal-error", "The gateway failed unexpectedly; its log has the reason.").response()
+        if id := request_id.get():
+            answer.headers["X-Request-ID"] = id
+        return answer
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:

@@ -137,9 +137,8 @@ class Database:
 
     def _out_of_time(self) -> DatabaseUnavailable:
         pool = self._engine.pool
-        if isinstance(pool, QueuePool) and pool.checkedout() >= self._limits.connections:
-            return DatabaseUnavailable("is too slow", f"all {pool.checkedout()} connections of this process are in use")
-        return DatabaseUnavailable(UNREACHABLE, "there is no answer")
+        in_use = f"; {pool.checkedout()} connections of this process are in use" if isinstance(pool, QueuePool) else ""
+        return DatabaseUnavailable(UNREACHABLE, f"there is no answer in time{in_use}")
 
     def _seconds_to_connect(self) -> float | None:
         return None if self._is_sqlite else self._limits.connect.total_seconds()

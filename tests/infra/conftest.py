@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.database import Database
-from tests.infra.schema import downgrade, upgrade
+from tests.infra.schema import PATIENT, downgrade, upgrade
 
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL")
 
@@ -28,6 +28,6 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
+    opened = Database(database_url, PATIENT)
     yield opened
     await opened.close()

@@ -5,6 +5,7 @@ same while they are destroyed, CPython 3.11 hangs when it is traced, for example
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from alembic import command
@@ -14,6 +15,8 @@ from sqlalchemy import Connection
 from infra.database import Database
 from infra.database_engines import Limits
 
+PATIENT = Limits(connect=timedelta(minutes=1), transaction=timedelta(minutes=1))
+"""On a busy machine hundreds of transactions at a time take long."""
 ALEMBIC_INI = Path(__file__).parents[2] / "alembic.ini"
 
 

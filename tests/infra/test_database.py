@@ -13,7 +13,7 @@ from infra.database import Database
 from infra.database_errors import DatabaseUnavailable
 from infra.tables import REVISION, ClosedInvoices, ModerationHolds
 from tests.infra.rows import rows
-from tests.infra.schema import ALEMBIC_INI, check, downgrade, upgrade
+from tests.infra.schema import ALEMBIC_INI, PATIENT, check, downgrade, upgrade
 
 
 async def close(database: Database, invoice: str) -> bool:
@@ -61,7 +61,7 @@ class TestTransaction:
     async def test_succeeds_hundreds_of_times_in_two_processes_at_once(
         self, database_url: str, database: Database
     ) -> None:
-        other = Database(database_url)
+        other = Database(database_url, PATIENT)
         writes = [close(each, f"{name}-{n}") for name, each in (("a", database), ("b", other)) for n in range(300)]
         try:
             assert all(await asyncio.gather(*writes))
@@ -82,7 +82,7 @@ class TestTransaction:
             await asyncio.wait([task])
         del task
         gc.collect()
-        other = Database(database_url)
+        other = Database(database_url, PATIENT)
         try:
             async with asyncio.timeout(60):
                 assert await close(other, "after")
@@ -129,7 +129,10 @@ class TestCheck:
         with pytest.raises(DatabaseUnavailable) as raised:
             await database.check()
         assert raised.value.state == "is not migrated"
-        await set_revision(database, REVISION)
+        if revision is None:
+            await upgrade(database_url)
+        else:
+            await set_revision(database, REVISION)
 
     async def test_passes_when_a_later_version_has_migrated_the_database(self, database: Database) -> None:
         await set_revision(database, "0002")

@@ -2,9 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, FilePath, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    FilePath,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
@@ -27,7 +36,18 @@ def _within_a_year(duration: timedelta) -> timedelta:
     return duration
 
 
+def _is_a_key_source(source: str) -> str:
+    url = urlsplit(source)
+    if "://" in source and url.scheme != "https" and (url.scheme, url.hostname) not in _LOCAL_SOURCES:
+        raise ValueError("write an https URL, or the path of a file")
+    if "://" in source and "@" in url.netloc:
+        raise ValueError("write the URL without a user and a password: logs have it")
+    return source
+
+
 Duration = Annotated[formats.Duration, AfterValidator(_within_a_year)]
+Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_LOCAL_SOURCES = {("http", host) for host in ("localhost", "127.0.0.1", "::1")}
 
 
 class Settings(BaseSettings):
@@ -61,7 +81,7 @@ class Settings(BaseSettings):
     """Where browsers find the Temporal Web UI: the gateway's answers link into it."""
 
     gateway_host: str = "127.0.0.1"
-    """The address that the gateway listens on. It does not authenticate its callers."""
+    """The address that the gateway listens on. Any but a loopback address needs API_KEYS_FILE or JWT_ISSUER."""
     gateway_port: Annotated[int, Field(ge=0, le=65535), formats.DIGITS] = 8080
     """The port that the gateway listens on."""
     max_body_bytes: Annotated[int, Field(gt=0), formats.DIGITS] = 1024 * 1024
@@ -74,6 +94,23 @@ class Settings(BaseSettings):
     """How long the whole body of a request may take to arrive."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
+
+    api_keys_file: Path | None = None
+    """A JSON file of API keys, each with its hash, tenant and roles; read again when it changes. `python -m api keys`
+    makes a key and its entry (docs/security.md)."""
+    jwt_issuer: str | None = None
+    """The issuer (`iss`) of accepted JWTs; needs JWT_AUDIENCE and JWT_JWKS. Without it only API keys count."""
+    jwt_audience: str | None = None
+    """The audience (`aud`) that a JWT must name."""
+    jwt_jwks: Annotated[str, AfterValidator(_is_a_key_source)] | None = None
+    """The issuer's public keys, a JWK set: an https URL, or a file."""
+    jwt_algorithms: Annotated[list[Asymmetric], Field(min_length=1)] = ["RS256", "ES256"]
+    """The algorithms with which JWTs may be signed, asymmetric ones only. JSON."""
+    jwt_tenant_claim: str | None = None
+    """The claim that names a JWT's tenant, such as `org` or `org.id`; without this setting all JWTs are of the
+    default tenant."""
+    jwt_roles_claim: str = "roles"
+    """The claim with a JWT's roles: a list, or one string with spaces, such as `realm_access.roles` or `scope`."""
 
     card_token_key: SecretStr = SecretStr("for development only")
     """A random secret. Card numbers become tokens under this key: the same number gives the same token."""
@@ -133,6 +170,13 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` for log collectors: one object per line."""
 
+    @model_validator(mode="after")
+    def _has_all_of_jwt(self) -> Self:
+        given = [self.jwt_issuer, self.jwt_audience, self.jwt_jwks]
+        if any(given) and not all(given):
+            raise ValueError("JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS go together: set all three, or none")
+        return self
+
     @property
     def max_result_bytes(self) -> int:
         """The largest argument or result of a worker: what workflows carry from run to run has up to 2 MiB."""
@@ -160,7 +204,10 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}".removeprefix(": Value error, ")
+            for e in error.errors(include_input=False)
+        ]
         raise SystemExit("\n".join(lines)) from None
     except SettingsError as error:  # a value that had to be JSON and is not
         raise SystemExit(f"{error}: it must be JSON") from None

@@ -62,8 +62,9 @@ wheels: ## Check that every locked package has a wheel for each platform and Pyt
 	@tools/install.sh $(VENV_LOCK) requirements-lock.txt 18
 	@tools/wheels.sh $(VENV_LOCK)/bin/uv
 
-env: install ## Write .env.example from the settings
+env: install ## Write .env.example from the settings, and the table of docs/security.md
 	$(BIN)/python -m tests.packaging.env_example
+	$(BIN)/python -m tests.packaging.access_matrix
 
 clean: ## Remove .venv, data and caches
 	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

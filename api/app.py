@@ -3,17 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from starlette.routing import Route
 
 from api.gateway import Gateway
 from api.http import failures, problems
-from api.http.codec_access import WebUiOrigin
 from api.http.head import HeadAsGet
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
-from api.http.query import refuse_unknown_parameters
 from api.http.request_ids import RequestIds
 from api.http.targets import RequestTargets
 from api.http.waiting import ClientDisconnected
@@ -31,6 +29,9 @@ from api.routes import (
     user_feed,
     webhooks,
 )
+from api.security.access import check_declared
+from api.security.authentication import Authentication
+from api.security.web_ui import WebUiOrigin
 from clients.entities import EntityClient
 from domain.booking import BOOKING
 from domain.fan_out import FAN_OUT
@@ -57,7 +58,7 @@ ROUTES = {
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, ring: KeyRing) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings, ring: KeyRing, callers: Authentication) -> AsyncIterator[Gateway]:
     """Open what the gateway needs. Temporal need not be reachable yet."""
     database = Database(settings.database_url, settings.database_limits)
     try:
@@ -70,6 +71,7 @@ async def open_gateway(settings: Settings, ring: KeyRing) -> AsyncIterator[Gatew
             vault=CardVault(database, settings.card_token_key),
             entities=EntityClient(client, settings.plans),
             metrics=process_metrics(),
+            authentication=callers,
         )
     finally:
         await database.close()
@@ -82,10 +84,10 @@ def create_app(gateway: Gateway) -> FastAPI:
         version="0.1.0",
         description="Six durable application patterns on Temporal. HEAD is as GET, without the body.",
         redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown_parameters)],
         responses=problems.responses(422),
     )
     app.state.settings = gateway.settings
+    app.state.authentication = gateway.authentication
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)
@@ -100,6 +102,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         *(each.router(gateway) for each in (subscriptions, dead_letters, webhooks, codec, operations)),
     ]
     for router in routers:
+        check_declared(router.routes)
         app.include_router(router)
     app.state.operations = [route for each in routers for route in each.routes if isinstance(route, Route)]
     describe_bodies(app, routers)

@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
+from api.security.authentication import Authentication
 from clients.entities import EntityClient
 from domain.pattern import Entity
 from infra.card_network import CardVault
@@ -27,6 +28,7 @@ class Gateway:
     entities: EntityClient
     metrics: CollectorRegistry
     codec: EncryptionCodec
+    authentication: Authentication
 
     @property
     def web_ui(self) -> WebUi:

@@ -121,8 +121,6 @@ class Settings(BaseSettings):
     encrypts, all decrypt (docs/encryption.md)."""
     payload_keys_file: Path | None = None
     """A file with the keys, one per line, instead of `PAYLOAD_KEYS`."""
-    codec_token: SecretStr | None = None
-    """What `/codec` asks for as `Authorization: Bearer`; without it only a gateway on loopback answers there."""
     stripe_webhook_secret: SecretStr | None = None
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     stripe_livemode: bool | None = None

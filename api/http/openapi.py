@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.http.body import StrictBody
-from api.http.problems import ProblemDocument
+from api.http.problems import ProblemDocument, responses
 from domain.payload import Payload
 
 EXECUTION_HEADERS: dict[str, Any] = {
@@ -18,6 +18,8 @@ EXECUTION_HEADERS: dict[str, Any] = {
     "Link": {"description": "The execution's page in the Web UI, as `execution`.", "schema": {"type": "string"}},
 }
 """Headers of every answer about an execution."""
+BEARER_SCHEME = "Bearer"
+"""The name of the security scheme of API keys and JWTs."""
 _SCHEMAS = "#/components/schemas/"
 
 
@@ -47,6 +49,7 @@ def describe_bodies(app: FastAPI, routers: Iterable[APIRouter]) -> None:
                 "content": {"application/json": {"schema": schema}},
             }
         _remove_fastapis_own_problems(document)
+        _add_refusals(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -69,6 +72,16 @@ def _add_schemas(document: dict[str, Any], bodies: set[type[Payload]]) -> None:
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)  # see `StrictBody`
         schemas.setdefault(name, schema)
+
+
+def _add_refusals(document: dict[str, Any]) -> None:
+    """Describe how an operation that needs credentials refuses others; 503 if the issuer of a token does not answer."""
+    challenge = {"WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}}}
+    refusals = {str(status): problem | {"headers": challenge} for status, problem in responses(401, 403).items()}
+    unavailable = {str(status): problem for status, problem in responses(503).items()}
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        if any(BEARER_SCHEME in each for each in operation.get("security", ())):
+            operation["responses"] = refusals | unavailable | operation["responses"]
 
 
 def _remove_fastapis_own_problems(document: dict[str, Any]) -> None:

@@ -10,9 +10,11 @@ from temporalio.api.common.v1 import Payload as TemporalPayload
 
 from api.gateway import Gateway
 from api.http.body import StrictBody
-from api.http.codec_access import CODEC_PATH, may_use_codec
 from api.http.problems import BODY_STATUSES, Problem, responses
 from api.http.query import ignore_unknown_parameters
+from api.security.access import needs
+from api.security.web_ui import CODEC_PATH
+from domain.access import Role
 from domain.payload import LARGEST_PAYLOAD_BYTES, Payload
 from infra.payload_encryption import UnreadablePayload
 
@@ -62,7 +64,7 @@ def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(
         prefix=CODEC_PATH,
         tags=["Operations"],
-        dependencies=[Depends(may_use_codec), Depends(is_our_namespace), Depends(ignore_unknown_parameters)],
+        dependencies=[*needs(Role.OPERATOR), Depends(is_our_namespace), Depends(ignore_unknown_parameters)],
         default_response_class=JSONResponse,
     )
 

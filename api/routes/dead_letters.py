@@ -13,6 +13,8 @@ from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
 from api.routes.parameters import Limit, SubscriptionId
 from api.routes.subscriptions import read_state
+from api.security.access import CurrentCaller, must_reach, needs
+from domain.access import Role
 from domain.dead_letter import DeadLetter
 from domain.formats import DIGITS
 from domain.payload import Payload
@@ -111,13 +113,16 @@ class RedriveOutcome(Payload):
 
 
 def router(gateway: Gateway) -> APIRouter:
+    operators = needs(Role.OPERATOR)
     routes = APIRouter(prefix="/subscriptions/{subscription_id}/deadLetters", tags=["Subscriptions"])
     dead_letters = DeadLetters(KafkaClusters(gateway.settings.kafka_clusters))
 
-    async def known_subscription(subscription_id: SubscriptionId) -> SubscriptionState:
-        return await read_state(gateway.client, subscription_id)
+    async def known_subscription(subscription_id: SubscriptionId, caller: CurrentCaller) -> SubscriptionState:
+        state = await read_state(gateway.client, subscription_id)
+        must_reach(caller, state.subscription.service)
+        return state
 
-    @routes.get("", operation_id="listDeadLetters", responses=responses(404, 422, 503))
+    @routes.get("", dependencies=operators, operation_id="listDeadLetters", responses=responses(404, 422, 503))
     async def list_dead_letters(
         known: Annotated[SubscriptionState, Depends(known_subscription)],
         partition: Annotated[int, Query(ge=0, le=2**31 - 1, description="Start with this partition."), DIGITS] = 0,
@@ -137,6 +142,7 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.post(
         "/redrive",
+        dependencies=operators,
         status_code=202,
         operation_id="redrive",
         responses=responses(*BODY_STATUSES, 404, 409, 503),

@@ -16,6 +16,8 @@ from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.invocation import Call, Invoker
 from api.routes.answers import ACCEPTED, OUTCOME, Accepted, accepted_response, wait_for_outcome
 from api.routes.parameters import Delay, IdempotencyKey, path_key
+from api.security.access import needs
+from domain.access import Role
 from domain.delay import parse_delay
 from domain.pattern import Pattern
 from domain.payload import Payload
@@ -57,10 +59,12 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
     path = f"/{pattern.service}{'/{key}' if keyed else ''}/{handler.name}"
     name = f"{pattern.service}_{handler.name}"
     problems = responses(*BODY_STATUSES, 409, 503)
+    access = needs(Role.CALLER, pattern.service)
     router.add_api_route(
         path,
         run,
         methods=["POST"],
+        dependencies=access,
         response_model=handler.outcome,
         operation_id=name,
         responses={**problems, 200: OUTCOME},
@@ -70,6 +74,7 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         f"{path}/send",
         send,
         methods=["POST"],
+        dependencies=access,
         status_code=202,
         response_model=Accepted,
         operation_id=f"{name}_send",

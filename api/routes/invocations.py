@@ -20,28 +20,33 @@ from api.routes.answers import (
     wait_for_outcome,
 )
 from api.routes.parameters import InvocationId
+from api.security.access import CurrentCaller, must_reach, needs
+from domain.access import Role
 from domain.pattern import Pattern
 
 
 def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     """Routes under `/invocations`; `patterns` has their invokers."""
     routes = APIRouter(prefix="/invocations", tags=["Invocations"])
+    callers = needs(Role.CALLER)
     problems = responses(404, 409, 422, 503)
     outcome = {**problems, 200: OUTCOME}
 
-    async def find(invocation_id: InvocationId) -> Invoker:
+    async def find(invocation_id: InvocationId, caller: CurrentCaller) -> Invoker:
         for pattern, added in patterns.items():
             if names_an_execution(pattern, invocation_id):
+                must_reach(caller, pattern.service)
                 return added.invoker
         raise not_found(f"Invocation {invocation_id}")
 
-    @routes.get("/{invocation_id}", operation_id="readInvocation", responses=problems)
+    @routes.get("/{invocation_id}", dependencies=callers, operation_id="readInvocation", responses=problems)
     async def describe(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> Invocation:
         """What the invocation is doing: status, times, attempts, progress, and its page in the Web UI."""
         return await invoker.describe(invocation_id)
 
     @routes.get(
         "/{invocation_id}/output",
+        dependencies=callers,
         operation_id="readOutput",
         response_model=JsonValue,
         responses={**outcome, 202: {"model": NotFinished, "headers": EXECUTION_HEADERS}},
@@ -53,7 +58,13 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
             return unfinished_response(invoker, invocation_id, outcome.status)
         return outcome_response(invoker, invocation_id, outcome)
 
-    @routes.get("/{invocation_id}/attach", operation_id="attach", response_model=JsonValue, responses=outcome)
+    @routes.get(
+        "/{invocation_id}/attach",
+        dependencies=callers,
+        operation_id="attach",
+        response_model=JsonValue,
+        responses=outcome,
+    )
     async def attach(
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
@@ -66,6 +77,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
 
     @routes.delete(
         "/{invocation_id}",
+        dependencies=needs(Role.OPERATOR),
         status_code=202,
         operation_id="cancelInvocation",
         response_model=CancelRequested,

@@ -18,6 +18,8 @@ from api.invokers.written_ids import written
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
+from api.security.access import needs
+from domain.access import Role
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
 from domain.payload import Payload
 
@@ -54,10 +56,16 @@ After = Annotated[Position | None, Depends(_position)]
 
 def routes(gateway: Gateway) -> PatternRoutes:
     invoker = TaskInvoker(gateway.client, gateway.web_ui)
+    operators = needs(Role.OPERATOR, MESSAGE_QUEUE.service)
     router = APIRouter(tags=[MESSAGE_QUEUE.service])
     add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
-    @router.get(f"/{MESSAGE_QUEUE.service}/deadLetters", operation_id="listFailedTasks", responses=responses(422, 503))
+    @router.get(
+        f"/{MESSAGE_QUEUE.service}/deadLetters",
+        dependencies=operators,
+        operation_id="listFailedTasks",
+        responses=responses(422, 503),
+    )
     async def dead_letters(after: After, limit: Limit = 50) -> FailedTaskPage:
         """The tasks that failed for good and were not redriven since, the last failed first."""
         page = await failed_tasks(invoker, after, limit)
@@ -68,6 +76,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
 
     @router.post(
         f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/redrive",
+        dependencies=operators,
         status_code=202,
         response_model=Accepted,
         operation_id="redriveTask",

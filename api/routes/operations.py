@@ -12,7 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.gateway import Gateway
 from api.http.problems import RETRY
+from api.security.access import OPEN, needs
 from clients.temporal_setup import TemporalUnusable, check_temporal
+from domain.access import Role
 from infra.database_errors import DatabaseUnavailable
 from infra.retry_log import RetryLog
 
@@ -28,12 +30,16 @@ def router(gateway: Gateway) -> APIRouter:
     temporal = Check("temporal")
     database = Check("database")
 
-    @routes.get("/health")
+    @routes.get("/health", dependencies=OPEN)
     async def health() -> dict[str, str]:
         """Answers if the process runs."""
         return {"status": "ok"}
 
-    @routes.get("/ready", responses={503: {"description": "Temporal or the database cannot be used; says which."}})
+    @routes.get(
+        "/ready",
+        dependencies=OPEN,
+        responses={503: {"description": "Temporal or the database cannot be used; says which."}},
+    )
     async def ready() -> JSONResponse:
         """Answers 200 if calls can be carried out, within 2 s.
 
@@ -47,7 +53,7 @@ def router(gateway: Gateway) -> APIRouter:
             return JSONResponse({"status": "ready", "checks": checks})
         return JSONResponse({"status": "not ready", "checks": checks}, 503, RETRY)
 
-    @routes.get("/metrics", response_class=Response)
+    @routes.get("/metrics", dependencies=needs(Role.METRICS), response_class=Response)
     async def metrics() -> Response:
         """Requests and latencies, for Prometheus."""
         return Response(generate_latest(gateway.metrics), media_type=CONTENT_TYPE_LATEST)

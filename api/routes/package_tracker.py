@@ -10,6 +10,8 @@ from api.http.problems import STATE_PROBLEMS, Problem
 from api.routes.entities import add_entity_routes
 from api.routes.parameters import Key
 from api.routes.states import query
+from api.security.access import needs
+from domain.access import Role
 from domain.package_tracker import PACKAGE_TRACKER, PackageInfo, PackageState
 
 INFO: TypeAdapter[PackageInfo | None] = TypeAdapter(PackageInfo | None)
@@ -28,13 +30,19 @@ def routes(gateway: Gateway) -> PatternRoutes:
             raise Problem(404, "package-not-registered", detail)
         return found
 
+    access = needs(Role.CALLER, PACKAGE_TRACKER.service)
     path = f"/{PACKAGE_TRACKER.service}/{{key}}"
     for method, operation_id in (("GET", "getPackageInfo"), ("POST", "callGetPackageInfo")):
         router.add_api_route(
-            f"{path}/getPackageInfo", info, methods=[method], responses=STATE_PROBLEMS, operation_id=operation_id
+            f"{path}/getPackageInfo",
+            info,
+            methods=[method],
+            dependencies=access,
+            responses=STATE_PROBLEMS,
+            operation_id=operation_id,
         )
 
-    @router.get(path, operation_id=f"{PACKAGE_TRACKER.service}_state", responses=STATE_PROBLEMS)
+    @router.get(path, dependencies=access, operation_id=f"{PACKAGE_TRACKER.service}_state", responses=STATE_PROBLEMS)
     async def state(package_info: Annotated[PackageInfo, Depends(info)]) -> PackageState:
         """The package's state by key, as a key-value view of the service shows it."""
         return PackageState(package_info=package_info)

@@ -11,7 +11,9 @@ from api.http.problems import STATE_PROBLEMS, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
+from api.security.access import needs
 from clients.temporal_errors import is_not_found
+from domain.access import Role
 from domain.pattern import Pattern
 from domain.payload import Payload
 
@@ -29,6 +31,7 @@ def add_state_route(router: APIRouter, gateway: Gateway, pattern: Pattern, model
         f"/{pattern.service}/{{key}}",
         state,
         methods=["GET"],
+        dependencies=needs(Role.CALLER, pattern.service),
         response_model=model,
         responses=STATE_PROBLEMS,
         operation_id=f"{pattern.service}_state",

@@ -17,8 +17,10 @@ from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import SubscriptionId
+from api.security.access import CurrentCaller, must_reach, needs
 from clients.subscriptions import Consumers, consumers, start
 from clients.temporal_errors import is_not_found
+from domain.access import Role
 from domain.patterns import ENTITIES
 from domain.payload import Payload
 from domain.subscription import (
@@ -67,22 +69,33 @@ def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/subscriptions", tags=["Subscriptions"])
     clusters = KafkaClusters(gateway.settings.kafka_clusters)
     sinks = {service: list(entity.handlers) for service, entity in ENTITIES.items()}
+    operators = needs(Role.OPERATOR)
+
+    async def reachable_id(subscription_id: SubscriptionId, caller: CurrentCaller) -> str:
+        """Raises `Problem` 403 if it belongs to a service that the caller may not reach, 404."""
+        if caller.services is not None:
+            must_reach(caller, (await read_state(gateway.client, subscription_id)).subscription.service)
+        return subscription_id
+
+    ReachableId = Annotated[str, Depends(reachable_id)]  # noqa: N806, a type
 
     @routes.post(
         "",
+        dependencies=operators,
         status_code=201,
         response_model=SubscriptionView,
         operation_id="subscribe",
         responses={**responses(*BODY_STATUSES, 409, 503), 201: SUBSCRIBED},
     )
     async def subscribe(
-        request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))],
+        request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))], caller: CurrentCaller
     ) -> JSONResponse:
         """Deliver a topic's records to a handler. Repeating the request returns the first; other options are a 409."""
         subscription = request.subscription()
+        must_reach(caller, subscription.service)
         try:
             await check_subscription(subscription, clusters, sinks)
-            checkpoint = await _first_checkpoint(subscription)
+            checkpoint = await _first_checkpoint(clusters, subscription, gateway.settings.kafka_epoch)
         except KafkaUnreachable as error:
             raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
         if subscription.options.group_id:
@@ -98,24 +111,36 @@ def router(gateway: Gateway) -> APIRouter:
         headers = {"Location": f"/subscriptions/{view.id}", **execution_headers(workflow_id(view.id), view.web_ui)}
         return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
 
-    @routes.get("", operation_id="listSubscriptions", responses=responses(503))
-    async def list_subscriptions() -> list[SubscriptionView]:
+    @routes.get("", dependencies=operators, operation_id="listSubscriptions", responses=responses(503))
+    async def list_subscriptions(caller: CurrentCaller) -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
-        views = [await _view(subscription_id) async for subscription_id in _running(gateway.client)]
-        return [view for view in views if view.status is not SubscriptionStatus.DELETED]
+        states = [
+            await read_state(gateway.client, subscription_id) async for subscription_id in _running(gateway.client)
+        ]
+        return [
+            await _view(state.subscription.id)
+            for state in states
+            if state.status is not SubscriptionStatus.DELETED and caller.may_reach(state.subscription.service)
+        ]
 
-    @routes.get("/{subscription_id}", operation_id="readSubscription", responses=responses(404, 422, 503))
-    async def read(subscription_id: SubscriptionId) -> SubscriptionView:
+    @routes.get(
+        "/{subscription_id}",
+        dependencies=operators,
+        operation_id="readSubscription",
+        responses=responses(404, 422, 503),
+    )
+    async def read(subscription_id: ReachableId) -> SubscriptionView:
         """Status, last error, and for each partition the committed offset and how many records wait."""
         return await _view(subscription_id)
 
     @routes.patch(
         "/{subscription_id}",
+        dependencies=operators,
         operation_id="changeSubscription",
         responses=responses(*BODY_STATUSES, 404, 503),
     )
     async def change(
-        subscription_id: SubscriptionId,
+        subscription_id: ReachableId,
         change: Annotated[SubscriptionChange, Depends(StrictBody(SubscriptionChange))],
     ) -> SubscriptionView:
         """Pause or resume."""
@@ -125,22 +150,19 @@ def router(gateway: Gateway) -> APIRouter:
         return await _view(subscription_id)
 
     @routes.delete(
-        "/{subscription_id}", status_code=202, operation_id="deleteSubscription", responses=responses(404, 422, 503)
+        "/{subscription_id}",
+        dependencies=operators,
+        status_code=202,
+        operation_id="deleteSubscription",
+        responses=responses(404, 422, 503),
     )
-    async def delete(subscription_id: SubscriptionId) -> SubscriptionView:
+    async def delete(subscription_id: ReachableId) -> SubscriptionView:
         """Drain the consumers, then end. The group keeps its offsets, and a new subscription continues from them."""
         with _known(subscription_id):
             await _handle(gateway.client, subscription_id).execute_update(
                 SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT
             )
         return await _view(subscription_id)
-
-    async def _first_checkpoint(subscription: Subscription) -> Checkpoint | None:
-        """With `latest`, a subscription begins with the first record after the request."""
-        if subscription.options.auto_offset_reset == "earliest":
-            return None
-        epoch = gateway.settings.kafka_epoch
-        return await clusters.checkpoint_at_ends(subscription.cluster, subscription.topic, epoch)
 
     async def _view(subscription_id: str) -> SubscriptionView:
         state = await read_state(gateway.client, subscription_id)
@@ -177,6 +199,15 @@ def _known(subscription_id: str) -> Iterator[None]:
 async def _running(client: Client) -> AsyncIterator[str]:
     async for execution in client.list_workflows(_RUNNING, rpc_timeout=RPC_TIMEOUT):
         yield execution.id.removeprefix(workflow_id(""))
+
+
+async def _first_checkpoint(
+    clusters: KafkaClusters, subscription: Subscription, epoch: str | None
+) -> Checkpoint | None:
+    """With `latest`, a subscription begins with the first record after the request."""
+    if subscription.options.auto_offset_reset == "earliest":
+        return None
+    return await clusters.checkpoint_at_ends(subscription.cluster, subscription.topic, epoch)
 
 
 async def _check_group_is_free(client: Client, subscription: Subscription) -> None:

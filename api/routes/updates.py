@@ -14,7 +14,9 @@ from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.invocation import has_not_started
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
+from api.security.access import needs
 from clients.temporal_errors import is_not_found
+from domain.access import Role
 from domain.pattern import Pattern
 from domain.payload import Payload
 
@@ -51,6 +53,7 @@ def add_update_route(
         f"/{pattern.service}/{{key}}/{name}",
         route,
         methods=["POST"],
+        dependencies=needs(Role.OPERATOR, pattern.service),
         response_model=answer,
         responses=responses(*BODY_STATUSES, 404, 409, 503),
         operation_id=name,

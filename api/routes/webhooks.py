@@ -13,6 +13,7 @@ from api.http.problems import Problem, responses
 from api.invokers.invocation import execution_headers
 from api.invokers.written_ids import written
 from api.routes.stripe_events import Ignored, read_event
+from api.security.access import SIGNED_BY_STRIPE
 from domain.errors import Refusal
 from domain.payload import Payload
 from domain.payment_tracker import PAYMENT_TRACKER
@@ -36,6 +37,7 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.post(
         "/stripe",
+        dependencies=SIGNED_BY_STRIPE,
         operation_id="stripeEvent",
         response_model=WebhookReceipt,
         responses=responses(400, 404, 408, 409, 413, 415, 422, 503),

@@ -94,6 +94,8 @@ async def topic(http: httpx2.AsyncClient) -> AsyncIterator[str]:
 async def document(http: httpx2.AsyncClient) -> dict[str, Any]:
     read: dict[str, Any] = (await http.get("/openapi.json")).json()
     for operations in read["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)  # this gateway is open: tests/api/security has others
         if "get" in operations:
             operations["head"] = as_head(operations["get"])
     return read

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from api.app import create_app, open_gateway
+from api.security.authentication import Authentication
 from devstack.stack import Stack
 from domain.errors import PayloadTooLarge
 from domain.payload import MAX_PAYLOAD_BYTES
@@ -114,7 +115,7 @@ async def narrow(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """A gateway whose limit is 2,000 bytes."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     settings = Settings(database_url=stack.database_url, max_payload_bytes=2_000)
-    async with open_gateway(settings, KeyRing()) as gateway:
+    async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway))
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api.app import create_app
 from api.gateway import Gateway
 from api.http.metrics import process_metrics
+from api.security.authentication import Authentication
 from clients.entities import EntityClient
 from domain.booking import CardToken
 from domain.subscription import SubscriptionRequest, SubscriptionState, SubscriptionStatus
@@ -112,6 +113,7 @@ def at() -> Edge:
         EntityClient(client, config.plans),
         process_metrics(),
         EncryptionCodec(KeyRing()),
+        Authentication(),
     )
     transport = httpx2.ASGITransport(create_app(gateway))
     return Edge(httpx2.AsyncClient(transport=transport, base_url="http://gateway"), temporal)

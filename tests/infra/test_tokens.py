@@ -95,7 +95,7 @@ def _signed_with_the_public_key() -> str:
         (lambda: token(key_id=None), "kid"),
         (lambda: token(key_id="two"), "malformed"),
         (lambda: token(algorithm="RS512"), "not signed with RS256 or ES256"),
-        (lambda: jwt.encode(claims(), None, "none", headers={"kid": "one"}), "not signed with"),
+        (lambda: jwt.encode(claims(), "", "none", headers={"kid": "one"}), "not signed with"),
         (_signed_with_the_public_key, "not signed with"),
         (lambda: token()[:-6], "signature is wrong|neither"),
         (lambda: f"{urlsafe_b64encode(b'[' * 12_000).decode()}.b.c", "neither"),

@@ -23,6 +23,7 @@ from api.app import create_app
 from api.gateway import Gateway
 from api.http import connections
 from api.http.metrics import process_metrics
+from api.security.authentication import Authentication
 from clients.entities import EntityClient
 from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
@@ -138,7 +139,8 @@ async def gateway_with(settings: Settings) -> AsyncIterator[Running]:
     nothing = cast(Any, SimpleNamespace())
     client = cast(Any, temporal)
     entities = EntityClient(client, settings.plans)
-    composed = Gateway(settings, client, nothing, nothing, entities, process_metrics(), EncryptionCodec(KeyRing()))
+    codec = EncryptionCodec(KeyRing())
+    composed = Gateway(settings, client, nothing, nothing, entities, process_metrics(), codec, Authentication())
     async with serving(create_app(composed)) as running:
         yield Running(port_of(running), temporal, running)
 

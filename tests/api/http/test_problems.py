@@ -16,6 +16,7 @@ from api.http import failures, problems
 from api.http.failures import temporal_problem
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
+from api.security.authentication import Authentication
 from clients.backpressure import KeyBusy
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
@@ -74,7 +75,7 @@ async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{unused_tcp_port}")
     settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
-    async with open_gateway(settings, KeyRing()) as gateway:
+    async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway), raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             answer = await client.get("/invocations/booking:trip1")

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from api.app import create_app, open_gateway
 from api.gateway import Gateway
 from api.routes import operations
+from api.security.authentication import Authentication
 from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
@@ -60,7 +61,10 @@ def gateway(temporal: WorkflowEnvironment, database_url: str, monkeypatch: pytes
     async def opened(namespace: str = "default") -> AsyncIterator[httpx2.AsyncClient]:
         monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.client.service_client.config.target_host)
         monkeypatch.setenv("TEMPORAL_NAMESPACE", namespace)
-        async with open_gateway(Settings(database_url=database_url), KeyRing()) as gateway, calling(gateway) as client:
+        async with (
+            open_gateway(Settings(database_url=database_url), KeyRing(), Authentication()) as gateway,
+            calling(gateway) as client,
+        ):
             yield client
 
     return opened
@@ -114,7 +118,10 @@ async def test_a_gateway_that_has_not_reached_temporal_is_not_ready(
     gateway: Open, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int, database_url: str
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{unused_tcp_port}")
-    async with open_gateway(Settings(database_url=database_url), KeyRing()) as opened, calling(opened) as http:
+    async with (
+        open_gateway(Settings(database_url=database_url), KeyRing(), Authentication()) as opened,
+        calling(opened) as http,
+    ):
         answer = await http.get("/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"temporal": "cannot be reached", "database": "ok"}

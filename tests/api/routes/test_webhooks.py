@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import create_app, open_gateway
+from api.security.authentication import Authentication
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.eventually import eventually
@@ -79,7 +80,7 @@ class Invoice:
 @asynccontextmanager
 async def gateway_of(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A gateway in this process, without Temporal: enough for what it refuses or ignores."""
-    async with open_gateway(settings, KeyRing()) as gateway:
+    async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway))
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client

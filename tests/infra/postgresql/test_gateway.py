@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from api.app import create_app, open_gateway
+from api.security.authentication import Authentication
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.infra.postgresql.server import PostgresServer
@@ -31,7 +32,7 @@ async def http(
     settings = Settings(
         database_url=postgres.url(database=migrated), database_connect_timeout=second, database_timeout=second
     )
-    async with open_gateway(settings, KeyRing()) as gateway:
+    async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway), raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway", timeout=60) as client:
             yield client

@@ -1,0 +1,1 @@
+"""Who may call what: credentials, and the role that each operation needs."""

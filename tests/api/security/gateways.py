@@ -1,0 +1,84 @@
+"""Gateways without servers, to see whom they let in: Temporal answers that it knows no execution."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx2
+from fastapi import FastAPI
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.app import create_app
+from api.gateway import Gateway
+from api.http.metrics import process_metrics
+from api.security.authentication import authentication
+from clients.entities import EntityClient
+from infra.api_keys import new_key
+from infra.payload_encryption import EncryptionCodec
+from infra.payload_keys import KeyRing
+from infra.settings import Settings
+
+
+class EmptyTemporal:
+    """Has no executions, and starts none."""
+
+    namespace = "default"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def start_workflow(self, *_: Any, id: str, **__: Any) -> None:
+        self.asked.append(id)
+        raise RPCError("unavailable", RPCStatusCode.UNAVAILABLE, b"")
+
+    async def start_activity(self, *_: Any, id: str, **__: Any) -> None:
+        self.asked.append(id)
+        raise RPCError("unavailable", RPCStatusCode.UNAVAILABLE, b"")
+
+    def get_workflow_handle(self, id: str) -> Any:
+        async def unknown(*_: Any, **__: Any) -> None:
+            self.asked.append(id)
+            raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
+
+        return SimpleNamespace(
+            id=id, query=unknown, describe=unknown, execute_update=unknown, cancel=unknown, result=unknown
+        )
+
+    get_activity_handle = get_workflow_handle
+
+    def get_workflow_handle_for(self, _: Any, id: str) -> Any:
+        return self.get_workflow_handle(id)
+
+    async def list_workflows(self, query: str, **_: Any) -> AsyncIterator[Any]:
+        self.asked.append(query)
+        nothing: tuple[Any, ...] = ()
+        for none in nothing:
+            yield none
+
+    list_activities = list_workflows
+
+
+def application(settings: Settings, temporal: EmptyTemporal | None = None) -> FastAPI:
+    client, nothing = cast(Any, temporal or EmptyTemporal()), cast(Any, SimpleNamespace())
+    entities = EntityClient(client, settings.plans)
+    codec = EncryptionCodec(KeyRing())
+    return create_app(
+        Gateway(settings, client, nothing, nothing, entities, process_metrics(), codec, authentication(settings))
+    )
+
+
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway")
+
+
+def write_keys(file: Path, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Write entries by their names, and return the keys by the same names."""
+    keys = {name: new_key() for name in entries}
+    file.write_text(json.dumps([{"name": n, "sha256": keys[n][1], **entry} for n, entry in entries.items()]))
+    return {name: key for name, (key, _) in keys.items()}
+
+
+def bearing(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}

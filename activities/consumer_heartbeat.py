@@ -8,7 +8,15 @@ from typing import Protocol
 
 from temporalio import activity
 
-from domain.subscription import Checkpoint, ConsumerReport, ConsumerSnapshot, ConsumerTask, Stall, advanced
+from domain.subscription import (
+    Checkpoint,
+    ConsumerReport,
+    ConsumerSnapshot,
+    ConsumerTask,
+    Stall,
+    Subscription,
+    advanced,
+)
 
 HEARTBEAT_SECONDS = 2.0
 SIGNAL_SECONDS = 5.0
@@ -20,7 +28,7 @@ METRIC = "subscription_stalled_seconds"
 class StallReports(Protocol):
     """The subscription's workflow."""
 
-    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+    async def send(self, subscription: Subscription, report: ConsumerReport) -> None:
         """Return once Temporal has stored the report. Retry after any error."""
 
 
@@ -39,7 +47,7 @@ class ConsumerHeartbeat:
         self._sent_at = 0.0
         # A worker that was killed may have sent a stall that its heartbeats do not have.
         self._outdated = info.attempt > 1
-        attributes = {"subscription": task.subscription.id, "consumer": str(task.member + 1)}
+        attributes = {"subscription": task.subscription.name, "consumer": str(task.member + 1)}
         meter = activity.metric_meter().with_additional_attributes(attributes)
         self._gauge = meter.create_gauge_float(METRIC, "How long the records have not moved", "s")
 
@@ -85,7 +93,7 @@ class ConsumerHeartbeat:
         since = self._stall.since if self._stall else datetime.now(UTC)
         reason = f"Consumer {self._task.member + 1} is started again: {type(error).__name__}: {error}"
         if self._stall is None or self._stall.reason != reason:
-            name = self._task.subscription.id
+            name = self._task.subscription.name
             activity.logger.warning("%s: consumer %d is started again", name, self._task.member + 1, exc_info=error)
         self._stall = Stall(reason=reason, since=since)
         self._sent_at = 0.0
@@ -95,7 +103,7 @@ class ConsumerHeartbeat:
 
     def _note(self, stall: Stall | None) -> None:
         before, self._stall = self._stall, stall
-        number, name = self._task.member + 1, self._task.subscription.id
+        number, name = self._task.member + 1, self._task.subscription.name
         if stall is not None and before is None:
             activity.logger.warning("%s: consumer %d has stalled since %s: %s", name, number, stall.since, stall.reason)
         elif stall is None and before is not None:
@@ -113,7 +121,7 @@ class ConsumerHeartbeat:
             return
         report = ConsumerReport(member=self._task.member, attempt=self._attempt, stall=stall)
         async with asyncio.timeout(SIGNAL_SECONDS):
-            await self._reports.send(self._task.subscription.id, report)
+            await self._reports.send(self._task.subscription, report)
         self._sent, self._sent_at, self._outdated = stall, time.monotonic(), False
 
     def _differs(self, stall: Stall | None) -> bool:

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from clients.backpressure import Backpressure
+from domain.access import owned
 from domain.inbox import Batch
 from domain.pattern import Entity
 from domain.plans import Plans
@@ -42,7 +43,7 @@ class EntityClient:
         await self._backpressure.admit(workflow_id, batch)
         await self._client.start_workflow(
             entity.service,
-            entity.start_input(key, self._plans),
+            entity.start_input(owned(entity.tenant, key), self._plans),
             id=workflow_id,
             task_queue=entity.task_queue,
             start_signal=entity.handlers[handler].signal,

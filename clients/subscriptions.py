@@ -17,8 +17,8 @@ from domain.subscription import (
     Stall,
     Subscription,
     SubscriptionInput,
+    SubscriptionRef,
     SubscriptionState,
-    workflow_id,
 )
 from workflows.search_attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
@@ -40,7 +40,7 @@ async def start(
     return await client.start_workflow(
         SubscriptionWorkflow.run,
         SubscriptionInput(subscription=subscription, checkpoint=checkpoint),
-        id=workflow_id(subscription.id),
+        id=subscription.ref.workflow_id,
         start_signal="subscribed",
         task_queue=SUBSCRIPTION.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -58,9 +58,9 @@ class Consumers:
     not_started: Stall | None
 
 
-async def consumers(client: Client, subscription_id: str) -> Consumers:
+async def consumers(client: Client, ref: SubscriptionRef) -> Consumers:
     """Ask Temporal. Raises `RPCError` (NOT_FOUND) if there is no subscription."""
-    handle = client.get_workflow_handle(workflow_id(subscription_id))
+    handle = client.get_workflow_handle(ref.workflow_id)
     description = await handle.describe(rpc_timeout=DESCRIBE_TIMEOUT)
     pending = description.raw_description.pending_activities
     reports: list[ConsumerProgress] = []
@@ -86,7 +86,7 @@ class ConsumerReports:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+    async def send(self, subscription: Subscription, report: ConsumerReport) -> None:
         """Raises `RPCError`."""
-        handle = self._client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
+        handle = self._client.get_workflow_handle_for(SubscriptionWorkflow.run, subscription.ref.workflow_id)
         await handle.signal(SubscriptionWorkflow.consumer_reported, report, rpc_timeout=REPORT_TIMEOUT)

@@ -40,6 +40,20 @@ class Caller:
         return self.services is None or service in self.services
 
 
+def owned(tenant: str, name: str) -> str:
+    """`name`, as it is known beyond the tenant: in the IDs of executions, in the database, in Kafka.
+
+    The default tenant's names are themselves, others have the tenant and a slash before them: `acme/booking:trip12`. No
+    key, topic, group or service has a slash, so no name of one tenant can be that of another.
+    """
+    return name if tenant == DEFAULT_TENANT else f"{tenant}/{name}"
+
+
+def without_owner(name: str) -> str:
+    """The name that `owned` was given."""
+    return name.rpartition("/")[2]
+
+
 def valid_tenant(name: str) -> str:
     """Return `name` if it can name a tenant: 1 to 63 letters, digits, `-` and `_`, of ASCII. Raises `ValueError`.
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from domain.access import DEFAULT_TENANT
 from domain.errors import BusinessFailure
 from domain.inbox import Batch
 from domain.payload import Payload
@@ -11,8 +12,9 @@ DELIVERY_ACTIVITY = "deliver"
 
 
 class DelayedMessage(Payload):
-    """Messages for `handler` of `service`, under `key`."""
+    """Messages for `handler` of `service`, under `key` of `tenant`."""
 
+    tenant: str = DEFAULT_TENANT
     service: str
     key: str
     handler: str

@@ -7,9 +7,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
+from domain.access import DEFAULT_TENANT, owned, without_owner
 from domain.errors import Refusal
 from domain.payload import Payload
 
@@ -32,18 +33,29 @@ class Pattern:
 
     name: str
     service: str
+    tenant: str = field(default=DEFAULT_TENANT, kw_only=True)
+    """Whose executions these are."""
+
+    def of(self, tenant: str) -> Self:
+        """The same pattern, for the executions of `tenant`."""
+        return self if tenant == self.tenant else replace(self, tenant=tenant)
 
     @property
     def task_queue(self) -> str:
         return self.name.replace("_", "-")
 
+    @property
+    def id_prefix(self) -> str:
+        """What the IDs of the tenant's executions begin with, and no others."""
+        return owned(self.tenant, f"{self.task_queue}:")
+
     def execution_id(self, key: str) -> str:
-        """The workflow or activity ID of `key`, such as `booking:trip12`."""
-        return f"{self.task_queue}:{valid_key(key)}"
+        """The workflow or activity ID of `key`, such as `booking:trip12`, or `acme/booking:trip12`."""
+        return f"{self.id_prefix}{valid_key(key)}"
 
     def key_of(self, execution_id: str) -> str:
-        """The key inside an ID made by `execution_id`."""
-        return execution_id.removeprefix(f"{self.task_queue}:")
+        """The key inside an ID made by `execution_id`, of any tenant."""
+        return without_owner(execution_id).removeprefix(f"{self.task_queue}:")
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class Entity(Pattern):
 
     handlers: Mapping[str, Handler]
     start_input: Callable[[str, "Plans"], Payload]
-    """Returns the workflow's argument for a new key."""
+    """Returns the workflow's argument for a new key, which other systems know by its `owned` name."""
     state: type[Payload] | None = None
     """What the workflow's query `state` returns, for `GET /{Service}/{key}`; None if the service shows another view."""
 

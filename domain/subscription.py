@@ -1,12 +1,14 @@
 """Kafka ingress: a subscription carries a topic's records to one handler of one service."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from domain.access import DEFAULT_TENANT, owned
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
 from domain.payload import Payload
@@ -88,15 +90,19 @@ class SubscriptionRequest(Payload):
             raise ValueError(f"cluster, topic, service and handler have more than {MAX_ID_LENGTH} characters together")
         return self
 
-    def subscription(self) -> "Subscription":
+    def subscription(self, tenant: str = DEFAULT_TENANT) -> "Subscription":
         cluster, topic = _SOURCE.fullmatch(self.source).groups()  # type: ignore[union-attr]
         service, handler = _SINK.fullmatch(self.sink).groups()  # type: ignore[union-attr]
-        return Subscription(cluster=cluster, topic=topic, service=service, handler=handler, options=self.options)
+        return Subscription(
+            tenant=tenant, cluster=cluster, topic=topic, service=service, handler=handler, options=self.options
+        )
 
 
 class Subscription(Payload):
     """A topic, and the handler that receives its records by their keys."""
 
+    tenant: str = DEFAULT_TENANT
+    """Whose keys receive the records."""
     cluster: str
     topic: str
     service: str
@@ -109,8 +115,17 @@ class Subscription(Payload):
         return f"{self.cluster}.{self.topic}-{self.service}.{self.handler}"
 
     @property
+    def name(self) -> str:
+        """The ID, as Kafka and the logs have it."""
+        return owned(self.tenant, self.id)
+
+    @property
+    def ref(self) -> "SubscriptionRef":
+        return SubscriptionRef(self.tenant, self.id)
+
+    @property
     def group(self) -> str:
-        return self.options.group_id or self.id
+        return owned(self.tenant, self.options.group_id or self.id)
 
     @property
     def offsets(self) -> tuple[str, str, str]:
@@ -122,8 +137,21 @@ class Subscription(Payload):
         return f"{self.topic}.dead-letter"
 
 
-def workflow_id(subscription_id: str) -> str:
-    return f"subscription:{subscription_id}"
+@dataclass(frozen=True)
+class SubscriptionRef:
+    """Which subscription of which tenant."""
+
+    tenant: str
+    id: str
+
+    @property
+    def workflow_id(self) -> str:
+        return f"{workflow_prefix(self.tenant)}{self.id}"
+
+
+def workflow_prefix(tenant: str) -> str:
+    """What the IDs of the tenant's subscription workflows begin with, and no others."""
+    return owned(tenant, "subscription:")
 
 
 class SubscriptionStatus(StrEnum):

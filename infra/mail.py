@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from sqlalchemy import select, update
 
+from domain.access import without_owner
 from domain.payment_tracker import MailRejected, Reminder
 from infra.database import Database
 from infra.tables import Reminders, now
@@ -71,9 +72,10 @@ class ReminderMail:
         message["From"] = self._sender
         # A production system would look up the customer's address here.
         message["To"] = _address(reminder.customer, domain)
-        message["Subject"] = f"Reminder {reminder.number}: invoice {reminder.invoice} is not paid"
+        name = without_owner(reminder.invoice)
+        message["Subject"] = f"Reminder {reminder.number}: invoice {name} is not paid"
         message["Message-ID"] = f"<reminder-{reminder.number}.{invoice}@{domain}>"
-        message.set_content(f"The payment of invoice {reminder.invoice} failed. Please update your payment method.\n")
+        message.set_content(f"The payment of invoice {name} failed. Please update your payment method.\n")
         return message
 
 

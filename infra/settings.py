@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
+from domain.access import DEFAULT_TENANT, valid_tenant
 from domain.delay import MAX_DELAY
 from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
@@ -125,6 +126,8 @@ class Settings(BaseSettings):
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     stripe_livemode: bool | None = None
     """`true` takes Stripe's live events only, `false` its test events only; without it both. Others are ignored."""
+    stripe_webhook_tenant: Annotated[str, AfterValidator(valid_tenant)] = DEFAULT_TENANT
+    """The tenant whose invoices Stripe's events are about."""
     smtp_url: Annotated[str | None, AfterValidator(usable_smtp_url), Field(repr=False)] = None
     """`smtp://user:password@host:port` (STARTTLS) or `smtps://...` (TLS from the start); without it e-mails are logged.
     A user and password are sent over TLS only, unless the host is this machine."""

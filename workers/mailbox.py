@@ -18,4 +18,4 @@ class EntityMailbox:
             raise UndeliverableMessage(
                 f"This worker has no {message.service}/{message.handler}: nothing was sent to key {message.key!r}."
             )
-        await self._entities.send(entity, message.key, message.handler, message.batch)
+        await self._entities.send(entity.of(message.tenant), message.key, message.handler, message.batch)

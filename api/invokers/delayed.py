@@ -45,7 +45,11 @@ class DelayedMessages:
             await self.client.start_activity(
                 DELIVERY_ACTIVITY,
                 DelayedMessage(
-                    service=self.pattern.service, key=key, handler=call.handler, batch=Batch(messages=[message])
+                    tenant=self.pattern.tenant,
+                    service=self.pattern.service,
+                    key=key,
+                    handler=call.handler,
+                    batch=Batch(messages=[message]),
                 ),
                 id=invocation_id,
                 task_queue=DELIVERY_QUEUE,

@@ -5,8 +5,8 @@ The message's ID is unique within its entity; with an idempotency key it is the 
 
 import asyncio
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
@@ -43,6 +43,9 @@ class EntityInvoker:
     web_ui: WebUi
     entities: EntityClient
     entity: Entity
+
+    def of(self, tenant: str) -> Self:
+        return replace(self, entity=self.entity.of(tenant))
 
     async def submit(self, call: Call) -> Submission:
         assert call.key is not None, "every handler of an entity has a key"

@@ -87,7 +87,7 @@ async def _task(invoker: TaskInvoker, execution: ActivityExecution) -> ActivityE
 
 
 async def _executions(invoker: TaskInvoker, after: Position | None) -> AsyncIterator[ActivityExecution]:
-    query = _FAILED
+    query = f"{_FAILED} AND ActivityId STARTS_WITH '{invoker.pattern.id_prefix}'"
     if after:
         query += f" AND CloseTime <= '{(after.closed_at + _PRECISION).isoformat()}'"
     closed_together: list[ActivityExecution] = []

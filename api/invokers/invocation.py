@@ -126,6 +126,9 @@ class Invocation(Payload):
 class Invoker(Protocol):
     """One way to run an invocation. Every method that takes an ID raises `Problem` 404 if it does not exist."""
 
+    def of(self, tenant: str) -> Self:
+        """The same, for the executions of `tenant`."""
+
     async def submit(self, call: Call) -> Submission:
         """Hand the call to Temporal, once per idempotency key. Raises `Problem` 409 for a key with another body."""
 
@@ -168,8 +171,8 @@ def execution_headers(invocation_id: str, link: str) -> dict[str, str]:
 
 
 def names_an_execution(pattern: Pattern, invocation_id: str) -> bool:
-    """Whether `invocation_id` has the form of the pattern's IDs."""
-    prefix = pattern.execution_id("-").removesuffix("-")
+    """Whether `invocation_id` has the form of the pattern's IDs, which have its tenant: those of others are unknown."""
+    prefix = pattern.id_prefix
     return invocation_id.startswith(prefix) and len(prefix) < len(invocation_id.encode()) <= MAX_ID_BYTES
 
 

@@ -1,9 +1,9 @@
 """A standalone activity per invocation: Temporal itself is the queue."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError
 from temporalio.client import (
@@ -36,6 +36,7 @@ from api.invokers.invocation import (
 )
 from api.invokers.policies import RPC_TIMEOUT
 from domain.message_queue import MESSAGE_QUEUE, Task, check_task
+from domain.pattern import Pattern
 from domain.payload import fingerprint
 from workflows.search_attributes import attributes
 
@@ -46,6 +47,10 @@ class TaskInvoker:
 
     client: Client
     web_ui: WebUi
+    pattern: Pattern = MESSAGE_QUEUE
+
+    def of(self, tenant: str) -> Self:
+        return replace(self, pattern=self.pattern.of(tenant))
 
     async def submit(self, call: Call) -> Submission:
         task = Task.model_validate(call.body)
@@ -53,7 +58,7 @@ class TaskInvoker:
             check_task(task)
         except ValidationError as error:
             raise invalid_fields(error, "payload") from None
-        activity_id = MESSAGE_QUEUE.execution_id(identity(MESSAGE_QUEUE, call.handler, call.idempotency_key))
+        activity_id = self.pattern.execution_id(identity(self.pattern, call.handler, call.idempotency_key))
         try:
             await self.start(activity_id, task, call.delay, ActivityIDReusePolicy.REJECT_DUPLICATE)
         except ActivityAlreadyStartedError:

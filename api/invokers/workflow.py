@@ -1,9 +1,9 @@
 """A workflow per invocation."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import JsonValue
 from temporalio.client import (
@@ -48,6 +48,9 @@ class WorkflowInvoker:
     handler: str
     progress_query: str
     prepare: Callable[[Any], Awaitable[Payload]] | None = None
+
+    def of(self, tenant: str) -> Self:
+        return replace(self, pattern=self.pattern.of(tenant))
 
     async def submit(self, call: Call) -> Submission:
         key = call.key or identity(self.pattern, call.handler, call.idempotency_key)

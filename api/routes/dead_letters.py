@@ -18,7 +18,7 @@ from domain.access import Role
 from domain.dead_letter import DeadLetter
 from domain.formats import DIGITS
 from domain.payload import Payload
-from domain.subscription import Subscription, SubscriptionState, SubscriptionStatus
+from domain.subscription import Subscription, SubscriptionRef, SubscriptionState, SubscriptionStatus
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
 from infra.kafka.deadlines import KafkaUnreachable
@@ -118,7 +118,7 @@ def router(gateway: Gateway) -> APIRouter:
     dead_letters = DeadLetters(KafkaClusters(gateway.settings.kafka_clusters))
 
     async def known_subscription(subscription_id: SubscriptionId, caller: CurrentCaller) -> SubscriptionState:
-        state = await read_state(gateway.client, subscription_id)
+        state = await read_state(gateway.client, SubscriptionRef(caller.tenant, subscription_id))
         must_reach(caller, state.subscription.service)
         return state
 

@@ -16,7 +16,7 @@ from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.invocation import Call, Invoker
 from api.routes.answers import ACCEPTED, OUTCOME, Accepted, accepted_response, wait_for_outcome
 from api.routes.parameters import Delay, IdempotencyKey, path_key
-from api.security.access import needs
+from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.delay import parse_delay
 from domain.pattern import Pattern
@@ -46,15 +46,17 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         pause = parse_delay(delay) if delay is not None else timedelta(0)
         return Call(handler.name, body, key, idempotency_key, pause)
 
-    async def run(request: Request, call: Annotated[Call, Depends(read_call)]) -> JSONResponse:
+    async def run(request: Request, call: Annotated[Call, Depends(read_call)], caller: CurrentCaller) -> JSONResponse:
         if "delay" in request.query_params:
             raise Problem(400, "delay-not-allowed", "A call that waits for the outcome cannot be delayed: use /send.")
         # A disconnect does not stop this: once the body has been read, the call goes to Temporal.
-        submission = await handler.invoker.submit(call)
-        return await wait_for_outcome(request, handler.invoker, submission.invocation_id)
+        invoker = handler.invoker.of(caller.tenant)
+        submission = await invoker.submit(call)
+        return await wait_for_outcome(request, invoker, submission.invocation_id)
 
-    async def send(call: Annotated[Call, Depends(read_call)]) -> JSONResponse:
-        return accepted_response(handler.invoker, await handler.invoker.submit(call))
+    async def send(call: Annotated[Call, Depends(read_call)], caller: CurrentCaller) -> JSONResponse:
+        invoker = handler.invoker.of(caller.tenant)
+        return accepted_response(invoker, await invoker.submit(call))
 
     path = f"/{pattern.service}{'/{key}' if keyed else ''}/{handler.name}"
     name = f"{pattern.service}_{handler.name}"

@@ -34,9 +34,9 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
 
     async def find(invocation_id: InvocationId, caller: CurrentCaller) -> Invoker:
         for pattern, added in patterns.items():
-            if names_an_execution(pattern, invocation_id):
+            if names_an_execution(pattern.of(caller.tenant), invocation_id):
                 must_reach(caller, pattern.service)
-                return added.invoker
+                return added.invoker.of(caller.tenant)
         raise not_found(f"Invocation {invocation_id}")
 
     @routes.get("/{invocation_id}", dependencies=callers, operation_id="readInvocation", responses=problems)

@@ -18,7 +18,7 @@ from api.invokers.written_ids import written
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
-from api.security.access import needs
+from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
 from domain.payload import Payload
@@ -66,9 +66,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
         operation_id="listFailedTasks",
         responses=responses(422, 503),
     )
-    async def dead_letters(after: After, limit: Limit = 50) -> FailedTaskPage:
+    async def dead_letters(caller: CurrentCaller, after: After, limit: Limit = 50) -> FailedTaskPage:
         """The tasks that failed for good and were not redriven since, the last failed first."""
-        page = await failed_tasks(invoker, after, limit)
+        page = await failed_tasks(invoker.of(caller.tenant), after, limit)
         return FailedTaskPage(
             dead_letters=[await _failed_task(each, invoker) for each in page.tasks],
             next=NextTasks(after=str(page.next)) if page.next else None,
@@ -82,9 +82,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
         operation_id="redriveTask",
         responses={**responses(404, 409, 422, 503), 202: ACCEPTED},
     )
-    async def redrive(invocation_id: InvocationId) -> JSONResponse:
+    async def redrive(invocation_id: InvocationId, caller: CurrentCaller) -> JSONResponse:
         """Run a failed task again, under its own ID."""
-        if not names_an_execution(MESSAGE_QUEUE, invocation_id):
+        if not names_an_execution(MESSAGE_QUEUE.of(caller.tenant), invocation_id):
             raise not_found(f"Task {invocation_id}")
         description = await invoker.description(invocation_id)
         if description.status not in FAILED_STATUSES:

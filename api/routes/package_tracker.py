@@ -10,7 +10,7 @@ from api.http.problems import STATE_PROBLEMS, Problem
 from api.routes.entities import add_entity_routes
 from api.routes.parameters import Key
 from api.routes.states import query
-from api.security.access import needs
+from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.package_tracker import PACKAGE_TRACKER, PackageInfo, PackageState
 
@@ -22,9 +22,9 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[PACKAGE_TRACKER.service])
     add_entity_routes(router, gateway, invoker)
 
-    async def info(response: Response, key: Key) -> PackageInfo:
+    async def info(response: Response, key: Key, caller: CurrentCaller) -> PackageInfo:
         """The destination of the package, and its locations in the order of event time."""
-        found = await query(gateway, PACKAGE_TRACKER, key, "info", INFO, response=response)
+        found = await query(gateway, PACKAGE_TRACKER.of(caller.tenant), key, "info", INFO, response=response)
         if found is None:
             detail = f"Package {key} is not registered: its locations wait for the registration."
             raise Problem(404, "package-not-registered", detail)

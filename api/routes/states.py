@@ -11,7 +11,7 @@ from api.http.problems import STATE_PROBLEMS, not_found
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
-from api.security.access import needs
+from api.security.access import CurrentCaller, needs
 from clients.temporal_errors import is_not_found
 from domain.access import Role
 from domain.pattern import Pattern
@@ -24,8 +24,8 @@ def add_state_route(router: APIRouter, gateway: Gateway, pattern: Pattern, model
     """Give `router` the route that shows a key's state; the model's docstring describes it."""
     adapter: TypeAdapter[Any] = TypeAdapter(model)
 
-    async def state(response: Response, key: Key) -> Any:
-        return await query(gateway, pattern, key, "state", adapter, response=response)
+    async def state(response: Response, key: Key, caller: CurrentCaller) -> Any:
+        return await query(gateway, pattern.of(caller.tenant), key, "state", adapter, response=response)
 
     router.add_api_route(
         f"/{pattern.service}/{{key}}",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
@@ -30,10 +31,11 @@ from domain.subscription import (
     Subscription,
     SubscriptionChange,
     SubscriptionOptions,
+    SubscriptionRef,
     SubscriptionRequest,
     SubscriptionState,
     SubscriptionStatus,
-    workflow_id,
+    workflow_prefix,
 )
 from infra.kafka.clusters import KafkaClusters, check_subscription
 from infra.kafka.deadlines import KafkaUnreachable
@@ -71,13 +73,14 @@ def router(gateway: Gateway) -> APIRouter:
     sinks = {service: list(entity.handlers) for service, entity in ENTITIES.items()}
     operators = needs(Role.OPERATOR)
 
-    async def reachable_id(subscription_id: SubscriptionId, caller: CurrentCaller) -> str:
+    async def reachable(subscription_id: SubscriptionId, caller: CurrentCaller) -> SubscriptionRef:
         """Raises `Problem` 403 if it belongs to a service that the caller may not reach, 404."""
+        ref = SubscriptionRef(caller.tenant, subscription_id)
         if caller.services is not None:
-            must_reach(caller, (await read_state(gateway.client, subscription_id)).subscription.service)
-        return subscription_id
+            must_reach(caller, (await read_state(gateway.client, ref)).subscription.service)
+        return ref
 
-    ReachableId = Annotated[str, Depends(reachable_id)]  # noqa: N806, a type
+    Reachable = Annotated[SubscriptionRef, Depends(reachable)]  # noqa: N806, a type
 
     @routes.post(
         "",
@@ -91,7 +94,7 @@ def router(gateway: Gateway) -> APIRouter:
         request: Annotated[SubscriptionRequest, Depends(StrictBody(SubscriptionRequest))], caller: CurrentCaller
     ) -> JSONResponse:
         """Deliver a topic's records to a handler. Repeating the request returns the first; other options are a 409."""
-        subscription = request.subscription()
+        subscription = request.subscription(caller.tenant)
         must_reach(caller, subscription.service)
         try:
             await check_subscription(subscription, clusters, sinks)
@@ -101,26 +104,24 @@ def router(gateway: Gateway) -> APIRouter:
         if subscription.options.group_id:
             await _check_group_is_free(gateway.client, subscription)
         await start(gateway.client, subscription, checkpoint)
-        view = await _view(subscription.id)
+        view = await _view(subscription.ref)
         if view.status is SubscriptionStatus.DELETED:
             detail = f"Subscription {view.id} was deleted and is still draining: try again in a few seconds."
             raise Problem(409, "deleting", detail, id=view.id)
         if view.options != subscription.options:
             detail = f"Subscription {view.id} exists with other options: delete it first, or use its options."
             raise conflict(detail, id=view.id)
-        headers = {"Location": f"/subscriptions/{view.id}", **execution_headers(workflow_id(view.id), view.web_ui)}
+        about = execution_headers(subscription.ref.workflow_id, view.web_ui)
+        headers = {"Location": f"/subscriptions/{view.id}", **about}
         return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
 
     @routes.get("", dependencies=operators, operation_id="listSubscriptions", responses=responses(503))
     async def list_subscriptions(caller: CurrentCaller) -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
-        states = [
-            await read_state(gateway.client, subscription_id) async for subscription_id in _running(gateway.client)
-        ]
         return [
-            await _view(state.subscription.id)
-            for state in states
-            if state.status is not SubscriptionStatus.DELETED and caller.may_reach(state.subscription.service)
+            view
+            for view in [await _view(ref) async for ref in _running(gateway.client, caller.tenant)]
+            if view.status is not SubscriptionStatus.DELETED and caller.may_reach(urlsplit(view.sink).netloc)
         ]
 
     @routes.get(
@@ -129,9 +130,9 @@ def router(gateway: Gateway) -> APIRouter:
         operation_id="readSubscription",
         responses=responses(404, 422, 503),
     )
-    async def read(subscription_id: ReachableId) -> SubscriptionView:
+    async def read(ref: Reachable) -> SubscriptionView:
         """Status, last error, and for each partition the committed offset and how many records wait."""
-        return await _view(subscription_id)
+        return await _view(ref)
 
     @routes.patch(
         "/{subscription_id}",
@@ -140,14 +141,14 @@ def router(gateway: Gateway) -> APIRouter:
         responses=responses(*BODY_STATUSES, 404, 503),
     )
     async def change(
-        subscription_id: ReachableId,
+        ref: Reachable,
         change: Annotated[SubscriptionChange, Depends(StrictBody(SubscriptionChange))],
     ) -> SubscriptionView:
         """Pause or resume."""
         update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume
-        with _known(subscription_id):
-            await _handle(gateway.client, subscription_id).execute_update(update, rpc_timeout=RPC_TIMEOUT)
-        return await _view(subscription_id)
+        with _known(ref):
+            await _handle(gateway.client, ref).execute_update(update, rpc_timeout=RPC_TIMEOUT)
+        return await _view(ref)
 
     @routes.delete(
         "/{subscription_id}",
@@ -156,49 +157,49 @@ def router(gateway: Gateway) -> APIRouter:
         operation_id="deleteSubscription",
         responses=responses(404, 422, 503),
     )
-    async def delete(subscription_id: ReachableId) -> SubscriptionView:
+    async def delete(ref: Reachable) -> SubscriptionView:
         """Drain the consumers, then end. The group keeps its offsets, and a new subscription continues from them."""
-        with _known(subscription_id):
-            await _handle(gateway.client, subscription_id).execute_update(
-                SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT
-            )
-        return await _view(subscription_id)
+        with _known(ref):
+            await _handle(gateway.client, ref).execute_update(SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT)
+        return await _view(ref)
 
-    async def _view(subscription_id: str) -> SubscriptionView:
-        state = await read_state(gateway.client, subscription_id)
-        with _known(subscription_id):
-            running = await consumers(gateway.client, subscription_id)
-        return _as_view(state, running, gateway.web_ui.workflow(workflow_id(subscription_id)))
+    async def _view(ref: SubscriptionRef) -> SubscriptionView:
+        state = await read_state(gateway.client, ref)
+        with _known(ref):
+            running = await consumers(gateway.client, ref)
+        return _as_view(state, running, gateway.web_ui.workflow(ref.workflow_id))
 
     return routes
 
 
-def _handle(client: Client, subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
-    return client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))
+def _handle(client: Client, ref: SubscriptionRef) -> WorkflowHandle[SubscriptionWorkflow, SubscriptionState]:
+    return client.get_workflow_handle_for(SubscriptionWorkflow.run, ref.workflow_id)
 
 
-async def read_state(client: Client, subscription_id: str) -> SubscriptionState:
+async def read_state(client: Client, ref: SubscriptionRef) -> SubscriptionState:
     """Ask the subscription's workflow. Raises `Problem` 404 if there is none."""
-    with _known(subscription_id):
-        return await _handle(client, subscription_id).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+    with _known(ref):
+        return await _handle(client, ref).query(SubscriptionWorkflow.state, rpc_timeout=RPC_TIMEOUT)
 
 
 @contextmanager
-def _known(subscription_id: str) -> Iterator[None]:
+def _known(ref: SubscriptionRef) -> Iterator[None]:
     """Raises `Problem` 404 if the subscription does not exist, or was deleted."""
     try:
         yield
     except WorkflowUpdateFailedError:
-        raise not_found(f"Subscription {subscription_id}") from None
+        raise not_found(f"Subscription {ref.id}") from None
     except RPCError as error:
         if is_not_found(error):
-            raise not_found(f"Subscription {subscription_id}") from None
+            raise not_found(f"Subscription {ref.id}") from None
         raise
 
 
-async def _running(client: Client) -> AsyncIterator[str]:
-    async for execution in client.list_workflows(_RUNNING, rpc_timeout=RPC_TIMEOUT):
-        yield execution.id.removeprefix(workflow_id(""))
+async def _running(client: Client, tenant: str) -> AsyncIterator[SubscriptionRef]:
+    prefix = workflow_prefix(tenant)
+    query = f"{_RUNNING} AND WorkflowId STARTS_WITH '{prefix}'"
+    async for execution in client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+        yield SubscriptionRef(tenant, execution.id.removeprefix(prefix))
 
 
 async def _first_checkpoint(
@@ -211,9 +212,12 @@ async def _first_checkpoint(
 
 
 async def _check_group_is_free(client: Client, subscription: Subscription) -> None:
-    """Two subscriptions of one group would each commit offsets of records that only the other has delivered."""
-    async for other_id in _running(client):
-        other = (await read_state(client, other_id)).subscription
+    """Two subscriptions of one group would each commit offsets of records that only the other has delivered.
+
+    A group of one tenant is never that of another.
+    """
+    async for ref in _running(client, subscription.tenant):
+        other = (await read_state(client, ref)).subscription
         if other.id != subscription.id and other.offsets == subscription.offsets:
             detail = f"Subscription {other.id} keeps its offsets under this group.id: choose another one."
             raise conflict(detail, id=other.id)

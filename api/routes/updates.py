@@ -14,7 +14,7 @@ from api.http.problems import BODY_STATUSES, Problem, responses
 from api.invokers.invocation import has_not_started
 from api.invokers.policies import RPC_TIMEOUT
 from api.routes.parameters import Key
-from api.security.access import needs
+from api.security.access import CurrentCaller, needs
 from clients.temporal_errors import is_not_found
 from domain.access import Role
 from domain.pattern import Pattern
@@ -35,8 +35,8 @@ def add_update_route(
 ) -> None:
     """Give `router` a route that executes `update`. `refused` is the type of the 409 if the workflow refuses it."""
 
-    async def route(key: Key, request: Annotated[Any, Depends(StrictBody(body))]) -> Any:
-        handle = gateway.client.get_workflow_handle(pattern.execution_id(key))
+    async def route(key: Key, request: Annotated[Any, Depends(StrictBody(body))], caller: CurrentCaller) -> Any:
+        handle = gateway.client.get_workflow_handle(pattern.of(caller.tenant).execution_id(key))
         if has_not_started(await handle.describe(rpc_timeout=RPC_TIMEOUT)):  # an update would end its delay
             detail = f"{pattern.service} {key} has not started: its delay is not over, and it waits for no decision."
             raise Problem(409, "not-started", detail)

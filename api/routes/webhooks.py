@@ -32,7 +32,7 @@ class WebhookReceipt(Payload):
 
 def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["Webhooks"])
-    tracker = gateway.entity_invoker(PAYMENT_TRACKER)
+    tracker = gateway.entity_invoker(PAYMENT_TRACKER).of(gateway.settings.stripe_webhook_tenant)
     secret, livemode = gateway.settings.stripe_webhook_secret, gateway.settings.stripe_livemode
 
     @routes.post(

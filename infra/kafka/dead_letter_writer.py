@@ -35,7 +35,7 @@ class DeadLetterWriter:
         self._clusters = clusters
         self._deadlines = deadlines
         self._cluster = subscription.cluster
-        self._subscription_id = subscription.id
+        self._subscription_id = subscription.name
         self._topic = subscription.dead_letter_topic
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()

@@ -89,7 +89,7 @@ class DeadLetters:
         """Redrive one letter unless it was redriven before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
         result = RedriveResult()
         async with self._redriving_alone(subscription), self._reading(subscription, partition) as reader:
-            scan = await reader.scan(subscription.id, offset - 1) if reader else None
+            scan = await reader.scan(subscription.name, offset - 1) if reader else None
             if reader is None or scan is None or not scan.pending.has_letter(offset):
                 raise UnknownDeadLetter(
                     f"Subscription {subscription.id} has no dead letter at offset {offset} of partition {partition}."
@@ -130,7 +130,7 @@ class DeadLetters:
         async with self._reading(subscription, cursor.partition) as reader:
             if reader is None:
                 return Page([], [], None)
-            scan = await reader.scan(subscription.id, cursor.after)
+            scan = await reader.scan(subscription.name, cursor.after)
             pending = scan.pending.offsets()
             letters = await reader.letters(pending[:limit])
         end = letters.read_to

@@ -43,7 +43,7 @@ PROGRESS = ConsumerSnapshot(
 
 
 class NoReports:
-    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+    async def send(self, subscription: Subscription, report: ConsumerReport) -> None:
         raise AssertionError("nothing stalls")
 
 
@@ -109,7 +109,7 @@ class Reports:
         self.sent: list[Stall | None] = []
         self.outages = 1
 
-    async def send(self, subscription_id: str, report: ConsumerReport) -> None:
+    async def send(self, subscription: Subscription, report: ConsumerReport) -> None:
         if self.outages > 0:
             self.outages -= 1
             raise ConnectionError("Temporal is unavailable")

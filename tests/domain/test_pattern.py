@@ -64,3 +64,32 @@ def test_a_key_can_be_read_from_its_execution_id_of_at_most_1000_bytes(pattern: 
 def test_no_two_patterns_share_a_name_a_service_or_a_task_queue() -> None:
     for names in ([p.name for p in PATTERNS], [p.service for p in PATTERNS], [p.task_queue for p in PATTERNS]):
         assert len(set(names)) == len(PATTERNS)
+
+
+KEYS = st.text(min_size=1, max_size=20) | st.sampled_from(["acme/booking:a", "booking:a", "a~b", "acme:a", "acme"])
+TENANTS = st.sampled_from(["default", "acme", "acme-booking", "booking", "globex"])
+
+
+NAMED = st.tuples(st.sampled_from(PATTERNS), TENANTS, KEYS)
+
+
+@given(NAMED, NAMED)
+def test_no_two_owners_keys_or_patterns_have_one_execution_id(
+    one: tuple[Pattern, str, str], two: tuple[Pattern, str, str]
+) -> None:
+    (pattern, tenant, key), (other, other_tenant, other_key) = one, two
+    try:
+        first, second = pattern.of(tenant).execution_id(key), other.of(other_tenant).execution_id(other_key)
+    except InvalidKey:
+        assume(False)
+    assert (first == second) is (one == two)
+    assert first.startswith(pattern.of(tenant).id_prefix)
+    assert not first.startswith(pattern.of(other_tenant).id_prefix) or tenant == other_tenant
+    assert pattern.key_of(first) == pattern.of(tenant).key_of(first) == key
+
+
+def test_the_default_tenants_ids_are_the_readable_ones() -> None:
+    booking = Pattern("booking", "BookingWorkflow")
+    assert booking.execution_id("trip12") == booking.of("default").execution_id("trip12") == "booking:trip12"
+    assert booking.of("acme").execution_id("trip12") == "acme/booking:trip12"
+    assert booking.of("acme").of("default") == booking

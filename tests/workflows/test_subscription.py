@@ -389,7 +389,7 @@ async def test_a_consumer_that_no_worker_starts_is_a_stall(
         handle = await subscribe(subscription)
 
         async def waits() -> Stall | None:
-            return (await consumers(time_skipping.client, subscription.id)).not_started
+            return (await consumers(time_skipping.client, subscription.ref)).not_started
 
         stall = await eventually(waits)
         assert "start more workers of the pool kafka-ingress" in stall.reason
@@ -416,7 +416,7 @@ async def test_the_progress_of_its_consumers_can_be_read(
     handle = await subscribe(subscription)
 
     async def reported() -> bool:
-        return (await consumers(time_skipping.client, subscription.id)).progress == [REPORTED]
+        return (await consumers(time_skipping.client, subscription.ref)).progress == [REPORTED]
 
     await eventually(reported)
     await deleted(handle)

@@ -19,7 +19,7 @@ def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsum
     subscription = task.subscription
     return new_consumer(
         **connection,
-        client_id=f"{subscription.id}-{task.member}",
+        client_id=f"{subscription.name}-{task.member}",
         group_id=subscription.group,
         # `Positions` decides where to begin: a reset by the client would lose records without an error.
         auto_offset_reset="none",

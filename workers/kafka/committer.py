@@ -35,7 +35,7 @@ class Committer:
         self._subscription = subscription
         self._partitions = partitions
         self._schedule = CommitSchedule(committed, now)
-        self._log = RetryLog(log, f"{subscription.id}: committing offsets")
+        self._log = RetryLog(log, f"{subscription.name}: committing offsets")
 
     @property
     def committed(self) -> Mapping[int, int]:

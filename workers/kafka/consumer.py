@@ -173,7 +173,7 @@ class TopicConsumer:
             tracker = OffsetTracker(beginning.position)
             self._partitions[number] = Partition(f"{topic}/{number}", tracker, Counts(Rate(now)))
         positions = {number: beginning.position for number, beginning in beginnings.items()}
-        log.info("%s: consumer %s reads from %s", self._subscription.id, self._member + 1, positions)
+        log.info("%s: consumer %s reads from %s", self._subscription.name, self._member + 1, positions)
         committed = {number: each.committed for number, each in beginnings.items() if each.committed is not None}
         committer = Committer(self._client, self._subscription, self._partitions, committed, now)
         self._signs.committed, self._signs.incarnation = committer.committed, incarnation

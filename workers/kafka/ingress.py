@@ -76,7 +76,7 @@ class KafkaIngress:
             body=entity.handlers[subscription.handler].body,
             limits=Limits(options.max_in_flight, options.max_batch, share=share),
             key_format=options.key_format,
-            subscription=subscription.id,
+            subscription=subscription.name,
         )
 
 
@@ -84,4 +84,4 @@ def _entity(subscription: Subscription) -> Entity:
     entity = ENTITIES.get(subscription.service)
     if entity is None or subscription.handler not in entity.handlers:
         raise UnknownSink(f"This worker has no {subscription.service}/{subscription.handler}.")
-    return entity
+    return entity.of(subscription.tenant)

@@ -91,7 +91,7 @@ class Positions:
             await self._check_end(tp, offset)
             return  # the broker that reported the error had not caught up; the client fetches again
         expired = f"{offset} to {beginning - 1} of partition {tp.partition} expired before they were read"
-        log.error("%s: records %s; check the lag and the topic's retention", self._subscription.id, expired)
+        log.error("%s: records %s; check the lag and the topic's retention", self._subscription.name, expired)
         self._client.seek(tp, beginning)
         if partition := partitions.get(tp.partition):
             partition.counts.errors[EXPIRED] = expired

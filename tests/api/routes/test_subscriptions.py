@@ -33,4 +33,4 @@ class ManyWorkflows:
 
 
 async def test_no_number_of_subscriptions_hides_others() -> None:
-    assert len([each async for each in _running(cast(Any, ManyWorkflows()))]) == 1_000
+    assert len([each async for each in _running(cast(Any, ManyWorkflows()), "default")]) == 1_000

@@ -53,9 +53,8 @@ class EmptyTemporal:
 
     async def list_workflows(self, query: str, **_: Any) -> AsyncIterator[Any]:
         self.asked.append(query)
-        nothing: tuple[Any, ...] = ()
-        for none in nothing:
-            yield none
+        for execution in list[Any]():
+            yield execution
 
     list_activities = list_workflows
 

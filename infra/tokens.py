@@ -22,7 +22,9 @@ STALE_SECONDS = 3600.0
 COOLDOWN_SECONDS = 10.0
 """Between two questions to the issuer, whatever tokens come: a token can name a key that does not exist."""
 FETCH_SECONDS = 5.0
-"""For the issuer's answer."""
+"""For each step of the issuer's answer: its connection, its next bytes."""
+WAIT_SECONDS = 10.0
+"""How long a token waits for it in all."""
 LEEWAY_SECONDS = 30
 """How far the issuer's clock may be from ours."""
 MAX_NAME_CHARACTERS = 200
@@ -37,31 +39,43 @@ class IssuerUnavailable(Exception):
 
 
 class SigningKeys:
-    """The issuer's keys by their ID, from a URL or a file."""
+    """The issuer's keys by their ID, from a URL or a file.
+
+    A token waits for the issuer only if there is nothing to check it with: known keys are refreshed aside.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._load = _loader(source)
         self._keys: Mapping[str, PyJWK] = {}
         self._read_at = self._asked_at = -STALE_SECONDS
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> PyJWK:
         """Raises `InvalidToken` if the issuer has no such key, `IssuerUnavailable`."""
-        if not self._has(key_id):
-            async with self._asking:
-                if not self._has(key_id) and time.monotonic() - self._asked_at >= COOLDOWN_SECONDS:
-                    await self._ask()
-        if time.monotonic() - self._read_at >= STALE_SECONDS:
+        if key_id not in self._keys or self._age() >= FRESH_SECONDS:
+            asking = self._ask()
+            if asking and (key_id not in self._keys or self._age() >= STALE_SECONDS):
+                await asyncio.wait({asking}, timeout=WAIT_SECONDS)
+        if self._age() >= STALE_SECONDS:
             raise IssuerUnavailable
         if key_id not in self._keys:
             raise InvalidToken("its key is not one of the issuer's")
         return self._keys[key_id]
 
-    def _has(self, key_id: str) -> bool:
-        return key_id in self._keys and time.monotonic() - self._read_at < FRESH_SECONDS
+    def _age(self) -> float:
+        return time.monotonic() - self._read_at
 
-    async def _ask(self) -> None:
+    def _ask(self) -> asyncio.Task[None] | None:
+        """Ask the issuer, unless it was asked just before: one question at a time, whatever tokens come."""
+        if self._asking is None or self._asking.done():
+            if time.monotonic() - self._asked_at < COOLDOWN_SECONDS:
+                return None
+            self._asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._read())
+        return self._asking
+
+    async def _read(self) -> None:
         try:
             keys = await asyncio.to_thread(self._load)
         except (jwt.PyJWTError, OSError, ValueError) as error:
@@ -69,7 +83,6 @@ class SigningKeys:
         else:
             self._keys = {key.key_id: key for key in keys if key.key_id}
             self._read_at = time.monotonic()
-        self._asked_at = time.monotonic()
 
 
 def _loader(source: str) -> Callable[[], list[PyJWK]]:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from hmac import digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import jwt
@@ -22,6 +22,7 @@ from domain.access import Caller, Role
 from infra import tokens
 from infra.settings import Settings
 from infra.tokens import InvalidToken, IssuerUnavailable, Tokens
+from tests.eventually import eventually
 
 ISSUER, AUDIENCE = "https://issuer.example", "patterns"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -157,11 +158,14 @@ class Issuer:
     def __init__(self) -> None:
         self.answer: tuple[int, dict[str, Any]] = (200, key_set(one=RSA))
         self.asked = 0
+        self.answers = Event()
+        self.answers.set()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
+                issuer.answers.wait()
                 status, body = issuer.answer
                 self.send_response(status)
                 self.end_headers()
@@ -180,6 +184,7 @@ def issuer() -> Iterator[Issuer]:
     thread = Thread(target=issuer.server.serve_forever, args=[0.01])
     thread.start()
     yield issuer
+    issuer.answers.set()
     issuer.server.shutdown()
     thread.join()
     issuer.server.server_close()
@@ -222,10 +227,27 @@ async def test_while_the_issuer_does_not_answer_known_keys_count_for_a_time(
     monkeypatch.setattr(tokens, "COOLDOWN_SECONDS", 0.0)
     monkeypatch.setattr(tokens, "FRESH_SECONDS", 0.0)
     await tokens_of.read(token())
-    assert issuer.asked == 2
+    await eventually(lambda: issuer.asked == 2)
     monkeypatch.setattr(tokens, "STALE_SECONDS", 0.0)
     with pytest.raises(IssuerUnavailable):
         await tokens_of.read(token())
+
+
+async def test_no_token_of_a_known_key_waits_for_an_issuer_that_hangs(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens_of = reader(issuer.url)
+    await tokens_of.read(token())
+    issuer.answers.clear()
+    monkeypatch.setattr(tokens, "COOLDOWN_SECONDS", 0.0)
+    monkeypatch.setattr(tokens, "FRESH_SECONDS", 0.0)
+    for _ in range(5):
+        await tokens_of.read(token())
+    await eventually(lambda: issuer.asked == 2)
+    monkeypatch.setattr(tokens, "WAIT_SECONDS", 0.1)
+    with pytest.raises(InvalidToken):
+        await tokens_of.read(token(key_id="unknown"))
+    assert issuer.asked == 2
 
 
 @pytest.mark.parametrize("answer", [(500, {}), (302, {}), (200, {}), (200, {"keys": []}), (200, {"keys": "x"})])

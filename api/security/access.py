@@ -19,7 +19,10 @@ from api.http.openapi import BEARER_SCHEME
 from api.http.problems import RETRY, Problem
 from api.http.query import refuse_unknown_parameters
 from api.security.authentication import ANYONE, Authentication, Unauthenticated
+from api.security.local import is_address_or_localhost, is_loopback_origin
+from api.security.web_ui import origins
 from domain.access import Caller, Role
+from infra.settings import Settings
 from infra.tokens import IssuerUnavailable
 
 log = logging.getLogger("api")
@@ -121,6 +124,7 @@ def _declarations(dependant: Dependant) -> Iterable[int]:
 async def _identify(request: Request) -> Caller:
     authentication: Authentication = request.app.state.authentication
     if authentication.is_open:
+        _must_be_of_this_machine(request)
         return ANYONE
     given = request.headers.getlist("authorization")
     if not given:
@@ -135,6 +139,20 @@ async def _identify(request: Request) -> Caller:
     except IssuerUnavailable:
         detail = "The token cannot be checked now, since its issuer does not answer; try again."
         raise Problem(503, "issuer-unavailable", detail, headers=RETRY) from None
+
+
+def _must_be_of_this_machine(request: Request) -> None:
+    """Refuse what a page in a browser here sends to an open gateway. Raises `Problem` 403.
+
+    A page of any site can post to 127.0.0.1, which `Origin` shows; and read from there once its own name resolves to
+    127.0.0.1, which `Host` shows.
+    """
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    settings: Settings = request.app.state.settings
+    is_ours = origin is None or is_loopback_origin(origin) or origin in origins(settings.web_ui_url)
+    if not (is_address_or_localhost(host) and is_ours):
+        detail = "Without credentials the gateway serves this machine only: call it as localhost or 127.0.0.1."
+        raise Problem(403, "not-local", detail)
 
 
 def _unauthenticated(detail: str, challenge: str) -> Problem:

@@ -19,7 +19,7 @@ async def status_line(address: str, method: str, path: str, header: bytes) -> in
     """The status of the answer to a request that no HTTP client would write."""
     parts = urlsplit(address)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    host = b"" if header.lower().startswith(b"host:") else b"Host: x\r\n"
+    host = b"" if header.lower().startswith(b"host:") else b"Host: localhost\r\n"
     head = f"{method} {path} HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n".encode()
     writer.write(head + host + header + b"\r\n\r\n[")
     try:

@@ -73,7 +73,7 @@ async def test_waits_whose_clients_disconnect_are_cleaned_up(
 ) -> None:
     sent = await http.post(path.format(key=uuid.uuid4().hex), params={"delay": "1d"}, json=body)
     invocation_id = sent.json()["invocationId"]
-    request = f"GET /invocations/{invocation_id}/attach HTTP/1.1\r\nHost: gateway\r\n\r\n".encode()
+    request = f"GET /invocations/{invocation_id}/attach HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     before = await held(http)
     writers = await connected(stack, 170, request)
 

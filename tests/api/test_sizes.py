@@ -117,7 +117,7 @@ async def narrow(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     settings = Settings(database_url=stack.database_url, max_payload_bytes=2_000)
     async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
 
 

@@ -116,7 +116,7 @@ def at() -> Edge:
         Authentication(),
     )
     transport = httpx2.ASGITransport(create_app(gateway))
-    return Edge(httpx2.AsyncClient(transport=transport, base_url="http://gateway"), temporal)
+    return Edge(httpx2.AsyncClient(transport=transport, base_url="http://localhost"), temporal)
 
 
 def trip_on(day: Any) -> dict[str, Any]:

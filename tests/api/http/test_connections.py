@@ -31,9 +31,9 @@ from infra.settings import Settings
 from tests.eventually import eventually
 
 JOB = json.dumps({"description": "a"}).encode()
-ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: a\r\n\r\n"
-HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
-LAST_HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 SETTINGS = Settings(max_connections=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000)
 
 
@@ -168,7 +168,7 @@ def problem(answer: bytes, status: int, kind: str) -> None:
 
 def post(path: str, body: bytes, length: int | None = None) -> bytes:
     length = len(body) if length is None else length
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
     return head.encode() + body
 
 
@@ -182,7 +182,7 @@ class TestSlowClients:
         assert hasty.temporal.started == []
 
     @pytest.mark.parametrize(
-        "sent", [b"", b"GET /health HTTP/1.1\r\nX: ", b"POST /nothing HTTP/1.1\r\nHost: a\r\n\r\n"]
+        "sent", [b"", b"GET /health HTTP/1.1\r\nX: ", b"POST /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"]
     )
     async def test_a_connection_without_a_whole_head_is_closed(self, hasty: Running, sent: bytes) -> None:
         client = await hasty.connect()
@@ -194,7 +194,7 @@ class TestSlowClients:
 
     async def test_a_body_that_continues_after_its_answer_is_cut_off(self, hasty: Running) -> None:
         client = await hasty.connect()
-        client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         dripping = asyncio.create_task(client.drip(b"1\r\nx\r\n"))
         problem(await client.rest(), 404, "not-found")
         await ended(dripping)
@@ -294,7 +294,7 @@ class TestDisconnecting:
         await nothing_left(gateway)
 
     async def test_requests_sent_ahead_are_answered_in_order(self, gateway: Running) -> None:
-        answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + LAST_HEALTH)
+        answers = await gateway.says(HEALTH + b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" + LAST_HEALTH)
         assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
 
     async def test_a_request_that_was_read_is_submitted_despite_a_disconnect(self, gateway: Running) -> None:
@@ -332,11 +332,11 @@ class TestWhatIsNotHttp:
         [
             (b"nonsense\r\n\r\n", 400),
             (b"GET /health HTTP/1.1\r\n\r\n", 400),
-            (b"GET /h\xc3\xa4lth HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-            (b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", 400),
-            (b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-            (b"POST /FanOutWorker/run HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-            (b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20_000, 431),
+            (b"GET /h\xc3\xa4lth HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+            (b"POST /FanOutWorker/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000, 431),
             (b"GET /" + b"x" * 20_000, 431),
         ],
     )
@@ -351,14 +351,14 @@ class TestWhatIsNotHttp:
         self, gateway: Running, caplog: pytest.LogCaptureFixture
     ) -> None:
         client = await gateway.connect()
-        client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         await client.reader.readuntil(b"\r\n\r\n")
         client.send(b"zz\r\n")
         await client.rest()
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
     async def test_an_unknown_method_is_not_a_label_of_its_own(self, gateway: Running) -> None:
-        await gateway.says(b"BREW /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await gateway.says(b"BREW /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
             metrics = (await http.get("/metrics")).text
         assert 'method="other"' in metrics

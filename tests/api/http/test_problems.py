@@ -65,7 +65,7 @@ async def test_an_update_or_a_query_without_an_answer_asks_to_try_again(error: E
     async def ask() -> None:
         raise error
 
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
@@ -77,7 +77,7 @@ async def test_a_gateway_that_has_not_reached_temporal_yet_asks_to_try_again(
     settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
     async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
         transport = httpx2.ASGITransport(create_app(gateway), raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get("/invocations/booking:trip1")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
@@ -90,7 +90,7 @@ async def test_another_runtime_error_is_a_500() -> None:
         raise RuntimeError("a secret")
 
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:internal-error")
     assert "secret" not in answer.text
@@ -120,7 +120,7 @@ async def test_a_key_with_too_many_messages_asks_to_try_again() -> None:
     async def busy() -> None:
         raise KeyBusy("user-feed:u1")
 
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.post("/busy")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.json()["type"] == "urn:problem:key-busy"

@@ -69,7 +69,7 @@ def application(settings: Settings, temporal: EmptyTemporal | None = None) -> Fa
 
 
 def client_of(app: FastAPI) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost")
 
 
 def write_keys(file: Path, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

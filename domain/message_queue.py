@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, HttpUrl, JsonValue, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    HttpUrl,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
@@ -59,6 +68,17 @@ class SecretReference(Payload):
     secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", examples=["PARTNER_TOKEN"])]
 
 
+def _one_error(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Raises `ValueError` once, instead of an error for each type that the value could have had."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise ValueError('it must be a text, or {"secret": "NAME"} with a name of HTTP_TASK_SECRETS') from None
+
+
+HeaderValue = Annotated[str | SecretReference, WrapValidator(_one_error)]
+
+
 class HttpRequest(Payload):
     """What `http_request` sends. The host must be on the allow-list, which is empty by default.
 
@@ -67,7 +87,7 @@ class HttpRequest(Payload):
 
     url: HttpUrl
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    headers: dict[str, str | SecretReference] = Field(default_factory=dict)
+    headers: dict[str, HeaderValue] = Field(default_factory=dict)
     body: JsonValue = None
 
     def redacted(self) -> dict[str, JsonValue]:

@@ -205,6 +205,8 @@ class TestInBodies:
             ({"url": "https:\\\\example.com"}, "payload.url"),
             ({"url": 7}, "payload.url"),
             ({"headers": {"X-Try": 7}}, "payload.headers.X-Try"),
+            ({"headers": {"X-Try": {"secret": 7}}}, "payload.headers.X-Try"),
+            ({"headers": {"X-Try": {"secret": "A", "b": 1}}}, "payload.headers.X-Try"),
             ({"method": "post"}, "payload.method"),
             ({"metod": "GET"}, "payload.metod"),
         ],

@@ -22,6 +22,7 @@ async def test_the_core_of_the_sdk_writes_json_too(tmp_path: Path) -> None:
         async with dev_server({}) as environment:
             settings = {
                 "LOG_FORMAT": "json",
+                "PAYLOAD_ENCRYPTION": "off",
                 "TEMPORAL_ADDRESS": environment.client.service_client.config.target_host,
                 "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'db'}",
             }
@@ -34,7 +35,7 @@ async def test_the_core_of_the_sdk_writes_json_too(tmp_path: Path) -> None:
             )
             await eventually(lambda: has("workers ready"))
         try:
-            await eventually(lambda: has("retried"))
+            await eventually(lambda: has("temporalio.core"))
         finally:
             worker.kill()
             await worker.wait()

@@ -20,7 +20,7 @@ FAILING = {"kind": "heavy_work", "payload": {"fail": "the disk is full"}, "maxAt
 
 @pytest.fixture
 async def client(stack: Stack) -> Client:
-    return await Client.connect(stack.temporal_address)
+    return await Client.connect(stack.temporal_address, data_converter=stack.converter)
 
 
 async def failed_task(http: httpx2.AsyncClient) -> str:

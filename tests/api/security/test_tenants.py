@@ -24,8 +24,14 @@ BODIES = {
     "/deadLetters/redrive": {"all": True},
 }
 """By the end of the path, without `/send`. The others are tried on a stack: tests/integration/test_tenants.py."""
-ELSEWHERE = {("post", "/BookingWorkflow/{key}/run"), ("post", "/subscriptions"), ("post", "/webhooks/stripe")}
-"""These need a database, Kafka, a signature."""
+ELSEWHERE = {
+    ("post", "/BookingWorkflow/{key}/run"),
+    ("post", "/subscriptions"),
+    ("post", "/webhooks/stripe"),
+    ("post", "/codec/decode"),
+    ("post", "/codec/encode"),
+}
+"""These need a database, Kafka, a signature; those of the codec ask for no execution."""
 
 
 class Tenants:

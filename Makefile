@@ -7,8 +7,11 @@ VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
 RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 
+# Many containers set it. Without bytecode every process that a test starts compiles each module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test chaos bench check pattern lock wheels env clean
+.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +28,13 @@ demo: install ## Play the six patterns on their own stack and check every answer
 quick: install ## Run the tests that start no process, for every save and every commit
 	$(BIN)/python -m pytest -p tests.quick --numprocesses $(TEST_PROCESSES) -q -r fE
 
-test: install ## Run the tests, with coverage
-	$(BIN)/python -m pytest --ignore tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=
-	$(BIN)/python -m pytest tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-append --cov-report=term
+test: install ## Run the tests
+	$(BIN)/python -m pytest --ignore tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+coverage: install ## Run the tests and list the lines that they do not reach; takes twice the CPU time
+	@rm -f .coverage
+	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS='--cov --cov-append --cov-report=term'
 
 chaos: install ## Run the long storms: kills, pauses, a locked database; check every unit (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s

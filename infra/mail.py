@@ -181,6 +181,8 @@ def usable_smtp_url(url: str | None) -> str | None:
 
 def usable_ca_file(path: Path | None) -> Path | None:
     """Return `path` if it has certificates. Raises `ValueError`."""
+    if path is None:
+        return None
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:

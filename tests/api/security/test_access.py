@@ -53,9 +53,15 @@ class Door:
         ]
 
 
+@pytest.fixture(scope="module")
+def shared_door(tmp_path_factory: pytest.TempPathFactory) -> Door:
+    return Door(tmp_path_factory.mktemp("door") / "keys.json")
+
+
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
-    return Door(tmp_path / "keys.json")
+def door(shared_door: Door) -> Door:
+    shared_door.temporal.asked.clear()
+    return shared_door
 
 
 class TestEveryOperation:

@@ -68,9 +68,15 @@ ENTITIES = ("user-feed", "payment-tracker", "package-tracker")
 KINDS = (*ENTITIES, "booking", "fan-out", "message-queue")
 
 
+@pytest.fixture(scope="module")
+def shared_tenants(tmp_path_factory: pytest.TempPathFactory) -> Tenants:
+    return Tenants(tmp_path_factory.mktemp("tenants") / "keys.json")
+
+
 @pytest.fixture
-def tenants(tmp_path: Path) -> Tenants:
-    return Tenants(tmp_path / "keys.json")
+def tenants(shared_tenants: Tenants) -> Tenants:
+    shared_tenants.temporal.asked.clear()
+    return shared_tenants
 
 
 async def test_every_operation_asks_for_executions_of_the_callers_tenant_only(tenants: Tenants) -> None:

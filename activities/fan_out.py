@@ -66,15 +66,15 @@ class FanOutActivities:
         return [finished[index] for index in sorted(finished)]
 
     async def _run_one(self, batch: SubtaskBatch, index: int, subtask: str) -> SubtaskOutcome:
-        activity.logger.info("Started executing subtask: %s", subtask)
+        activity.logger.info("Started executing subtask %d", index)
         try:
             result = await self._subtasks.run(f"{batch.job_id}:{index}", subtask)
         except Exception as failure:
-            activity.logger.info("Execution subtask failed: %s: %s", subtask, failure)
+            activity.logger.info("Subtask %d failed: %s", index, type(failure).__name__)
             if batch.on_failure is OnFailure.STOP or not _is_final(failure):
                 raise
             return SubtaskOutcome(index=index, error=_reason(failure))
-        activity.logger.info("Execution subtask finished: %s", subtask)
+        activity.logger.info("Finished subtask %d", index)
         return SubtaskOutcome(index=index, result=result)
 
 

@@ -197,4 +197,5 @@ def _codes(error: aiosmtplib.SMTPException) -> list[int]:
 
 
 async def _log_message(message: EmailMessage) -> None:
-    log.info("To %s: %s", message["To"], message["Subject"])
+    """Without the mailbox's name, which is a person's."""
+    log.info("To ***@%s: %s", message["To"].rpartition("@")[2], message["Subject"])

@@ -1,4 +1,4 @@
-"""Nothing that a person entered is readable in Temporal, and gateway and workers read all of it."""
+"""What people enter is readable where the application keeps it, and nowhere else; secrets are readable nowhere."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -23,21 +23,31 @@ POST = {"content": "Xylophone", "metadata": "Wombat"}
 REGISTRATION = {"finalDestination": "Vladivostok 3"}
 LOCATION = {"timestamp": "2024-10-10 13:00", "location": "Ulaanbaatar 5"}
 EVENT = {"type": "Tachyon", "created": 1633025000, "data": {"id": f"evt_{KEY}", "customer": "cus_Rumpelstilz"}}
-SECRETS = (
+REQUEST = {
+    "url": "http://Snark:Boojum@127.0.0.1:9/hook/f00dbabef00dbabef00d?key=Tulgey",
+    "headers": {"Authorization": "Bearer Mimsy-Borogoves"},
+    "body": {"note": "Sphinx"},
+}
+SECRETS = ("4111111111111111", "Boojum", "f00dbabe", "Tulgey", "Mimsy")
+"""A card number, and what gives access to the receiver of a request."""
+CONTENT = (
     *("Zeppelin7", "Zaphod", "Quux", "1987-06-05", "1234567", "could not be accepted", "Phoned by Yggdrasil"),
     *("NO-RETURN", "Xylophone", "Wombat", "Vladivostok", "Ulaanbaatar", "Tachyon", "Rumpelstilz"),
     *("Sphinx", "Kumquat", "Jabberwock", "Bandersnatch"),
 )
-"""What the calls below contain, and texts of errors."""
+"""What else the calls below contain, and texts of errors."""
+REASON = "Kumquat"
+"""The reason of a failed task is in the log, for the operator."""
 
 
 @pytest.fixture(scope="module")
 async def private(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack of its own: only what these calls store is in its files."""
     folder = tmp_path_factory.mktemp("private")
+    settings = STACK_SETTINGS | {"HTTP_TASK_ALLOWED_HOSTS": '["127.0.0.1:9"]'}
     with (folder / "log.txt").open("w") as log:
         running = Stack.on_free_ports(
-            folder / "data", STACK_SETTINGS, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
+            folder / "data", settings, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
         )
         async with running:
             yield running
@@ -64,6 +74,9 @@ async def _play(gateway: httpx2.AsyncClient, stack: Stack) -> None:
     assert (await gateway.post("/AsyncTaskWorker/runTask", json=failing)).status_code == 409
     assert "Kumquat" in (await gateway.get("/AsyncTaskWorker/deadLetters")).text
 
+    refused = {"kind": "http_request", "payload": REQUEST, "maxAttempts": 1}
+    assert (await gateway.post("/AsyncTaskWorker/runTask", json=refused)).status_code == 409
+
     job = await gateway.post("/FanOutWorker/run", json={"description": "Jabberwock,Bandersnatch"})
     assert job.json() == {"description": "Jabberwock: DONE, Bandersnatch: DONE"}
 
@@ -87,6 +100,11 @@ async def _play(gateway: httpx2.AsyncClient, stack: Stack) -> None:
         return "Ulaanbaatar 5" in (await gateway.get(package)).text
 
     await eventually(joined)
+
+
+def found(texts: dict[str, bytes], *terms: str) -> set[tuple[str, str]]:
+    """Which text has which term."""
+    return {(name, term) for name, text in texts.items() for term in terms if term.encode() in text}
 
 
 async def _has_status(gateway: httpx2.AsyncClient, path: str, status: str) -> bool:
@@ -115,12 +133,32 @@ def _files(folder: Path, pattern: str) -> Iterable[Path]:
     return (file for file in folder.glob(pattern) if file.is_file())
 
 
-async def test_what_a_person_entered_is_nowhere_in_temporal(private: Stack) -> None:
+@pytest.fixture(scope="module")
+async def played(private: Stack) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=private.gateway_url, timeout=60) as gateway:
         await _play(gateway, private)
+        yield gateway
+
+
+async def test_what_a_person_entered_is_nowhere_in_temporal(private: Stack, played: httpx2.AsyncClient) -> None:
     stored = await _stored(private)
     kinds = {name.partition(":")[0] for name in stored}
     assert len(kinds) >= 8, kinds
-    leaks = {(name, secret) for name, text in stored.items() for secret in SECRETS if secret.encode() in text}
-    assert leaks == set()
+    assert found(stored, *SECRETS, *CONTENT) == set()
     assert any(KEY.encode() in text for text in stored.values()), "keys are readable, by IDs"
+
+
+async def test_secrets_are_nowhere_and_content_is_in_the_database_only(
+    private: Stack, played: httpx2.AsyncClient
+) -> None:
+    folder = private.data.path.parent
+    files = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    listings = ("/metrics", "/subscriptions", "/openapi.json", "/AsyncTaskWorker/deadLetters")
+    answers = {path: (await played.get(path)).content for path in listings}
+    assert found(files | answers, *SECRETS) == set()
+    kept = {place for place, term in found(files, *CONTENT) if term != REASON}
+    assert {place.removesuffix("-wal") for place in kept} == {"data/patterns.db"}
+    assert {place for place, _ in found(files, REASON)} <= {"log.txt"}
+    log = files["log.txt"].decode()
+    for line in ("Reminder 1", "Started executing subtask", "WorkFailed", "127.0.0.1:9"):
+        assert line in log

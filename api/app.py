@@ -40,7 +40,7 @@ from domain.package_tracker import PACKAGE_TRACKER
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.user_feed import USER_FEED
 from infra import temporal
-from infra.card_network import CardVault
+from infra.card_network import CardVault, load_card_token_key
 from infra.database import Database
 from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
@@ -68,7 +68,7 @@ async def open_gateway(settings: Settings, ring: KeyRing, callers: Authenticatio
             client=client,
             codec=EncryptionCodec(ring),
             database=database,
-            vault=CardVault(database, settings.card_token_key),
+            vault=CardVault(database, load_card_token_key(settings)),
             entities=EntityClient(client, settings.plans),
             metrics=process_metrics(),
             authentication=callers,

@@ -32,6 +32,11 @@ class DataFolder:
         """The keys that encrypt payloads. What `temporal.db` contains cannot be read without this file."""
         return self.path / "payload-keys"
 
+    @property
+    def card_token_key(self) -> Path:
+        """The key under which card numbers become tokens."""
+        return self.path / "card-token-key"
+
     def __enter__(self) -> Self:
         lock = self.path / "lock"
         try:
@@ -51,7 +56,8 @@ class DataFolder:
             ) from None
         os.ftruncate(self._lock, 0)
         os.write(self._lock, str(os.getpid()).encode())
-        self._make_key()
+        self._make_once(self.payload_keys, f"local-{secrets.token_hex(4)}:{secrets.token_hex(32)}")
+        self._make_once(self.card_token_key, secrets.token_hex(32))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,14 +68,14 @@ class DataFolder:
         if lock.exists() or not any(self.path.iterdir()):
             self.path.chmod(0o700)
 
-    def _make_key(self) -> None:
+    def _make_once(self, path: Path, secret: str) -> None:
         """Written under another name first: a key that was cut short would be lost, with all that it encrypts."""
-        if self.payload_keys.exists():
+        if path.exists():
             return
-        draft = self.payload_keys.with_suffix(".new")
+        draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"local-{secrets.token_hex(4)}:{secrets.token_hex(32)}\n")
+            file.write(f"{secret}\n")
             file.flush()
             os.fsync(file.fileno())
-        draft.rename(self.payload_keys)
+        draft.rename(path)

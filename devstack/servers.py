@@ -29,8 +29,9 @@ _STOP_WITHIN = timedelta(seconds=30)
 
 _NOT_INHERITED = frozenset(
     {
+        "CARD_TOKEN_KEY",  # the data folder has its own
         "KAFKA_EPOCH",
-        "PAYLOAD_KEYS",  # the data folder has its own
+        "PAYLOAD_KEYS",  # likewise
         "PYTHONDONTWRITEBYTECODE",  # each workflow run loads its module again: bytecode files save compiling it
     }
 )
@@ -146,6 +147,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "DATABASE_URL": data.database_url,
         "PAYLOAD_KEYS_FILE": str(data.payload_keys),
+        "CARD_TOKEN_KEY_FILE": str(data.card_token_key),
         "KAFKA_CLUSTERS": json.dumps(clusters),
         "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
         "GATEWAY_HOST": HOST,

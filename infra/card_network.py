@@ -10,12 +10,31 @@ from sqlalchemy import select, update
 
 from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, PaymentCancelled
 from infra.database import Database
+from infra.settings import MIN_KEY_LENGTH, Settings
 from infra.tables import CardTokens, Payments
 
 log = logging.getLogger("Payment")
 
+_SECRET = f"a random secret of at least {MIN_KEY_LENGTH} characters (openssl rand -hex 32)"
+
 DECLINED_NUMBERS = frozenset({"4111111111111111", "4000000000000002"})
 """The card of the failing example in the README, and Stripe's test card for a decline."""
+
+
+def load_card_token_key(settings: Settings) -> SecretStr:
+    """Raises `SystemExit` without a key: tokens under a key that others know would show their numbers."""
+    key, file = settings.card_token_key, settings.card_token_key_file
+    if key is not None and file is None:
+        return key
+    if file is None or key is not None:
+        raise SystemExit(f"Set CARD_TOKEN_KEY to {_SECRET}, or CARD_TOKEN_KEY_FILE to a file with one; not both.")
+    try:
+        read = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"CARD_TOKEN_KEY_FILE {file} cannot be read: {error}.") from None
+    if len(read) < MIN_KEY_LENGTH:
+        raise SystemExit(f"CARD_TOKEN_KEY_FILE {file} does not have {_SECRET}.")
+    return SecretStr(read)
 
 
 class CardVault:

@@ -48,6 +48,8 @@ def _is_a_key_source(source: str) -> str:
 
 Duration = Annotated[formats.Duration, AfterValidator(_within_a_year)]
 Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+MIN_KEY_LENGTH = 16
+"""Characters of a secret under which something is hashed."""
 _LOCAL_SOURCES = {("http", host) for host in ("localhost", "127.0.0.1", "::1")}
 
 
@@ -113,8 +115,11 @@ class Settings(BaseSettings):
     jwt_roles_claim: str = "roles"
     """The claim with a JWT's roles: a list, or one string with spaces, such as `realm_access.roles` or `scope`."""
 
-    card_token_key: SecretStr = SecretStr("for development only")
-    """A random secret. Card numbers become tokens under this key: the same number gives the same token."""
+    card_token_key: Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)] | None = None
+    """A random secret, without which the gateway does not start. Card numbers become tokens under this key: the same
+    number gives the same token."""
+    card_token_key_file: Path | None = None
+    """A file with that secret, instead of `CARD_TOKEN_KEY`."""
     payload_encryption: Literal["required", "off"] = "required"
     """`required`: nothing starts without a key. `off`: new payloads are in clear text in Temporal."""
     payload_keys: SecretStr | None = None

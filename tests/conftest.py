@@ -53,6 +53,14 @@ def patient_workers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def card_token_key() -> Iterator[None]:
+    """A gateway starts with a key only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARD_TOKEN_KEY", "the key of the tests")
+        yield
+
+
 @pytest.fixture
 def unused_tcp_port() -> int:
     """Replaces pytest-asyncio's fixture, whose port an outgoing connection can take before the test does."""

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import ActivityIDReusePolicy
 from temporalio.worker import Worker
@@ -25,7 +26,6 @@ from infra.card_network import CardVault, SimulatedCardNetwork
 from infra.database import Database
 from infra.http_sender import HttpSender
 from infra.rental_cars import SimulatedRentalCompany
-from infra.settings import Settings
 from infra.work import SimulatedWork
 from tests.chaos import planted
 from tests.chaos.history import history
@@ -110,7 +110,7 @@ class TestASagaThatRegistersItsCompensationsTooLate:
             SlowAirline(database, gate), SimulatedRentalCompany(database), SimulatedCardNetwork(database)
         )
         async with Worker(client, task_queue=BOOKING.task_queue, workflows=[kind], activities=activity_methods(steps)):
-            card = await CardVault(database, Settings().card_token_key).tokenize("4242424242424242")
+            card = await CardVault(database, SecretStr("of a test")).tokenize("4242424242424242")
             trip = Trip(
                 flight=FlightRequest(flight_id="12345", passenger_name="John Doe"),
                 car=CarRequest(pickup_location="Airport", rental_date=date(2024, 12, 16)),

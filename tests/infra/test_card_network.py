@@ -6,12 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, Payment, PaymentCancelled
-from infra.card_network import CardVault, SimulatedCardNetwork
+from infra.card_network import CardVault, SimulatedCardNetwork, load_card_token_key
 from infra.database import Database
+from infra.settings import Settings
 from infra.tables import CardTokens, Payments
 from tests.infra.rows import rows
 from tests.infra.schema import upgrade
 
+SECRET = "f3a9c17e5b2d4806"
 GOOD = "4242424242424242"
 DECLINED = ("4111111111111111", "4000000000000002")
 
@@ -151,3 +153,26 @@ class TestRefund:
         with pytest.raises(PaymentCancelled, match="pay-1"):
             await network.charge(await charge_of(vault))
         assert await payments(database) == [("pay-1", "CANCELLED", 0)]
+
+
+class TestTheKeyOfTokens:
+    @pytest.mark.parametrize("both", [False, True])
+    def test_is_given_in_exactly_one_place(self, tmp_path: Path, both: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("CARD_TOKEN_KEY")
+        given = {"card_token_key": SecretStr(SECRET), "card_token_key_file": tmp_path / "key"} if both else {}
+        with pytest.raises(SystemExit, match="not both"):
+            load_card_token_key(Settings.model_validate(given))
+
+    def test_can_come_from_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("CARD_TOKEN_KEY")
+        file = tmp_path / "key"
+        settings = Settings(card_token_key_file=file)
+        file.write_text(f"{SECRET}\n")
+        assert load_card_token_key(settings).get_secret_value() == SECRET
+        for wrong in (b"", b"short", b"\xff" * 30):
+            file.write_bytes(wrong)
+            with pytest.raises(SystemExit, match="CARD_TOKEN_KEY_FILE"):
+                load_card_token_key(settings)
+        file.unlink()
+        with pytest.raises(SystemExit, match="cannot be read"):
+            load_card_token_key(settings)

@@ -19,13 +19,17 @@ INTERPOLATED: dict[str, str] = dict(re.findall(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)
 """The variables that Compose replaces, with the file's own defaults."""
 REQUIRED = set(re.findall(r"\$\{(\w+):\?", COMPOSE))
 EXAMPLES = {
-    "CARD_TOKEN_KEY": "openssl rand -hex 32",
+    **dict.fromkeys(
+        ("CARD_TOKEN_KEY", "POSTGRES_PASSWORD", "PATTERNS_DB_PASSWORD", "TEMPORAL_DB_PASSWORD"), "openssl rand -hex 32"
+    ),
     "PAYLOAD_KEYS": 'echo "first:$(openssl rand -hex 32)"',
 }
 """Commands that make what is required."""
 
 OF_COMPOSE_ALONE = {
-    "POSTGRES_PASSWORD": "PostgreSQL's password, of letters and digits. It takes effect at the first start only.",
+    "PATTERNS_DB_PASSWORD": "The password of the application's role in PostgreSQL, as POSTGRES_PASSWORD.",
+    "POSTGRES_PASSWORD": "The password of PostgreSQL's superuser: letters and digits. Set at the first start only.",
+    "TEMPORAL_DB_PASSWORD": "The password of Temporal's role in PostgreSQL, as POSTGRES_PASSWORD.",
     "TEMPORAL_PORT": "Temporal's port on this machine.",
     "TOPIC_PARTITIONS": "How many partitions the topics are created with.",
     "WEB_UI_PORT": "The Temporal Web UI's port on this machine.",
@@ -66,12 +70,10 @@ def _required_first(name: str) -> tuple[bool, str]:
 
 
 def _of_compose(name: str, field: FieldInfo | None) -> str:
-    if field is None:
-        return _entry(name, OF_COMPOSE_ALONE[name], INTERPOLATED[name])
-    shown = INTERPOLATED[name] or _shown(field)
+    description = OF_COMPOSE_ALONE[name] if field is None else _description(field)
     if name in REQUIRED:
-        return f"{_comment(f'{_description(field)} Required, for example: {EXAMPLES[name]}')}\n{name}="
-    return _entry(name, _description(field), shown)
+        return f"{_comment(f'{description} Required, for example: {EXAMPLES[name]}')}\n{name}="
+    return _entry(name, description, INTERPOLATED[name] or (_shown(field) if field else ""))
 
 
 def _entry(name: str, description: str, shown: str) -> str:

@@ -14,7 +14,7 @@ import asyncpg
 
 from devstack.ports import claim_ports
 
-USER = "patterns"
+USER = "postgres"
 PASSWORD = "a-password"
 MISSING = "PostgreSQL's initdb and postgres are not installed (apt-get install postgresql)"
 _PLACES = "/usr/lib/postgresql/*/bin"

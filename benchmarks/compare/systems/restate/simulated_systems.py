@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+from pydantic import SecretStr
+
 from infra.airline import SimulatedAirline
 from infra.billing import BillingRecords
 from infra.card_network import CardVault, SimulatedCardNetwork
@@ -40,7 +42,7 @@ class SimulatedSystems:
             flights=SimulatedAirline(database),
             cars=SimulatedRentalCompany(database),
             payments=SimulatedCardNetwork(database),
-            vault=CardVault(database, settings.card_token_key),
+            vault=CardVault(database, SecretStr("of the benchmark")),
             billing=BillingRecords(database),
             mail=open_mail(database, settings.smtp_url, settings.mail_from),
             posts=PostStore(database),

@@ -1,3 +1,0 @@
--- Runs once, on an empty volume. PostgreSQL creates the database `patterns` itself, from POSTGRES_DB.
-CREATE DATABASE temporal;
-CREATE DATABASE temporal_visibility;

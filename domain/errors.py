@@ -2,6 +2,7 @@
 
     Refusal                  the request breaks a rule; answered with 400
     ├── InvalidKey, ...      each is defined next to the rule that raises it
+    ├── NotAllowed           the settings would have to be changed first; answered with 403
     └── BusinessFailure      a downstream system or a business rule refused, after the request was accepted
         └── CardDeclined, ...   each is defined with its pattern, and registers itself in `BUSINESS_FAILURES`
 
@@ -16,6 +17,10 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 class Refusal(Exception):
     """A request that breaks a rule. The message is for its sender."""
+
+
+class NotAllowed(Refusal):
+    """A request for what the settings do not allow. The message names the setting."""
 
 
 BUSINESS_FAILURES: set[str] = set()

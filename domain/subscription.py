@@ -16,6 +16,7 @@ from domain.record_keys import KeyFormat
 
 SUBSCRIPTION = Pattern("kafka_ingress", "Subscription")
 MAX_ID_LENGTH = 200
+DEAD_LETTER_SUFFIX = ".dead-letter"
 _SOURCE = re.compile(r"kafka://([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,249})")
 _SINK = re.compile(r"service://([A-Za-z]\w{0,99})/([A-Za-z]\w{0,99})")
 
@@ -49,7 +50,10 @@ class SubscriptionOptions(Payload):
             alias="group.id",
             min_length=1,
             max_length=200,
-            description="The group that keeps the offsets; the subscription's ID by default. No consumer may join it.",
+            # With a slash it could be another tenant's, see `owned`.
+            pattern="^[A-Za-z0-9._:@-]+$",
+            description="The group that keeps the offsets; the subscription's ID by default. Another one must be in "
+            "`KAFKA_ALLOWED`. No consumer may join it.",
         ),
     ] = None
     key_format: Annotated[
@@ -66,7 +70,13 @@ class SubscriptionOptions(Payload):
 
 
 class SubscriptionRequest(Payload):
-    source: Annotated[str, Field(examples=["kafka://my-cluster/social-media-posts"])]
+    source: Annotated[
+        str,
+        Field(
+            examples=["kafka://my-cluster/social-media-posts"],
+            description="An existing topic that `KAFKA_ALLOWED` names for the caller's tenant.",
+        ),
+    ]
     sink: Annotated[str, Field(examples=["service://UserFeed/processPost"])]
     options: SubscriptionOptions = SubscriptionOptions()
 
@@ -75,6 +85,8 @@ class SubscriptionRequest(Payload):
     def _is_a_source(cls, source: str) -> str:
         if not _SOURCE.fullmatch(source):
             raise ValueError("a source is written kafka://CLUSTER/TOPIC")
+        if source.rpartition("/")[2] in (".", ".."):
+            raise ValueError("Kafka has no topics that are named . or ..")
         return source
 
     @field_validator("sink")
@@ -112,7 +124,12 @@ class Subscription(Payload):
     @property
     def id(self) -> str:
         """One subscription per topic and handler: subscribing again returns the existing one."""
-        return f"{self.cluster}.{self.topic}-{self.service}.{self.handler}"
+        return f"{self.ids_of_topic}{self.service}.{self.handler}"
+
+    @property
+    def ids_of_topic(self) -> str:
+        """What the IDs of all subscriptions to the topic begin with."""
+        return f"{self.cluster}.{self.topic}-"
 
     @property
     def name(self) -> str:
@@ -134,7 +151,7 @@ class Subscription(Payload):
 
     @property
     def dead_letter_topic(self) -> str:
-        return f"{self.topic}.dead-letter"
+        return f"{self.topic}{DEAD_LETTER_SUFFIX}"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ async def start(
     """Start the subscription's workflow, or find the one that runs already (with the options it has).
 
     A new one begins at `checkpoint`, unless its group has offsets. One that failed is resumed: the caller has just
-    found or created its topic.
+    found its topic.
     """
     return await client.start_workflow(
         SubscriptionWorkflow.run,

@@ -10,7 +10,7 @@ _UP = """Run Temporal with its Web UI, a Kafka broker, the database, workers and
 
 Executions and the database stay in the data folder, so the next start continues where this one ended.
 The broker keeps its records in memory and loses them when it stops. Clusters of yours in KAFKA_CLUSTERS are known, too;
-with --broker none only they are."""
+with --broker none only they are. KAFKA_ALLOWED names the topics that may be subscribed besides the demo's two."""
 _DEMO = """Start the stack on free ports with an empty temporary folder, play the six patterns on it over HTTP and
 Kafka, check every answer, and stop it. Takes under two minutes. Exit code 0 if all six passed."""
 

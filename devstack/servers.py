@@ -57,7 +57,7 @@ _TEMPORAL_FLAGS = (
 
 def stages(ports: Ports, data: DataFolder, settings: Mapping[str, str], worker_processes: int = 1) -> list[list[Spec]]:
     """Return how each process runs, in stages that start in order. `settings` are variables for gateway and workers,
-    whose `KAFKA_CLUSTERS` are added to the embedded broker.
+    whose `KAFKA_CLUSTERS` are added to the embedded broker, and whose `KAFKA_ALLOWED` to the demo's topics.
 
     Raises `CannotStart` if a binary is missing.
     """
@@ -137,6 +137,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
     clusters = json.loads(settings.get("KAFKA_CLUSTERS", "{}"))
     if ports.broker is not None:
         clusters[CLUSTER] = f"{HOST}:{ports.broker}"
+    allowed = {CLUSTER: TOPICS, **json.loads(settings.get("KAFKA_ALLOWED", "{}"))}
     return {
         "RUST_LOG": "warn",
         **inherited,
@@ -149,6 +150,7 @@ def _environment(ports: Ports, data: DataFolder, settings: Mapping[str, str]) ->
         "PAYLOAD_KEYS_FILE": str(data.payload_keys),
         "CARD_TOKEN_KEY_FILE": str(data.card_token_key),
         "KAFKA_CLUSTERS": json.dumps(clusters),
+        "KAFKA_ALLOWED": json.dumps(allowed),
         "WEB_UI_URL": f"http://{HOST}:{ports.ui}",
         "GATEWAY_HOST": HOST,
         "GATEWAY_PORT": str(ports.gateway),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.interrupts import until_interrupted
-from devstack.own_clusters import own_clusters
+from devstack.own_clusters import own_clusters, own_topics
 from devstack.ports import Ports
 from devstack.screen import Screen
 from devstack.stack import Stack
@@ -29,7 +29,7 @@ async def up(data: Path, ports: Ports) -> int:
 def _settings(ports: Ports) -> dict[str, str]:
     """What gateway and workers get of the user's environment though the stack sets it itself. Raises `CannotStart`."""
     clusters = own_clusters(os.environ, embedded_broker=ports.broker is not None)
-    settings = {"KAFKA_CLUSTERS": json.dumps(clusters)}
+    settings = {"KAFKA_CLUSTERS": json.dumps(clusters), "KAFKA_ALLOWED": json.dumps(own_topics(os.environ))}
     if ports.broker is None and "KAFKA_EPOCH" in os.environ:
         settings["KAFKA_EPOCH"] = os.environ["KAFKA_EPOCH"]
     return settings

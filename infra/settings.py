@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import formats
 from domain.access import DEFAULT_TENANT, valid_tenant
+from domain.allowed import ClusterAllowance
 from domain.delay import MAX_DELAY
 from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
@@ -76,6 +77,11 @@ class Settings(BaseSettings):
     kafka_clusters: dict[str, KafkaCluster] = {"my-cluster": KafkaCluster.model_validate("localhost:9092")}
     """The Kafka clusters, by the names that subscriptions use. JSON: each is a string of bootstrap servers, or an
     object with security settings (docs/kafka-ingress.md)."""
+    kafka_allowed: dict[str, ClusterAllowance] = {
+        "my-cluster": ClusterAllowance(topics=("social-media-posts", "package-location-updates"))
+    }
+    """What subscriptions may name, by cluster; nothing else. JSON: each is a list of topics, or an object that also has
+    groups and what single tenants may name; `*` stands for any characters (docs/kafka-ingress.md)."""
     kafka_epoch: str | None = None
     """A new value says that topics of the same name begin again at offset 0; without it the topic's own ID does."""
     kafka_memory_bytes: Annotated[int, Field(ge=1024 * 1024), formats.DIGITS] = 64 * 1024 * 1024

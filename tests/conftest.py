@@ -97,8 +97,9 @@ STACK_SETTINGS = {
     "MODERATION_POLL_INTERVAL": "PT0.2S",
     "SIMULATED_WORK": "PT0.05S",
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
+    "KAFKA_ALLOWED": '{"my-cluster": {"topics": ["*"], "groups": ["*"]}}',
 }
-"""Short intervals where production waits for days."""
+"""Short intervals where production waits for days, and topics of each test's own."""
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,11 @@ POOLS = (
         SubscriptionWorkflow,
         lambda r: SubscriptionActivities(
             KafkaIngress(
-                r.entities, r.settings.kafka_clusters, r.settings.kafka_epoch, Memory(r.settings.kafka_memory_bytes)
+                r.entities,
+                r.settings.kafka_clusters,
+                r.settings.kafka_allowed,
+                r.settings.kafka_epoch,
+                Memory(r.settings.kafka_memory_bytes),
             ),
             ConsumerReports(r.temporal),
         ),

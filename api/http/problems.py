@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from domain.errors import Refusal
+from domain.errors import NotAllowed, Refusal
 from domain.pattern import InvalidKey
 from domain.patterns import PATTERNS
 from domain.payload import place
@@ -129,7 +129,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def on_refusal(_: Request, refusal: Refusal) -> JSONResponse:
-        return Problem(400, type_name(type(refusal).__name__), str(refusal)).response()
+        status = 403 if isinstance(refusal, NotAllowed) else 400
+        return Problem(status, type_name(type(refusal).__name__), str(refusal)).response()
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -15,6 +15,7 @@ from api.routes.parameters import Limit, SubscriptionId
 from api.routes.subscriptions import read_state
 from api.security.access import CurrentCaller, must_reach, needs
 from domain.access import Role
+from domain.allowed import check_allowed
 from domain.dead_letter import DeadLetter
 from domain.formats import DIGITS
 from domain.payload import Payload
@@ -118,8 +119,10 @@ def router(gateway: Gateway) -> APIRouter:
     dead_letters = DeadLetters(KafkaClusters(gateway.settings.kafka_clusters))
 
     async def known_subscription(subscription_id: SubscriptionId, caller: CurrentCaller) -> SubscriptionState:
+        """Raises `Problem` 403, 404, and `NotAllowed` if the settings do not allow the subscription any more."""
         state = await read_state(gateway.client, SubscriptionRef(caller.tenant, subscription_id))
         must_reach(caller, state.subscription.service)
+        check_allowed(state.subscription, gateway.settings.kafka_allowed)
         return state
 
     @routes.get("", dependencies=operators, operation_id="listDeadLetters", responses=responses(404, 422, 503))

@@ -97,7 +97,7 @@ def router(gateway: Gateway) -> APIRouter:
         subscription = request.subscription(caller.tenant)
         must_reach(caller, subscription.service)
         try:
-            await check_subscription(subscription, clusters, sinks)
+            await check_subscription(subscription, clusters, gateway.settings.kafka_allowed, sinks)
             checkpoint = await _first_checkpoint(clusters, subscription, gateway.settings.kafka_epoch)
         except KafkaUnreachable as error:
             raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None

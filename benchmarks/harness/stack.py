@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from benchmarks.harness.bodies import REGISTRATION
 from benchmarks.harness.processes import Usage, usage
+from benchmarks.harness.topics import ALL_TOPICS
 from benchmarks.harness.waiting import wait_until
 from devstack.child import Log
 from devstack.servers import CLUSTER
@@ -69,6 +70,7 @@ async def benchmark_stack(
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, (Path(folder) / "log.txt").open("w") as file:
         data = Path(folder) / "data"
+        settings = {"KAFKA_ALLOWED": ALL_TOPICS, **settings}
         stack = Stack.on_free_ports(data, settings, log or _log_to(file), worker_processes)
         async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=timeout_seconds) as http:
             yield BenchmarkStack(stack, http)

@@ -8,6 +8,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import JsonValue
 
+ALL_TOPICS = json.dumps({"my-cluster": ["*"]})
+"""For `KAFKA_ALLOWED`: a benchmark's topics have names of their own."""
+
 
 class Record(NamedTuple):
     key: str

@@ -79,7 +79,10 @@ class SteadyRun:
             cluster = KafkaCluster(self._jars, Path(folder), self._log)
             self._supervisors.append(cluster.processes)
             await running.enter_async_context(cluster)
-            settings = {"KAFKA_CLUSTERS": json.dumps({CLUSTER: cluster.bootstrap})}
+            settings = {
+                "KAFKA_CLUSTERS": json.dumps({CLUSTER: cluster.bootstrap}),
+                "KAFKA_ALLOWED": json.dumps({CLUSTER: [self._plan.load.topic]}),
+            }
             bench = await running.enter_async_context(
                 benchmark_stack(settings, worker_processes=WORKER_PROCESSES, log=self._log)
             )

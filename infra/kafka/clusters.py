@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
+from domain.allowed import ClusterAllowance, TopicNotAllowed, check_allowed, internal
 from domain.subscription import Checkpoint, Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, unreachable_listeners, why_unreachable
 from infra.kafka.connection import KafkaCluster
@@ -40,39 +41,47 @@ class KafkaClusters:
 
     def connection(self, cluster: str) -> dict[str, Any]:
         """Return the arguments of every Kafka client: addresses and credentials. Raises `UnknownSource`."""
+        self.must_know(cluster)
+        return self._clusters[cluster].connection()
+
+    def must_know(self, cluster: str) -> None:
+        """Raises `UnknownSource`."""
         if cluster not in self._clusters:
             known = ", ".join(sorted(self._clusters)) or "none"
             raise UnknownSource(f"Unknown Kafka cluster {cluster!r}; known clusters: {known}.")
-        return self._clusters[cluster].connection()
 
     def producer(self, cluster: str) -> AIOKafkaProducer:
         """Return a producer, not started, whose writes are acknowledged by all in-sync replicas."""
         return AIOKafkaProducer(**self.connection(cluster), acks="all", max_request_size=MAX_REQUEST_BYTES)
 
     async def topic(self, cluster: str, topic: str) -> Topic | None:
-        """Describe the topic as it is now; None if there is none. Raises `UnknownSource`, `KafkaUnreachable`."""
+        """Describe the topic as it is now; None if there is none.
+
+        Raises `UnknownSource`, `KafkaUnreachable`, and `TopicNotAllowed` for one that Kafka marks as internal.
+        """
         async with self._admin(cluster, f"a question about topic {topic!r}", self._deadlines.start) as admin:
             metadata = await read_topic_metadata(admin, topic)
         if metadata is None:
             return None
+        if metadata.is_internal:
+            raise TopicNotAllowed(internal(cluster, topic))
         incarnation = metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
         return Topic(incarnation, metadata.partitions)
 
-    async def ensure_topic(self, cluster: str, topic: str, settings: Mapping[str, str] | None = None) -> None:
+    async def ensure_dead_letter_topic(self, subscription: Subscription, settings: Mapping[str, str]) -> None:
         """Create the topic if it does not exist, with one partition and Kafka's topic `settings`.
 
-        Raises `UnknownSource` if it cannot be created, `KafkaUnreachable`.
+        No other topics are created. Raises `UnknownSource` if it cannot be, `KafkaUnreachable`.
         """
+        cluster, topic = subscription.cluster, subscription.dead_letter_topic
         async with self._admin(cluster, f"a request to create topic {topic!r}", self._deadlines.send) as admin:
             if await read_topic_metadata(admin, topic) is not None:
                 return
-            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, {}, dict(settings or {}))])
-            topics = sorted(await admin.list_topics())
+            answer = await admin.create_topics([NewTopic(topic, 1, ANY_REPLICATION, {}, dict(settings))])
         error = for_code(answer.topic_errors[0][1])
         if error not in (NoError, TopicAlreadyExistsError):
             raise UnknownSource(
-                f"Topic {topic!r} is not in cluster {cluster!r} and could not be created ({error.__name__}); "
-                f"the cluster has: {', '.join(topics[:50]) or 'no topics'}."
+                f"Topic {topic!r} is not in cluster {cluster!r} and could not be created ({error.__name__})."
             )
 
     async def checkpoint_at_ends(self, cluster: str, topic: str, epoch: str | None) -> Checkpoint | None:
@@ -132,12 +141,15 @@ class KafkaClusters:
 
 
 async def check_subscription(
-    subscription: Subscription, clusters: KafkaClusters, sinks: Mapping[str, Collection[str]]
+    subscription: Subscription,
+    clusters: KafkaClusters,
+    allowed: Mapping[str, ClusterAllowance],
+    sinks: Mapping[str, Collection[str]],
 ) -> None:
-    """Check that a subscription can be served, and create its topic if it is missing.
+    """Check that a subscription is allowed and can be served. Kafka is asked only about a topic that is allowed.
 
     `sinks` are the handlers that receive records, by service.
-    Raises `UnknownSource`, `UnknownSink`, `KafkaUnreachable`.
+    Raises `UnknownSource`, `UnknownSink`, `NotAllowed`, `KafkaUnreachable`.
     """
     handlers = sinks.get(subscription.service)
     if handlers is None:
@@ -149,4 +161,9 @@ async def check_subscription(
             f"Service {subscription.service!r} has no handler {subscription.handler!r}; "
             f"it has: {', '.join(sorted(handlers))}."
         )
-    await clusters.ensure_topic(subscription.cluster, subscription.topic)
+    clusters.must_know(subscription.cluster)
+    check_allowed(subscription, allowed)
+    if await clusters.topic(subscription.cluster, subscription.topic) is None:
+        raise UnknownSource(
+            f"Topic {subscription.topic!r} is not in cluster {subscription.cluster!r}: create it, then subscribe."
+        )

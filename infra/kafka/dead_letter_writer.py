@@ -34,6 +34,7 @@ class DeadLetterWriter:
     def __init__(self, clusters: KafkaClusters, subscription: Subscription, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
         self._deadlines = deadlines
+        self._subscription = subscription
         self._cluster = subscription.cluster
         self._subscription_id = subscription.name
         self._topic = subscription.dead_letter_topic
@@ -134,7 +135,7 @@ class DeadLetterWriter:
 
     async def _ensure_topic(self) -> None:
         try:
-            await self._clusters.ensure_topic(self._cluster, self._topic, KEEP_INDEFINITELY)
+            await self._clusters.ensure_dead_letter_topic(self._subscription, KEEP_INDEFINITELY)
         except Refusal as refusal:
             raise UnknownSource(
                 f"{refusal} Create it with retention.ms=-1: until then poison blocks its partitions."

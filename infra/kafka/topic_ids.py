@@ -20,6 +20,7 @@ class TopicMetadata:
     cluster_id: str
     topic_id: uuid.UUID
     partitions: int
+    is_internal: bool
 
 
 class Uuid:
@@ -120,4 +121,9 @@ async def read_topic_metadata(admin: AIOKafkaAdminClient, topic: str) -> TopicMe
         return None
     if error is not NoError:
         raise error(topic)
-    return TopicMetadata(answer["cluster_id"], described["topic_id"], partitions=len(described["partitions"]))
+    return TopicMetadata(
+        answer["cluster_id"],
+        described["topic_id"],
+        partitions=len(described["partitions"]),
+        is_internal=described["is_internal"],
+    )

@@ -6,6 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 TRIP: dict[str, Any] = {
@@ -236,7 +238,16 @@ async def test_only_a_task_can_be_redriven(http: httpx2.AsyncClient) -> None:
     ("change", "status", "kind"),
     [
         ({"source": "kafka://elsewhere/topic"}, 400, "unknown-source"),
+        ({"source": "kafka://my-cluster/never-made"}, 400, "unknown-source"),
+        ({"source": "kafka://my-cluster/__consumer_offsets"}, 403, "topic-not-allowed"),
+        ({"source": "kafka://my-cluster/social-media-posts.dead-letter"}, 403, "topic-not-allowed"),
+        ({"source": "kafka://my-cluster/.."}, 422, "invalid-body"),
+        ({"source": "kafka://my-cluster/."}, 422, "invalid-body"),
+        ({"source": "kafka://my-cluster/a b"}, 422, "invalid-body"),
+        ({"source": "kafka://my-cluster/%2e%2e"}, 422, "invalid-body"),
         ({"source": "http://my-cluster/topic"}, 422, "invalid-body"),
+        ({"options": {"group.id": "acme/mine"}}, 422, "invalid-body"),
+        ({"options": {"group.id": "two words"}}, 422, "invalid-body"),
         ({"sink": "service://UserFeed/nothing"}, 400, "unknown-sink"),
         ({"sink": "service://BookingWorkflow/run"}, 400, "unknown-sink"),
         ({"options": {"auto.offset.reset": "sometimes"}}, 422, "invalid-body"),
@@ -265,8 +276,11 @@ async def test_keys_with_the_joiners_of_emoji_and_words_work(http: httpx2.AsyncC
     assert (await http.get(f"/PackageTracker/{key}/getPackageInfo")).json()["finalDestination"] == "Zürich"
 
 
-async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(http: httpx2.AsyncClient) -> None:
+async def test_two_subscriptions_of_a_topic_cannot_keep_their_offsets_under_one_group(
+    stack: Stack, http: httpx2.AsyncClient
+) -> None:
     topic = f"shared-{uuid.uuid4().hex[:8]}"
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "options": {"group.id": topic}}
     posts = {**body, "sink": "service://UserFeed/processPost"}
     locations = {**body, "sink": "service://PackageTracker/updateLocation"}

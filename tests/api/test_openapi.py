@@ -32,6 +32,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 
 CHECKS = [
     not_a_server_error,
@@ -83,9 +84,10 @@ def made_harmless(case: Case[Any], topic: str) -> None:
 
 
 @pytest.fixture(scope="module")
-async def topic(http: httpx2.AsyncClient) -> AsyncIterator[str]:
-    """The one topic that the requests may subscribe to; the gateway makes it."""
+async def topic(stack: Stack, http: httpx2.AsyncClient) -> AsyncIterator[str]:
+    """The one topic that the requests may subscribe to."""
     name = f"openapi-{uuid.uuid4().hex}"
+    await make_topic(stack.bootstrap, name)
     yield name
     await http.delete(f"/subscriptions/my-cluster.{name}-UserFeed.processPost")
 

@@ -35,7 +35,7 @@ TASK = {"kind": "heavy_work"}
 LOCATION = {"timestamp": "2024-10-10 13:00", "location": "Paris"}
 EVENT = {"type": "invoice.payment_failed", "created": 1, "data": {"id": "evt_1", "customer": "cus_1"}}
 REQUEST = {"kind": "http_request", "payload": {"url": "https://example.com/hook"}}
-SUBSCRIPTION = {"source": "kafka://my-cluster/topic", "sink": "service://UserFeed/processPost"}
+SUBSCRIPTION = {"source": "kafka://my-cluster/social-media-posts", "sink": "service://UserFeed/processPost"}
 
 
 @dataclass

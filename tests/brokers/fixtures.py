@@ -8,7 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
+from domain.allowed import ClusterAllowance
 from domain.subscription import Subscription, SubscriptionOptions
 from tests.brokers.apache import ApacheKafka
 from tests.brokers.embedded import running_broker
@@ -39,6 +41,10 @@ def embedded_broker() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def apache_broker(apache_kafka: ApacheKafka) -> str:
     return apache_kafka.address
+
+
+EVERYTHING = {"local": ClusterAllowance(topics=("*",), groups=("*",))}
+"""What subscriptions may name where a test is about something else."""
 
 
 class Topics:
@@ -99,6 +105,17 @@ async def open_topics(address: str) -> AsyncIterator[Topics]:
     yield Topics(admin, producer)
     await producer.stop()
     await admin.close()
+
+
+async def make_topic(address: str, topic: str) -> None:
+    """Make a topic of one partition, unless there is one of this name."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic(topic, 1, 1)])
+        assert for_code(answer.topic_errors[0][1]) in (NoError, TopicAlreadyExistsError), answer
+    finally:
+        await admin.close()
 
 
 def subscription(topic: str, **options: object) -> Subscription:

@@ -25,7 +25,7 @@ async def stormy_stack(
     with (folder / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
             folder / "data",
-            {"GRACEFUL_SHUTDOWN": "2s", **settings},
+            {"GRACEFUL_SHUTDOWN": "2s", "KAFKA_ALLOWED": '{"my-cluster": ["*"], "apache": ["*"]}', **settings},
             lambda name, line: print(name, line, file=log, flush=True),
             worker_processes,
         )

@@ -19,6 +19,22 @@ def test_without_a_broker_only_the_users_clusters_are_known(tmp_path: Path) -> N
     assert json.loads(with_broker[1][0].environment["KAFKA_CLUSTERS"]) == both
 
 
+@pytest.mark.parametrize("port", [9092, None])
+@pytest.mark.parametrize(
+    ("own", "mine"),
+    [
+        ({}, {"my-cluster": ["social-media-posts", "package-location-updates"]}),
+        ({"orders": ["new"]}, {"my-cluster": ["social-media-posts", "package-location-updates"], "orders": ["new"]}),
+        ({"my-cluster": ["posts"]}, {"my-cluster": ["posts"]}),
+    ],
+)
+def test_the_demos_topics_may_be_subscribed_unless_the_user_says_otherwise(
+    tmp_path: Path, port: int | None, own: dict[str, list[str]], mine: dict[str, list[str]]
+) -> None:
+    found = stages(Ports(broker=port), DataFolder(tmp_path), {"KAFKA_ALLOWED": json.dumps(own)})
+    assert json.loads(found[1][0].environment["KAFKA_ALLOWED"]) == mine
+
+
 def test_workers_keep_bytecode_and_connect_to_no_other_temporal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from devstack.errors import CannotStart
-from devstack.own_clusters import own_clusters
+from devstack.own_clusters import own_clusters, own_topics
 
 
 def test_the_clusters_of_the_environment_are_kept() -> None:
@@ -31,3 +31,9 @@ def test_with_the_embedded_broker_there_need_be_none(environment: dict[str, str]
 def test_what_cannot_work_is_refused_before_anything_starts(clusters: str, embedded: bool, reason: str) -> None:
     with pytest.raises(CannotStart, match=reason):
         own_clusters({"KAFKA_CLUSTERS": clusters}, embedded_broker=embedded)
+
+
+@pytest.mark.parametrize("allowed", ["orders", '["orders"]', '"orders"'])
+def test_topics_that_cannot_be_read_are_refused_before_anything_starts(allowed: str) -> None:
+    with pytest.raises(CannotStart, match="KAFKA_ALLOWED"):
+        own_topics({"KAFKA_ALLOWED": allowed})

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 from tests.conftest import STACK_SETTINGS
 from tests.eventually import eventually
 
@@ -82,6 +83,7 @@ async def test_while_temporal_hangs_or_the_database_is_locked_the_gateway_says_t
 async def test_while_kafka_hangs_a_subscription_says_so_until_its_records_move_again(
     stack_to_break: Stack, gateway: httpx2.AsyncClient
 ) -> None:
+    await make_topic(stack_to_break.bootstrap, "posts")
     body = {"source": "kafka://my-cluster/posts", "sink": "service://UserFeed/processPost"}
     path = f"/subscriptions/{(await gateway.post('/subscriptions', json=body)).json()['id']}"
 

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 TRIP = """{
@@ -177,9 +178,10 @@ async def test_a_package_joins_its_registration_and_its_locations_in_either_orde
 
 
 async def test_a_subscription_can_be_paused_resumed_and_deleted(
-    http: httpx2.AsyncClient, producer: AIOKafkaProducer
+    stack: Stack, http: httpx2.AsyncClient, producer: AIOKafkaProducer
 ) -> None:
     topic = unique("more-posts")
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = await http.post("/subscriptions", json=body)
     assert created.status_code == 201, created.text

@@ -8,11 +8,13 @@ import httpx2
 from aiokafka.admin import AIOKafkaAdminClient
 
 from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 
 async def test_a_subscription_whose_topic_is_deleted_says_so_and_fails(stack: Stack, http: httpx2.AsyncClient) -> None:
     topic = f"deleted-{uuid.uuid4().hex[:8]}"
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = await http.post("/subscriptions", json=body)
     assert created.status_code == 201, created.text
@@ -40,6 +42,9 @@ async def test_a_subscription_whose_topic_is_deleted_says_so_and_fails(stack: St
     assert failed["lastError"].startswith(f"Topic '{topic}' is not in cluster 'my-cluster' any more.")
     since = datetime.fromisoformat(failed["since"])
     assert timedelta(0) <= datetime.now(UTC) - since < timedelta(minutes=2)
+    refused = await http.post("/subscriptions", json=body)
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:problem:unknown-source")
+    await make_topic(stack.bootstrap, topic)
     resumed = (await http.post("/subscriptions", json=body)).json()
     assert (resumed["status"], resumed["lastError"], resumed["since"]) == ("RUNNING", None, None)
     assert (await http.delete(path)).status_code == 202

@@ -22,6 +22,7 @@ from infra.settings import Settings
 from infra.tables import CarReservations, ClosedInvoices, FeedEntries, Reminders
 from tests.api.routes.test_webhooks import event, send
 from tests.api.security.gateways import bearing, write_keys
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 from tests.infra.rows import rows
 
@@ -52,6 +53,7 @@ async def tenants(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         {
             "database_url": stack.database_url,
             "kafka_clusters": {"my-cluster": stack.bootstrap},
+            "kafka_allowed": {"my-cluster": ["*"]},
             "api_keys_file": file,
             "payload_keys_file": stack.data.payload_keys,
             "stripe_webhook_secret": "whsec_test",
@@ -210,8 +212,9 @@ async def test_a_failed_task_is_listed_and_redriven_by_its_own(tenants: Tenants)
     await ok(tenants.acme.post(f"/AsyncTaskWorker/deadLetters/{invocation}/redrive"), 202)
 
 
-async def test_a_subscription_is_listed_and_changed_by_its_own(tenants: Tenants) -> None:
+async def test_a_subscription_is_listed_and_changed_by_its_own(stack: Stack, tenants: Tenants) -> None:
     topic = f"posts-{key()[:8]}"
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = [await ok(client.post("/subscriptions", json=body), 201) for client in (tenants.acme, tenants.default)]
     [subscription] = {each["id"] for each in created}
@@ -234,6 +237,7 @@ async def test_a_subscription_is_listed_and_changed_by_its_own(tenants: Tenants)
 
 async def test_a_topics_records_reach_the_tenant_of_the_subscription(stack: Stack, tenants: Tenants) -> None:
     topic, user = f"posts-{key()[:8]}", key()
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     subscription = (await ok(tenants.acme.post("/subscriptions", json=body), 201))["id"]
     async with AIOKafkaProducer(bootstrap_servers=stack.bootstrap) as producer:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from clients.entities import EntityClient
-from domain.errors import Refusal
+from domain.allowed import ClusterAllowance, check_allowed
+from domain.errors import NotAllowed, Refusal
 from domain.pattern import Entity
 from domain.patterns import ENTITIES
 from domain.subscription import (
@@ -35,14 +36,16 @@ class KafkaIngress:
         self,
         entities: EntityClient,
         clusters: Mapping[str, KafkaCluster | str],
+        allowed: Mapping[str, ClusterAllowance],
         epoch: str | None,
         memory: Memory | None = None,
     ) -> None:
-        """`clusters` are those that subscriptions may name; `epoch` replaces topic IDs; `memory` is for all consumers
-        of this process."""
+        """`clusters` are those that subscriptions may name, `allowed` is what they may name of each; `epoch` replaces
+        topic IDs; `memory` is for all consumers of this process."""
         self._memory = memory or Memory()
         self._entities = entities
         self._clusters = KafkaClusters(clusters)
+        self._allowed = allowed
         self._epoch = epoch
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
@@ -50,9 +53,15 @@ class KafkaIngress:
         subscription = task.subscription
         dead_letters = DeadLetterWriter(self._clusters, subscription)
         try:
+            self._clusters.must_know(subscription.cluster)
+            check_allowed(subscription, self._allowed)
             with self._memory.share() as share:
                 destination = self._destination(subscription, dead_letters, share)
                 await TopicConsumer(task, self._clusters, self._epoch, destination, report).run(stop)
+        except NotAllowed as refusal:
+            raise SubscriptionBroken(
+                f"{refusal} Delete the subscription, or resume it once it is allowed."
+            ) from refusal
         except Refusal as refusal:
             raise SubscriptionBroken(str(refusal)) from refusal
         except ACCESS_REFUSED as error:
@@ -64,7 +73,14 @@ class KafkaIngress:
             await dead_letters.close()
 
     async def keep_offsets(self, keep: OffsetsToKeep) -> Checkpoint:
-        """Commit the offsets again. Raises `Refusal`, `KafkaUnreachable`, `KafkaError`."""
+        """Commit the offsets again, unless the settings do not allow the subscription any more.
+
+        Raises `Refusal`, `KafkaUnreachable`, `KafkaError`.
+        """
+        try:
+            check_allowed(keep.subscription, self._allowed)
+        except NotAllowed:
+            return keep.checkpoint
         return await keep_offsets(self._clusters, keep, self._epoch)
 
     def _destination(self, subscription: Subscription, dead_letters: DeadLetterWriter, share: Share) -> Destination:

@@ -11,12 +11,14 @@ from pathlib import Path
 from temporalio.client import Client
 
 from benchmarks.harness.processes import cpu_by_name
+from benchmarks.harness.topics import ALL_TOPICS
 from devstack.supervisor import Supervisor
 
 SERVICE_SETTINGS = {
     # The simulated systems answer at once, so that the cost of the machinery is measured.
     "SIMULATED_WORK": "0ms",
     "MODERATION_POLL_INTERVAL": "100ms",
+    "KAFKA_ALLOWED": ALL_TOPICS,
 }
 """For the services of every system."""
 

@@ -16,8 +16,7 @@ from aiokafka import AIOKafkaProducer
 from devstack.stack import Stack
 from domain.new_letter import NewLetter
 from domain.records import MAX_VALUE_BYTES, Incoming, Poison, Record
-from infra.kafka.clusters import KafkaClusters
-from infra.kafka.connection import KafkaCluster
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 TIME_MS = int(time.time() - 3_600) * 1_000
@@ -50,7 +49,7 @@ class World:
     producer: AIOKafkaProducer
     topic: str
     subscription_id: str
-    clusters: KafkaClusters
+    bootstrap: str
 
     @property
     def path(self) -> str:
@@ -72,7 +71,7 @@ class World:
         letter = NewLetter.of(
             incoming, reason, self.subscription_id, f"my-cluster/{self.topic}/id/0", datetime.now(UTC)
         )
-        await self.clusters.ensure_topic("my-cluster", f"{self.topic}.dead-letter")
+        await make_topic(self.bootstrap, f"{self.topic}.dead-letter")
         await self.producer.send_and_wait(
             f"{self.topic}.dead-letter",
             value,
@@ -104,12 +103,12 @@ class World:
 @pytest.fixture
 async def world(stack: Stack, http: httpx2.AsyncClient) -> AsyncIterator[World]:
     topic = f"posts-{uuid.uuid4().hex[:8]}"
+    await make_topic(stack.bootstrap, topic)
     source = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = await http.post("/subscriptions", json=source)
     assert created.status_code == 201, created.text
-    clusters = KafkaClusters({"my-cluster": KafkaCluster(bootstrapServers=stack.bootstrap)})
     async with AIOKafkaProducer(bootstrap_servers=stack.bootstrap, max_request_size=2_000_000) as producer:
-        yield World(http, producer, topic, created.json()["id"], clusters)
+        yield World(http, producer, topic, created.json()["id"], stack.bootstrap)
     await http.delete(f"/subscriptions/{created.json()['id']}")
 
 

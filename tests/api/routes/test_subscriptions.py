@@ -8,11 +8,14 @@ from typing import Any, cast
 import httpx2
 
 from api.routes.subscriptions import _running
+from devstack.stack import Stack
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 
-async def test_a_deleted_subscription_is_not_listed(http: httpx2.AsyncClient) -> None:
+async def test_a_deleted_subscription_is_not_listed(stack: Stack, http: httpx2.AsyncClient) -> None:
     topic = f"deleted-{uuid.uuid4().hex[:8]}"
+    await make_topic(stack.bootstrap, topic)
     body = {"source": f"kafka://my-cluster/{topic}", "sink": "service://UserFeed/processPost"}
     created = (await http.post("/subscriptions", json=body)).json()
 

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from devstack.ports import free_ports
 from devstack.stack import Stack
 from tests.brokers.apache import ApacheKafka
+from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
 
 
@@ -21,7 +22,12 @@ async def test_a_stack_without_a_broker_consumes_from_a_cluster_of_kafka_cluster
     tmp_path: Path, apache_kafka: ApacheKafka
 ) -> None:
     topic = f"posts-{uuid.uuid4().hex[:8]}"
-    settings = {"KAFKA_CLUSTERS": json.dumps({"own": apache_kafka.address}), "MODERATION_POLL_INTERVAL": "PT0.2S"}
+    await make_topic(apache_kafka.address, topic)
+    settings = {
+        "KAFKA_CLUSTERS": json.dumps({"own": apache_kafka.address}),
+        "KAFKA_ALLOWED": json.dumps({"own": [topic]}),
+        "MODERATION_POLL_INTERVAL": "PT0.2S",
+    }
     stack = Stack(tmp_path, replace(free_ports(), broker=None), settings, ignore)
     async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=60) as gateway:
         assert list(stack.processes.pids()) == ["temporal", "workers", "gateway"]

@@ -68,7 +68,7 @@ class TestTopicIds:
 
     async def test_the_answer_is_read(self) -> None:
         metadata = await read_topic_metadata(AdminThatIsAnswered(metadata_answer()), "orders")
-        assert metadata == TopicMetadata("cluster", TOPIC_ID, partitions=2)
+        assert metadata == TopicMetadata("cluster", TOPIC_ID, partitions=2, is_internal=False)
 
     @pytest.mark.parametrize("error", [3, 17])
     async def test_an_unknown_topic_is_none_and_one_whose_name_is_too_long(self, error: int) -> None:

@@ -13,7 +13,7 @@ from infra.kafka.clusters import KafkaClusters
 from infra.kafka.dead_letter_writer import DeadLetterWriter
 from infra.kafka.dead_letters import Cursor, DeadLetters
 from infra.kafka.deadlines import Deadlines, KafkaUnreachable
-from tests.brokers.fixtures import subscription
+from tests.brokers.fixtures import make_topic, subscription
 from tests.brokers.silent import Api, SilentBroker, silent_broker
 
 DEADLINES = Deadlines(start=1.0, answer=1.0, send=1.0, stop=0.5, listing=4.0, redrive=4.0)
@@ -36,7 +36,7 @@ async def sub(silent: SilentBroker) -> Subscription:
     """A subscription with one dead letter."""
     sub = subscription("orders")
     clusters = KafkaClusters({"local": silent.address})
-    await clusters.ensure_topic("local", sub.topic)
+    await make_topic(silent.address, sub.topic)
     writer = DeadLetterWriter(clusters, sub)
     await writer.write(poison(sub, 7), NOT_JSON, "local/orders/id/0")
     await writer.close()

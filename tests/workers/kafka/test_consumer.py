@@ -10,7 +10,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from domain.subscription import Checkpoint, SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
-from tests.brokers.fixtures import Topics, subscription
+from tests.brokers.fixtures import Topics, make_topic, subscription
 from tests.eventually import eventually
 from tests.infra.kafka.letters import records_of
 from tests.workers.kafka.consuming import IMPATIENT, Running, commit, consuming, post
@@ -216,7 +216,7 @@ async def test_a_broker_that_restarts_empty_gets_a_new_consumer_and_another_sour
 
 
 async def one_post(address: str, content: str) -> None:
-    await KafkaClusters({"local": address}).ensure_topic("local", "posts")
+    await make_topic(address, "posts")
     producer = AIOKafkaProducer(bootstrap_servers=address)
     await producer.start()
     key, value = post("ann", content)

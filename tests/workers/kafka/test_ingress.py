@@ -9,12 +9,21 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from clients.entities import EntityClient
+from domain.allowed import ClusterAllowance
 from domain.inbox import Batch
 from domain.plans import Plans
-from domain.subscription import ConsumerSnapshot, ConsumerTask, Subscription, SubscriptionBroken
+from domain.subscription import (
+    Checkpoint,
+    ConsumerSnapshot,
+    ConsumerTask,
+    OffsetsToKeep,
+    Subscription,
+    SubscriptionBroken,
+)
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
-from tests.brokers.fixtures import Topics, subscription
+from tests.brokers.fixtures import EVERYTHING, Topics, subscription
+from tests.brokers.ports import free_address
 from tests.eventually import eventually
 from workers.kafka.ingress import KafkaIngress
 
@@ -68,7 +77,7 @@ async def test_a_record_reaches_the_entity_of_its_key_with_its_coordinates(
     topic = await topics.make()
     user = f"user-of-{topic}"
     await topics.write(topic, (user.encode(), POST), (user.encode(), POST))
-    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, None)
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, EVERYTHING, None)
     async with running(ingress, subscription(topic)) as committed:
         await committed(2)
     batch = await received(user)
@@ -85,7 +94,7 @@ async def test_a_configured_epoch_replaces_the_topics_id(
     topic = await topics.make()
     user = f"user-of-{topic}"
     await topics.write(topic, (user.encode(), POST))
-    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, "2026b")
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, EVERYTHING, "2026b")
     async with running(ingress, subscription(topic)) as committed:
         await committed(1)
     assert (await received(user)).source == f"local/{topic}/2026b/0"
@@ -102,7 +111,40 @@ async def test_a_configured_epoch_replaces_the_topics_id(
 async def test_a_subscription_that_this_worker_cannot_serve_is_broken(
     time_skipping: WorkflowEnvironment, broker: str, change: dict[str, str], message: str
 ) -> None:
-    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, None)
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": broker}, EVERYTHING, None)
     sub = subscription("posts").model_copy(update=change)
     with pytest.raises(SubscriptionBroken, match=message):
         await ingress.run(ConsumerTask(subscription=sub, member=0), lambda progress: None, asyncio.Event())
+
+
+@pytest.mark.parametrize(
+    ("topic", "allowed", "message"),
+    [
+        ("payroll", {"local": ClusterAllowance(topics=("posts",))}, "KAFKA_ALLOWED .*'payroll'.* it has: posts"),
+        ("payroll", {}, "KAFKA_ALLOWED .* it has: none.* Delete the subscription, or resume it once it is allowed"),
+        (
+            "posts",
+            {"local": ClusterAllowance.model_validate({"topics": ["*"], "deadLetterTopics": []})},
+            r"'posts\.dead-letter'",
+        ),
+        ("__consumer_offsets", EVERYTHING, "internal"),
+        ("posts.dead-letter", EVERYTHING, "dead letters"),
+    ],
+)
+async def test_a_subscription_that_is_not_allowed_any_more_is_broken_before_kafka_is_asked(
+    time_skipping: WorkflowEnvironment, topic: str, allowed: dict[str, ClusterAllowance], message: str
+) -> None:
+    entities = EntityClient(time_skipping.client, Plans())
+    ingress = KafkaIngress(entities, {"local": free_address()}, allowed, None)
+    task = ConsumerTask(subscription=subscription(topic), member=0)
+    with pytest.raises(SubscriptionBroken, match=message):
+        await ingress.run(task, lambda progress: None, asyncio.Event())
+
+
+async def test_a_group_that_is_not_allowed_any_more_gets_no_offsets(time_skipping: WorkflowEnvironment) -> None:
+    """Kafka would not answer: it is not asked."""
+    allowed = {"local": ClusterAllowance(topics=("posts",))}
+    ingress = KafkaIngress(EntityClient(time_skipping.client, Plans()), {"local": free_address()}, allowed, None)
+    sub = subscription("posts", **{"group.id": "payments-service"})
+    keep = OffsetsToKeep(subscription=sub, checkpoint=Checkpoint(incarnation="id", offsets={0: 3}))
+    assert await ingress.keep_offsets(keep) == keep.checkpoint

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from clients.entities import EntityClient
 from domain.plans import Plans
 from domain.subscription import ConsumerSnapshot, ConsumerTask
-from tests.brokers.fixtures import open_topics, subscription
+from tests.brokers.fixtures import EVERYTHING, open_topics, subscription
 from tests.eventually import eventually
 from workers.kafka.ingress import KafkaIngress
 
@@ -51,7 +51,7 @@ async def test_a_record_takes_the_documented_steps_in_order(
         topic = await topics.make()
         await topics.write(topic, (f"user-of-{topic}".encode(), b'{"content": "hello", "metadata": ""}'))
     entities = EntityClient(time_skipping.client, Plans())
-    ingress = KafkaIngress(entities, {"local": embedded_broker}, None)
+    ingress = KafkaIngress(entities, {"local": embedded_broker}, EVERYTHING, None)
     reports: list[ConsumerSnapshot] = []
     stop = asyncio.Event()
     task = ConsumerTask(subscription=subscription(topic), member=0)

@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     limit.blobSize.error; less bounds requests only."""
     body_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
     """How long the whole body of a request may take to arrive."""
+    max_wait: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=1)
+    """How long a call waits for an outcome; then it gets a 504 with the ID of the invocation, which goes on."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
 

@@ -80,12 +80,14 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": HTTPStatus(status).phrase,
             "content": content,
-            **({"headers": retry} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
+            **({"headers": retry} if status in _RETRY_STATUSES else {}),
         }
         for status in statuses
     }
 
 
+_RETRY_STATUSES = (429, 503, 504)
+"""Statuses that say when to try again."""
 MAX_FIELDS = 100
 """How many wrong fields a problem document names: a body can have a hundred thousand."""
 

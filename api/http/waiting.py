@@ -1,12 +1,11 @@
-"""Waiting for an outcome stops when the client disconnects."""
+"""Waiting for an outcome stops when the client disconnects, and after the longest wait."""
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from fastapi import Request
-
-from api.http.problems import RETRY, Problem
 
 Result = TypeVar("Result")
 
@@ -15,25 +14,28 @@ class ClientDisconnected(Exception):
     """The client disconnected; its invocation continues."""
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Return the result of `work`, which is cancelled if the client disconnects. The body must have been read.
+class WaitedTooLong(Exception):
+    """The longest wait is over; the invocation continues."""
 
-    Raises `ClientDisconnected`, and `Problem` 503 if the gateway shuts down during the wait.
+
+class ShuttingDown(Exception):
+    """The gateway shuts down; the invocation continues."""
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, Result], longest: timedelta) -> Result:
+    """Return the result of `work`, which is cancelled if the wait ends before. The body must have been read.
+
+    Raises `ClientDisconnected`, `WaitedTooLong`, `ShuttingDown`.
     """
     task = asyncio.ensure_future(work)
     disconnected = asyncio.ensure_future(_disconnect(request))
     try:
-        await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnected
-        return task.result()
+        await asyncio.wait({task, disconnected}, timeout=longest.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnected if disconnected.done() else WaitedTooLong
     except asyncio.CancelledError:
-        raise Problem(
-            503,
-            "shutting-down",
-            "The gateway is shutting down and the invocation continues: attach to it again.",
-            headers=RETRY,
-        ) from None
+        raise ShuttingDown from None
     finally:
         task.cancel()
         disconnected.cancel()

@@ -7,10 +7,12 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from api.http.openapi import EXECUTION_HEADERS, links
-from api.http.waiting import while_connected
+from api.http.problems import RETRY, Problem
+from api.http.waiting import ShuttingDown, WaitedTooLong, while_connected
 from api.invokers.invocation import Finished, InvocationStatus, Invoker, Submission, execution_headers
-from api.invokers.written_ids import WrittenId
+from api.invokers.written_ids import WrittenId, written
 from domain.payload import Payload
+from infra.settings import Settings
 
 
 class Accepted(Payload):
@@ -51,9 +53,27 @@ def outcome_response(invoker: Invoker, invocation_id: str, finished: Finished) -
 
 
 async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: str) -> JSONResponse:
-    """200 with the outcome, once there is one. Raises `ClientDisconnected` if the client stops waiting."""
-    finished = await while_connected(request, invoker.wait(invocation_id))
+    """200 with the outcome, once there is one.
+
+    Raises `ClientDisconnected` if the client stops waiting; `Problem` 504 after the setting `max_wait`, and 503 if the
+    gateway shuts down.
+    """
+    settings: Settings = request.app.state.settings
+    try:
+        finished = await while_connected(request, invoker.wait(invocation_id), settings.max_wait)
+    except WaitedTooLong:
+        detail = f"There is no outcome after {settings.max_wait.total_seconds():g} s."
+        raise _continues(504, "not-finished", detail, invoker, invocation_id) from None
+    except ShuttingDown:
+        raise _continues(503, "shutting-down", "The gateway is shutting down.", invoker, invocation_id) from None
     return outcome_response(invoker, invocation_id, finished)
+
+
+def _continues(status: int, type: str, what: str, invoker: Invoker, invocation_id: str) -> Problem:
+    """The wait has ended and the invocation has not: a client learns its ID, and how to go on."""
+    id = written(invocation_id)
+    detail = f"{what} The invocation continues: wait again at /invocations/{id}/attach, or ask at its /output."
+    return Problem(status, type, detail, headers=RETRY, invocationId=id, webUi=invoker.link(invocation_id))
 
 
 def accepted_response(invoker: Invoker, submission: Submission) -> JSONResponse:

@@ -69,7 +69,7 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         dependencies=access,
         response_model=handler.outcome,
         operation_id=name,
-        responses={**problems, 200: OUTCOME},
+        responses={**problems, **responses(504), 200: OUTCOME},
         summary=f"{handler.name}: wait for the outcome",
     )
     router.add_api_route(

@@ -63,13 +63,13 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         dependencies=callers,
         operation_id="attach",
         response_model=JsonValue,
-        responses=outcome,
+        responses={**outcome, **responses(504)},
     )
     async def attach(
         request: Request, invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]
     ) -> JSONResponse:
-        """Wait for the outcome. If the client disconnects, the invocation continues."""
-        # Waiting has no time limit, but this first question has: a client learns soon that Temporal is unavailable.
+        """Wait for the outcome. If the client disconnects, or after a minute (`MAX_WAIT`), the invocation continues."""
+        # This first question has a shorter limit than the wait: a client learns soon that Temporal is unavailable.
         outcome = await invoker.outcome(invocation_id)
         if isinstance(outcome, Finished):
             return outcome_response(invoker, invocation_id, outcome)

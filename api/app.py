@@ -31,6 +31,7 @@ from api.routes import (
 )
 from api.security.access import check_declared
 from api.security.authentication import Authentication
+from api.security.limits import Admission, Limits
 from api.security.web_ui import WebUiOrigin
 from clients.entities import EntityClient
 from domain.booking import BOOKING
@@ -88,6 +89,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.settings = gateway.settings
     app.state.authentication = gateway.authentication
+    app.state.admission = Admission(Limits.of(gateway.settings, is_open=gateway.authentication.is_open))
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)

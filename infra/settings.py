@@ -105,6 +105,16 @@ class Settings(BaseSettings):
     """How long a call waits for an outcome; then it gets a 504 with the ID of the invocation, which goes on."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
+    max_waiting: Annotated[int, Field(gt=0), formats.DIGITS] | None = None
+    """Calls to one gateway process that wait for an outcome, at most; half of MAX_CONNECTIONS by default."""
+    caller_rate: Annotated[int, Field(ge=0), formats.DIGITS] | None = None
+    """Requests of one caller per second, on average; 0 is no limit. By default 200, on an open gateway no limit. The
+    limits of callers are those of one gateway process (docs/security.md)."""
+    caller_concurrency: Annotated[int, Field(ge=0), formats.DIGITS] | None = None
+    """Requests of one caller at a time, without those that wait for an outcome. By default 100, on an open gateway no
+    limit."""
+    caller_waiting: Annotated[int, Field(ge=0), formats.DIGITS] | None = None
+    """Calls of one caller that wait for an outcome, at a time. By default 250, on an open gateway no limit."""
 
     api_keys_file: Path | None = None
     """A JSON file of API keys, each with its hash, tenant and roles; read again when it changes. `python -m api keys`

@@ -75,13 +75,16 @@ def _add_schemas(document: dict[str, Any], bodies: set[type[Payload]]) -> None:
 
 
 def _add_refusals(document: dict[str, Any]) -> None:
-    """Describe how an operation that needs credentials refuses others; 503 if the issuer of a token does not answer."""
+    """Describe how an operation that needs credentials refuses others, and too many requests of one caller.
+
+    503 if the issuer of a token does not answer, or too many calls wait.
+    """
     challenge = {"WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}}}
     refusals = {str(status): problem | {"headers": challenge} for status, problem in responses(401, 403).items()}
-    unavailable = {str(status): problem for status, problem in responses(503).items()}
+    later = {str(status): problem for status, problem in responses(429, 503).items()}
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
         if any(BEARER_SCHEME in each for each in operation.get("security", ())):
-            operation["responses"] = refusals | unavailable | operation["responses"]
+            operation["responses"] = refusals | later | operation["responses"]
 
 
 def _remove_fastapis_own_problems(document: dict[str, Any]) -> None:

@@ -61,12 +61,11 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
     path = f"/{pattern.service}{'/{key}' if keyed else ''}/{handler.name}"
     name = f"{pattern.service}_{handler.name}"
     problems = responses(*BODY_STATUSES, 409, 503)
-    access = needs(Role.CALLER, pattern.service)
     router.add_api_route(
         path,
         run,
         methods=["POST"],
-        dependencies=access,
+        dependencies=needs(Role.CALLER, pattern.service, waits=True),
         response_model=handler.outcome,
         operation_id=name,
         responses={**problems, **responses(504), 200: OUTCOME},
@@ -76,7 +75,7 @@ def add_handler_routes(router: APIRouter, pattern: Pattern, handler: HandlerRout
         f"{path}/send",
         send,
         methods=["POST"],
-        dependencies=access,
+        dependencies=needs(Role.CALLER, pattern.service),
         status_code=202,
         response_model=Accepted,
         operation_id=f"{name}_send",

@@ -60,7 +60,7 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
 
     @routes.get(
         "/{invocation_id}/attach",
-        dependencies=callers,
+        dependencies=needs(Role.CALLER, waits=True),
         operation_id="attach",
         response_model=JsonValue,
         responses={**outcome, **responses(504)},

@@ -5,7 +5,7 @@ start: `check_declared`.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from api.http.openapi import BEARER_SCHEME
 from api.http.problems import RETRY, Problem
 from api.http.query import refuse_unknown_parameters
 from api.security.authentication import ANYONE, Authentication, Unauthenticated
+from api.security.limits import Admission
 from api.security.local import is_address_or_localhost, is_loopback_origin
 from api.security.web_ui import origins
 from domain.access import Caller, Role
@@ -48,11 +49,22 @@ class Access:
     role: Role
     service: str | None
     """The service that the operation belongs to; None if that shows later, as for an invocation."""
+    waits: bool
+    """Whether it waits for an outcome."""
 
-    async def __call__(self, request: Request, _: Annotated[Any, Depends(BEARER)]) -> None:
-        """Raises `Problem` 401, 403, and 503 if the token cannot be checked now."""
+    async def __call__(self, request: Request, _: Annotated[Any, Depends(BEARER)]) -> AsyncIterator[None]:
+        """Count the request for its caller until it is answered.
+
+        Raises `Problem` 401, 403, 429, and 503 if the token cannot be checked now or too many calls wait.
+        """
         caller = await _identify(request)
         request.state.caller = caller
+        admission: Admission = request.app.state.admission
+        with admission.admit(caller, waits=self.waits):
+            self._must_be_allowed(request, caller)
+            yield
+
+    def _must_be_allowed(self, request: Request, caller: Caller) -> None:
         if self.role not in caller.roles:
             log.info("Refused %s to %r: the role %s is missing.", request.scope["route"].path, caller.name, self.role)
             raise _forbidden(f"This needs the role {self.role}, which the credentials do not have.")
@@ -79,9 +91,9 @@ class SignedByStripe:
 _DECLARATIONS = (Access, OpenAccess, SignedByStripe)
 
 
-def needs(role: Role, service: str | None = None) -> Sequence[params.Depends]:
-    """What an operation begins with that needs `role`."""
-    return [Security(Access(role, service), scopes=[role]), Depends(refuse_unknown_parameters)]
+def needs(role: Role, service: str | None = None, *, waits: bool = False) -> Sequence[params.Depends]:
+    """What an operation begins with that needs `role`; `waits` if it waits for an outcome."""
+    return [Security(Access(role, service, waits), scopes=[role]), Depends(refuse_unknown_parameters)]
 
 
 OPEN: Sequence[params.Depends] = [Depends(OpenAccess()), Depends(refuse_unknown_parameters)]

@@ -17,7 +17,7 @@ gives up never learns its outcome, which is then reported as a violation althoug
 
 
 class PatientClient:
-    """Repeats what the contract allows: a request without an answer, one answered with 503, a wait that was too long."""
+    """Repeats what the contract allows: a request without an answer, one answered with 503, too long a wait."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http

@@ -28,7 +28,7 @@ JOB = json.dumps({"description": "a"}).encode()
 ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-SETTINGS = Settings(max_connections=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000)
+SETTINGS = Settings(max_connections=40, max_waiting=40, graceful_shutdown=timedelta(seconds=1), max_body_bytes=1000)
 
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import h11
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.http.problems import RETRY, Problem
@@ -25,7 +25,9 @@ The same limit applies to a client that stops reading an answer."""
 REFUSED_SECONDS = 1.0
 """The same for a connection over the limit, which is only answered with a refusal."""
 MAX_REFUSED = 200
-"""Connections over the limit that get a 503; further ones are closed without an answer."""
+"""Connections over the limit that get a 503, or an answer of `WATCHED`; further ones are closed without an answer."""
+WATCHED = frozenset({"/health", "/ready", "/metrics"})
+"""Served over the limit too: a full gateway is no dead one, and its metrics say why it is full."""
 MAX_SENT_AHEAD_BYTES = 64 * 1024
 """What a client may send after a request that is not answered yet."""
 OTHER_FILES = 312
@@ -45,7 +47,7 @@ class BoundedConnection(H11Protocol):
         self._head_seconds = HEAD_SECONDS
         self._unread_bytes = 0
         if len(self.connections) > self._max_connections:
-            self.app = _refuse
+            self.app = _Refusal(self.app)
             self._head_seconds = REFUSED_SECONDS
         self._deadline = self._arm()
         if len(self.connections) > self._max_connections + MAX_REFUSED:
@@ -127,7 +129,16 @@ def allow_open_files(connections: int) -> None:
             )
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = "The gateway has reached its limit of connections (MAX_CONNECTIONS): try again."
-    problem = Problem(503, "too-many-connections", detail, headers={**RETRY, "Connection": "close"})
-    await problem.response()(scope, receive, send)
+class _Refusal:
+    """What a connection over the limit gets: a 503, or of `app` only what watches the gateway."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in WATCHED:
+            await self._app(scope, receive, send)
+            return
+        detail = "The gateway has reached its limit of connections (MAX_CONNECTIONS): try again."
+        problem = Problem(503, "too-many-connections", detail, headers={**RETRY, "Connection": "close"})
+        await problem.response()(scope, receive, send)

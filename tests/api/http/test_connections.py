@@ -9,6 +9,7 @@ from typing import cast
 
 import httpx2
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from api.http import connections
@@ -27,6 +28,8 @@ from tests.api.http.running import (
     serving,
 )
 from tests.eventually import eventually
+
+LAST_DOCS = LAST_HEALTH.replace(b"/health", b"/openapi.json")
 
 
 @pytest.fixture
@@ -104,15 +107,34 @@ class TestManyConnections:
     async def test_beyond_the_limit_a_request_is_refused_with_503(self, gateway: Running) -> None:
         waiting = [await gateway.connect(ATTACH) for _ in range(40)]
         await eventually(lambda: gateway.temporal.long_polls == 40)
-        answer = await gateway.says(LAST_HEALTH)
+        answer = await gateway.says(LAST_DOCS)
         problem(answer, 503, "too-many-connections")
         assert b"retry-after: 2\r\n" in answer.lower()
         waiting.pop().leave()
         await eventually(lambda: gateway.temporal.long_polls == 39)
-        assert b" 200 OK" in await gateway.says(LAST_HEALTH)
+        assert b" 200 OK" in await gateway.says(LAST_DOCS)
         for client in waiting:
             client.leave()
         await nothing_left(gateway)
+
+    async def test_a_full_gateway_answers_what_watches_it(self, gateway: Running) -> None:
+        waiting = [await gateway.connect(ATTACH) for _ in range(40)]
+        await eventually(lambda: gateway.temporal.long_polls == 40)
+        assert b" 200 OK" in await gateway.says(LAST_HEALTH)
+        assert b"gateway_requests_in_flight 41.0" in await gateway.says(LAST_HEALTH.replace(b"/health", b"/metrics"))
+        for client in waiting:
+            client.leave()
+        await nothing_left(gateway)
+
+    @pytest.mark.parametrize(("path", "status"), [("/health", 200), ("/ready", 200), ("/metrics", 200), ("/docs", 503)])
+    async def test_over_the_limit_there_are_answers_for_probes_only(self, path: str, status: int) -> None:
+        async with serving(PlainTextResponse("served"), SETTINGS.model_copy(update={"max_connections": 1})) as running:
+            _, first = await asyncio.open_connection("127.0.0.1", port_of(running))
+            await eventually(lambda: running.server_state.connections)
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(running)}") as http:
+                for _ in range(3):
+                    assert (await http.get(path)).status_code == status
+            first.close()
 
     async def test_far_beyond_the_limit_a_connection_is_closed(
         self, gateway: Running, monkeypatch: pytest.MonkeyPatch

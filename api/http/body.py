@@ -17,6 +17,18 @@ Body = TypeVar("Body", bound=Payload)
 _LENGTH = re.compile("[0-9]{1,19}")
 
 
+async def refuse_other_media_types(request: Request) -> None:
+    """A dependency of every operation, also of those that read no body. Raises `Problem` 415.
+
+    A page of any site can post text or a form to any address; for JSON a browser asks the gateway first.
+    """
+    headers = request.headers
+    has_body = headers.get("content-length", "").strip("0") or "transfer-encoding" in headers
+    types = [each.split(";")[0].strip().lower() for each in headers.getlist("content-type")]
+    if has_body and types != ["application/json"]:
+        raise Problem(415, "unsupported-media-type", "Send the body with one header Content-Type: application/json.")
+
+
 async def read_limited(request: Request, max_bytes: int | None = None) -> bytes:
     """Read a body of at most `max_bytes`, by default the setting `max_body_bytes`, within `body_timeout`.
 
@@ -80,9 +92,6 @@ class StrictBody(Generic[Body]):
         self._unknown_fields = unknown_fields
 
     async def __call__(self, request: Request) -> Body:
-        content_type = request.headers.get("content-type", "application/json")
-        if content_type.split(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
         raw = await read_limited(request, self._max_bytes)
         must_be_json(raw)
         try:

@@ -75,16 +75,24 @@ def _add_schemas(document: dict[str, Any], bodies: set[type[Payload]]) -> None:
 
 
 def _add_refusals(document: dict[str, Any]) -> None:
-    """Describe how an operation that needs credentials refuses others, and too many requests of one caller.
+    """Describe what operations refuse before their own code runs.
 
-    503 if the issuer of a token does not answer, or too many calls wait.
+    Credentials, too many requests of a caller, and 503 if an issuer does not answer or too many calls wait; a body
+    that does not say that it is JSON.
     """
     challenge = {"WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}}}
-    refusals = {str(status): problem | {"headers": challenge} for status, problem in responses(401, 403).items()}
-    later = {str(status): problem for status, problem in responses(429, 503).items()}
-    for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        if any(BEARER_SCHEME in each for each in operation.get("security", ())):
-            operation["responses"] = refusals | later | operation["responses"]
+    with_credentials = {status: problem | {"headers": challenge} for status, problem in _problems(401, 403).items()}
+    with_credentials |= _problems(429, 503)
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            refusals = _problems(415) if method != "get" else {}  # clients send no body with a GET
+            if any(BEARER_SCHEME in each for each in operation.get("security", ())):
+                refusals = with_credentials | refusals
+            operation["responses"] = refusals | operation["responses"]
+
+
+def _problems(*statuses: int) -> dict[str, dict[str, Any]]:
+    return {str(status): problem for status, problem in responses(*statuses).items()}
 
 
 def _remove_fastapis_own_problems(document: dict[str, Any]) -> None:

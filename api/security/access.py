@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.routing import BaseRoute
 
+from api.http.body import refuse_other_media_types
 from api.http.openapi import BEARER_SCHEME
 from api.http.problems import RETRY, Problem
 from api.http.query import refuse_unknown_parameters
@@ -88,19 +89,21 @@ class SignedByStripe:
         """The body is needed for the check."""
 
 
+_STRICT = (Depends(refuse_unknown_parameters), Depends(refuse_other_media_types))
+"""What every operation refuses, once the caller is known."""
 _DECLARATIONS = (Access, OpenAccess, SignedByStripe)
 
 
 def needs(role: Role, service: str | None = None, *, waits: bool = False) -> Sequence[params.Depends]:
     """What an operation begins with that needs `role`; `waits` if it waits for an outcome."""
-    return [Security(Access(role, service, waits), scopes=[role]), Depends(refuse_unknown_parameters)]
+    return [Security(Access(role, service, waits), scopes=[role]), *_STRICT]
 
 
-OPEN: Sequence[params.Depends] = [Depends(OpenAccess()), Depends(refuse_unknown_parameters)]
+OPEN: Sequence[params.Depends] = [Depends(OpenAccess()), *_STRICT]
 """What an operation begins with that everyone may call."""
 SIGNED_BY_STRIPE: Sequence[params.Depends] = [
     Security(SignedByStripe(), scopes=[Role.WEBHOOK]),
-    Depends(refuse_unknown_parameters),
+    *_STRICT,
 ]
 """What an operation begins with that only Stripe may call."""
 

@@ -21,6 +21,8 @@ async def status_line(address: str, method: str, path: str, header: bytes) -> in
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     host = b"" if header.lower().startswith(b"host:") else b"Host: localhost\r\n"
     head = f"{method} {path} HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n".encode()
+    if not header.lower().startswith(b"content-type:"):
+        head += b"Content-Type: application/json\r\n"
     writer.write(head + host + header + b"\r\n\r\n[")
     try:
         async with asyncio.timeout(60):
@@ -54,6 +56,6 @@ async def test_a_header_with_any_bytes_makes_no_route_fail(stack: Stack, http: h
 async def test_an_idempotency_key_of_any_bytes_is_a_key(http: httpx2.AsyncClient, value: bytes) -> None:
     path = f"/PaymentTracker/in_{uuid.uuid4().hex}/onPaymentSuccess/send"
     body = b'{"type": "invoice.paid", "created": 1, "data": {"id": "evt_1"}}'
-    headers = {b"Idempotency-Key": value}
+    headers = {b"Content-Type": b"application/json", b"Idempotency-Key": value}
     statuses = [(await http.post(path, content=body, headers=headers)).json()["status"] for _ in range(2)]
     assert statuses == ["Accepted", "PreviouslyAccepted"]

@@ -15,7 +15,7 @@ from domain.errors import PayloadTooLarge
 from domain.payload import MAX_PAYLOAD_BYTES
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
-from tests.api.test_bad_input import TRIP, problem
+from tests.api.test_bad_input import JSON, TRIP, problem
 
 GROWN = len("1000000000000000.0,")
 """Bytes that `1e15,` has in Temporal."""
@@ -48,13 +48,13 @@ def largest_task(stack: Stack) -> bytes:
 @pytest.mark.parametrize("query", ["", "?delay=1h"])
 async def test_a_payload_that_grows_beyond_the_limit_is_refused(http: httpx2.AsyncClient, query: str) -> None:
     for count in (150_000, FITS + 11):
-        answer = await http.post(f"/AsyncTaskWorker/runTask/send{query}", content=task(count))
+        answer = await http.post(f"/AsyncTaskWorker/runTask/send{query}", content=task(count), headers=JSON)
         detail = problem(answer, 413, "payload-too-large")["detail"]
         assert "MAX_PAYLOAD_BYTES" in detail
 
 
 async def test_a_payload_just_below_the_limit_is_accepted_and_read_back(http: httpx2.AsyncClient) -> None:
-    headers = {"Idempotency-Key": "just-below"}
+    headers = JSON | {"Idempotency-Key": "just-below"}
     for status in ("Accepted", "PreviouslyAccepted"):
         sent = await http.post("/AsyncTaskWorker/runTask/send?delay=1h", content=task(FITS), headers=headers)
         assert (sent.status_code, sent.json()["status"]) == (202, status), sent.text
@@ -64,7 +64,7 @@ async def test_a_payload_just_below_the_limit_is_accepted_and_read_back(http: ht
 async def test_a_result_that_is_too_large_fails_the_task_at_its_first_attempt(
     stack: Stack, http: httpx2.AsyncClient
 ) -> None:
-    answer = await http.post("/AsyncTaskWorker/runTask", content=largest_task(stack))
+    answer = await http.post("/AsyncTaskWorker/runTask", content=largest_task(stack), headers=JSON)
     document = problem(answer, 409, "payload-too-large")
     assert "MAX_PAYLOAD_BYTES" in document["detail"]
     described = (await http.get(f"/invocations/{document['invocationId']}")).json()
@@ -76,7 +76,7 @@ async def test_a_task_whose_error_is_as_large_as_its_payload_fails_with_the_begi
 ) -> None:
     body = {"kind": "heavy_work", "maxAttempts": 2, "payload": {"fail": ["\U000e0001" * 250_000]}}
     document = problem(
-        await http.post("/AsyncTaskWorker/runTask", content=json.dumps(body, ensure_ascii=False)),
+        await http.post("/AsyncTaskWorker/runTask", content=json.dumps(body, ensure_ascii=False), headers=JSON),
         409,
         "execution-failed",
     )

@@ -24,6 +24,7 @@ from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests import written
+from tests.api.test_bad_input import JSON
 from tests.written import EPOCH, MICROSECONDS_A_DAY, microseconds, nearly
 
 TRIP: dict[str, Any] = {
@@ -87,7 +88,7 @@ class Edge:
         return self.taken(await self.http.post(f"{path}/send", json=body, params=query))
 
     async def sent_text(self, path: str, body: str) -> Any:
-        return self.taken(await self.http.post(f"{path}/send", content=body))
+        return self.taken(await self.http.post(f"{path}/send", content=body, headers=JSON))
 
     def taken(self, answer: httpx2.Response) -> Any:
         if answer.status_code == 202:

@@ -45,7 +45,9 @@ def signed(raw: bytes, secret: str = SECRET, age: int = 0) -> str:
 
 
 async def post(http: httpx2.AsyncClient, raw: bytes, signature: str | bytes | None) -> httpx2.Response:
-    headers = {} if signature is None else {b"Stripe-Signature": signature}
+    headers: dict[bytes, str | bytes] = {b"Content-Type": b"application/json; charset=utf-8"}
+    if signature is not None:
+        headers[b"Stripe-Signature"] = signature
     return await http.post("/webhooks/stripe", content=raw, headers=headers)  # type: ignore[arg-type]
 
 

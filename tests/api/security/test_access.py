@@ -130,7 +130,7 @@ async def test_the_documentation_is_open(door: Door, path: str) -> None:
 
 async def test_stripe_is_known_by_its_signature_and_by_nothing_else(door: Door) -> None:
     for headers in ({}, door.bearing("all")):
-        answer = await door.http.post("/webhooks/stripe", content=b"{}", headers=headers)
+        answer = await door.http.post("/webhooks/stripe", json={}, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-signature")
 
 

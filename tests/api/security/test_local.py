@@ -39,12 +39,10 @@ def opened() -> Open:
 
 
 async def status(opened: Open, headers: dict[str, str]) -> tuple[int, list[str]]:
-    """The answer to a post that a form can send, without a content type; and what Temporal was asked for."""
+    """The answer to a post, and what Temporal was asked for."""
     app, temporal = opened
     temporal.asked.clear()
-    answer = await client_of(app).post(
-        "/UserFeed/ann/processPost/send", content=b'{"content": "Hi", "metadata": ""}', headers=headers
-    )
+    answer = await client_of(app).post("/UserFeed/ann/processPost/send", json=POST, headers=headers)
     if answer.status_code == 403:
         assert answer.json()["type"] == "urn:problem:not-local"
     return answer.status_code, [*temporal.asked]

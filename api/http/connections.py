@@ -1,6 +1,6 @@
 """Limits on connections: how slowly a request may arrive, how many there are, how much is sent before an answer.
 
-uvicorn bounds the head's size (16 KiB) and closes an idle connection after its first answer; this module adds the rest.
+uvicorn closes an idle connection after its first answer; this module adds the rest, and `heads` what a head may be.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.http.heads import StrictConnection
 from api.http.problems import RETRY, Problem
 
 log = logging.getLogger("api")
@@ -39,6 +40,7 @@ class BoundedConnection(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn = StrictConnection()
         self._max_connections = self.config.limit_concurrency or sys.maxsize
         self.limit_concurrency = None  # uvicorn's own refusal is not a problem document
 
@@ -84,6 +86,9 @@ class BoundedConnection(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None:  # of a request whose body is wrong: there is nothing left to read or to say
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
 
     def _is_answering(self) -> bool:

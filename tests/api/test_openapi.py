@@ -158,6 +158,8 @@ def answered(case: Case[Any]) -> Response:
 
 
 def checked(case: Case[Any], response: Response) -> None:
+    if response.status_code == httpx2.codes.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return  # the path has more than 16 KiB: the request has reached no operation
     try:
         case.validate_response(response, checks=CHECKS)
     except FailureGroup as failures:

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from api.http import connections
+from api.http.heads import MAX_HEAD_BYTES
 from tests.api.http.running import (
     ATTACH,
     HEALTH,
@@ -29,6 +30,7 @@ from tests.api.http.running import (
 )
 from tests.eventually import eventually
 
+CHUNKED = b"POST /FanOutWorker/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_DOCS = LAST_HEALTH.replace(b"/health", b"/openapi.json")
 
 
@@ -231,6 +233,13 @@ class TestWhatIsNotHttp:
             (b"POST /FanOutWorker/run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
             (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000, 431),
             (b"GET /" + b"x" * 20_000, 431),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: x\r\n" * 10_000 + b"\r\n", 431),
+            (b"GET /health?" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
+            (CHUNKED + b"0\r\n" + b"X: x\r\n" * 10_000 + b"\r\n", 431),
+            (CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n") + b"0\r\n\r\n", 400),
+            (CHUNKED.replace(b"/FanOutWorker/run", b"/nothing") + b"zz\r\n", 400),
+            (CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n", 400),
         ],
     )
     async def test_it_is_refused_with_a_problem_document(
@@ -239,6 +248,15 @@ class TestWhatIsNotHttp:
         problem(await gateway.says(sent), status, "malformed-request")
         await nothing_left(gateway)
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+    @pytest.mark.parametrize("first", [b"", HEALTH, CHUNKED.replace(b"/FanOutWorker/run", b"/nothing") + b"0\r\n\r\n"])
+    async def test_a_head_of_16_kib_is_read_and_a_byte_more_is_refused(self, gateway: Running, first: bytes) -> None:
+        empty = LAST_HEALTH.replace(b"\r\n\r\n", b"\r\nX: \r\n\r\n")
+        longest = empty.replace(b"X: ", b"X: " + b"x" * (MAX_HEAD_BYTES - len(empty)))
+        assert re.findall(rb"HTTP/1.1 (\d+)", await gateway.says(first + longest))[-1] == b"200"
+        assert (
+            re.findall(rb"HTTP/1.1 (\d+)", await gateway.says(first + longest.replace(b"X: ", b"X: x")))[-1] == b"431"
+        )
 
     async def test_invalid_data_after_an_answer_closes_the_connection(
         self, gateway: Running, caplog: pytest.LogCaptureFixture

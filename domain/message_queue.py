@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
@@ -24,6 +25,8 @@ from domain.urls import HIDDEN, shown
 MESSAGE_QUEUE = Pattern("message_queue", "AsyncTaskWorker")
 DEFAULT_MAX_ATTEMPTS = 10
 MAX_ATTEMPTS_LIMIT = 100
+MAX_HEADERS = 100
+"""Headers of a request that `http_request` sends."""
 
 
 class UnknownTaskKind(Refusal):
@@ -76,6 +79,13 @@ def _one_error(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         raise ValueError('it must be a text, or {"secret": "NAME"} with a name of HTTP_TASK_SECRETS') from None
 
 
+def _few(headers: Any) -> Any:
+    """Raises `ValueError` before each of them is looked at: a request can have a hundred thousand."""
+    if isinstance(headers, dict) and len(headers) > MAX_HEADERS:
+        raise ValueError(f"a request has at most {MAX_HEADERS} headers")
+    return headers
+
+
 HeaderValue = Annotated[str | SecretReference, WrapValidator(_one_error)]
 
 
@@ -87,7 +97,9 @@ class HttpRequest(Payload):
 
     url: HttpUrl
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    headers: dict[str, HeaderValue] = Field(default_factory=dict)
+    headers: Annotated[dict[str, HeaderValue], BeforeValidator(_few)] = Field(
+        default_factory=dict, max_length=MAX_HEADERS
+    )
     body: JsonValue = None
 
     def redacted(self) -> dict[str, JsonValue]:

@@ -2,13 +2,16 @@
 
 import asyncio
 import re
+from itertools import islice
 from typing import Generic, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic_core import InitErrorDetails
 from starlette.requests import ClientDisconnect
 
-from api.http.problems import Problem, invalid_fields
+from api.http.problems import MAX_FIELDS, Problem, invalid_fields
+from api.http.unknown_fields import unknown_fields
 from api.http.waiting import ClientDisconnected
 from domain.payload import STRICT, Payload, check_json
 from infra.settings import Settings
@@ -67,10 +70,10 @@ def _must_not_be_encoded(request: Request) -> None:
         raise Problem(415, "unsupported-content-encoding", detail, headers={"Accept-Encoding": "identity"})
 
 
-def must_be_json(raw: bytes) -> None:
-    """Raises `Problem` 400 for what is not JSON, or cannot be stored."""
+def must_be_json(raw: bytes) -> JsonValue:
+    """Read JSON. Raises `Problem` 400 for what is not JSON, or cannot be stored."""
     try:
-        check_json(raw)
+        return check_json(raw)
     except ValueError as error:
         raise Problem(400, "malformed-json", f"The body is not JSON: {error}.") from None
 
@@ -93,8 +96,18 @@ class StrictBody(Generic[Body]):
 
     async def __call__(self, request: Request) -> Body:
         raw = await read_limited(request, self._max_bytes)
-        must_be_json(raw)
+        value = must_be_json(raw)
+        if self._unknown_fields == "forbid":
+            _must_not_be_full_of_unknown_fields(value, self.model)
         try:
             return self.model.model_validate_json(raw, extra=self._unknown_fields, **STRICT)
         except ValidationError as error:
             raise invalid_fields(error) from None
+
+
+def _must_not_be_full_of_unknown_fields(value: JsonValue, model: type[BaseModel]) -> None:
+    """A few are refused with what else is wrong. Raises `Problem` 422 for more than a document can name."""
+    places = list(islice(unknown_fields(value, model), MAX_FIELDS + 1))
+    if len(places) > MAX_FIELDS:
+        errors = [InitErrorDetails(type="extra_forbidden", loc=place, input=None) for place in places[:MAX_FIELDS]]
+        raise invalid_fields(ValidationError.from_exception_data(model.__name__, errors))

@@ -90,6 +90,7 @@ _RETRY_STATUSES = (429, 503, 504)
 """Statuses that say when to try again."""
 MAX_FIELDS = 100
 """How many wrong fields a problem document names: a body can have a hundred thousand."""
+MAX_DESCRIBED = 1_000
 
 BODY_STATUSES = (400, 408, 413, 415, 422)
 """Statuses with which a body can be refused."""
@@ -111,7 +112,14 @@ def conflict(detail: str, **extra: Any) -> Problem:
 
 
 def invalid_fields(error: ValidationError, prefix: str = "") -> Problem:
-    """Name up to 100 wrong fields without repeating their content."""
+    """Name up to 100 wrong fields without repeating their content.
+
+    None if there are more than 1,000: pydantic describes all of them or none, which takes a second for a million.
+    """
+    if error.error_count() > MAX_DESCRIBED:
+        return Problem(
+            422, "invalid-body", f"{error.error_count()} values are wrong, too many to name them.", errors=[]
+        )
     fields = [
         {
             "field": ".".join(part for part in (prefix, place(e)) if part) or "body",

@@ -3,6 +3,7 @@
 With a misspelt delay a call would run at once, and with a misspelt cursor a client would read the first page twice.
 """
 
+from collections import Counter
 from typing import Any
 
 from fastapi import Request
@@ -17,7 +18,7 @@ async def ignore_unknown_parameters() -> None:
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of every operation. Raises `Problem` 422 for parameters that are unknown or repeated."""
-    names = [name for name, _ in request.query_params.multi_items()]
+    names = Counter(name for name, _ in request.query_params.multi_items())
     dependant: Dependant = request.scope["route"].dependant
     if not names or any(each.call is ignore_unknown_parameters for each in dependant.dependencies):
         return
@@ -25,8 +26,8 @@ async def refuse_unknown_parameters(request: Request) -> None:
     listed = ", ".join(known) or "none"
     wrong = {
         name: f"It is repeated: write {name} once." if name in known else f"Unknown parameter; known are: {listed}."
-        for name in names
-        if name not in known or names.count(name) > 1
+        for name, times in names.items()
+        if name not in known or times > 1
     }
     fields: list[dict[str, Any]] = [
         {"field": f"query.{name[:100]}", "message": message} for name, message in list(wrong.items())[:MAX_FIELDS]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 from google.protobuf import json_format
-from pydantic import ConfigDict
+from pydantic import ConfigDict, FailFast
 from temporalio.api.common.v1 import Payload as TemporalPayload
 
 from api.gateway import Gateway
@@ -38,7 +38,7 @@ class EncodedPayloads(Payload):
     """What Temporal's remote codec is sent."""
 
     model_config = ConfigDict(json_schema_extra=_MORE_FIELDS)
-    payloads: list[EncodedPayload]
+    payloads: Annotated[list[EncodedPayload], FailFast()]
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {

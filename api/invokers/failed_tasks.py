@@ -19,8 +19,10 @@ FAILED_STATUSES = (ActivityExecutionStatus.FAILED, ActivityExecutionStatus.TIMED
 MAX_EXAMINED = 1_000
 """Executions that one page examines. The failed execution of a redriven task stays in the index until retention ends,
 so without a limit a page would take longer the more tasks were redriven."""
-_AT_ONCE = 25
-"""Executions that are examined concurrently, each with a call to Temporal."""
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+"""What the tasks of a page have in Temporal; the last one may exceed it. Each can have `MAX_PAYLOAD_BYTES`."""
+_AT_ONCE = 8
+"""Executions that are examined concurrently, each with a call to Temporal that returns its payload."""
 _FAILED = f"{PATTERN.name} = '{MESSAGE_QUEUE.name}' AND ExecutionStatus IN ('Failed', 'TimedOut')"
 _PRECISION = timedelta(microseconds=1)
 """The index may have nanoseconds, which `datetime` has not."""
@@ -60,16 +62,22 @@ class FailedTasksPage:
 
 
 async def failed_tasks(invoker: TaskInvoker, after: Position | None, limit: int) -> FailedTasksPage:
-    """Find the next `limit` tasks that failed for good and were not redriven since, or fewer after `MAX_EXAMINED`."""
+    """Find the next `limit` tasks that failed for good and were not redriven since.
+
+    Or fewer, after `MAX_EXAMINED` executions or `MAX_PAGE_BYTES`.
+    """
     tasks: list[ActivityExecutionDescription] = []
-    examined = 0
+    examined = size = 0
     last = after
     async for group in _groups(_executions(invoker, after)):
         described = await asyncio.gather(*(_task(invoker, execution) for execution in group))
         for execution, task in zip(group, described, strict=True):
-            if examined == MAX_EXAMINED or (task and len(tasks) == limit):
+            is_full = len(tasks) == limit or size >= MAX_PAGE_BYTES
+            if examined == MAX_EXAMINED or (task and is_full):
                 return FailedTasksPage(tasks, last)
-            tasks += [task] if task else []
+            if task:
+                tasks.append(task)
+                size += _size_of(task)
             examined += 1
             last = Position.of(execution)
     return FailedTasksPage(tasks, None)
@@ -84,6 +92,10 @@ async def _task(invoker: TaskInvoker, execution: ActivityExecution) -> ActivityE
             return None
         raise
     return task if task.activity_run_id == execution.activity_run_id and task.status in FAILED_STATUSES else None
+
+
+def _size_of(task: ActivityExecutionDescription) -> int:
+    return task.raw_info.ByteSize() + (task.raw_input.ByteSize() if task.raw_input else 0)
 
 
 async def _executions(invoker: TaskInvoker, after: Position | None) -> AsyncIterator[ActivityExecution]:

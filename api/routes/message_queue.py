@@ -1,5 +1,6 @@
 """(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated
 
@@ -23,6 +24,9 @@ from domain.access import Role
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
 from domain.payload import Payload
 
+MAX_LISTINGS = 4
+"""Pages that are put together at the same time, each with up to `MAX_PAGE_BYTES`; others wait."""
+
 
 class NextTasks(Payload):
     """The query of the next page."""
@@ -33,7 +37,8 @@ class NextTasks(Payload):
 class FailedTaskPage(Payload):
     """Tasks, the last failed first. `next` is null on the last page.
 
-    A page has fewer than `limit` tasks, or none, if many of those that failed before were redriven: read on at `next`.
+    A page has fewer than `limit` tasks if they are large, and fewer or none if many of those that failed before were
+    redriven: read on at `next`.
     """
 
     dead_letters: list[FailedTask]
@@ -57,6 +62,7 @@ After = Annotated[Position | None, Depends(_position)]
 def routes(gateway: Gateway) -> PatternRoutes:
     invoker = TaskInvoker(gateway.client, gateway.web_ui)
     operators = needs(Role.OPERATOR, MESSAGE_QUEUE.service)
+    listing = asyncio.Semaphore(MAX_LISTINGS)
     router = APIRouter(tags=[MESSAGE_QUEUE.service])
     add_handler_routes(router, MESSAGE_QUEUE, HandlerRoute("runTask", Task, None, invoker), keyed=False)
 
@@ -68,11 +74,12 @@ def routes(gateway: Gateway) -> PatternRoutes:
     )
     async def dead_letters(caller: CurrentCaller, after: After, limit: Limit = 50) -> FailedTaskPage:
         """The tasks that failed for good and were not redriven since, the last failed first."""
-        page = await failed_tasks(invoker.of(caller.tenant), after, limit)
-        return FailedTaskPage(
-            dead_letters=[await _failed_task(each, invoker) for each in page.tasks],
-            next=NextTasks(after=str(page.next)) if page.next else None,
-        )
+        async with listing:
+            page = await failed_tasks(invoker.of(caller.tenant), after, limit)
+            return FailedTaskPage(
+                dead_letters=[await _failed_task(each, invoker) for each in page.tasks],
+                next=NextTasks(after=str(page.next)) if page.next else None,
+            )
 
     @router.post(
         f"/{MESSAGE_QUEUE.service}/deadLetters/{{invocation_id}}/redrive",

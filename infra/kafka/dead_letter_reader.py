@@ -21,8 +21,6 @@ from infra.kafka.record_parsing import new_consumer
 READ_SECONDS = 10.0
 MAX_SCANNED = 50_000
 """Records that one scan reads."""
-MAX_BYTES = 32 * 1024 * 1024
-"""Bytes of the letters that are read at once; the last one may exceed it."""
 MAX_SKIPPED = 50
 """Records that one scan names as no dead letters."""
 POLL_MS = 200
@@ -99,8 +97,11 @@ class DeadLetterReader:
                 break
         return Scan(pending, skipped, read_to, complete=scanned < MAX_SCANNED and await self._is_at_end())
 
-    async def letters(self, offsets: Sequence[int]) -> Letters:
-        """Read the letters at `offsets`, in ascending order. Left out are those that have expired since the scan."""
+    async def letters(self, offsets: Sequence[int], max_bytes: int) -> Letters:
+        """Read the letters at `offsets`, in ascending order, until they have `max_bytes`; the last one may exceed it.
+
+        Left out are those that have expired since the scan.
+        """
         wanted, found, size = set(offsets), list[DeadLetter](), 0
         if not wanted:
             return Letters(found, None)
@@ -112,7 +113,7 @@ class DeadLetterReader:
                 size += letter.size_bytes
             if read_to >= offsets[-1]:
                 return Letters(found, None)
-            if size >= MAX_BYTES:
+            if size >= max_bytes:
                 return Letters(found, read_to)
         return Letters(found, None if await self._is_at_end() else read_to)
 

@@ -17,8 +17,14 @@ from infra.kafka.redrive import Redriver
 
 MAX_REDRIVEN = 500
 """Records that one call redrives."""
+REDRIVE_BYTES = 32 * 1024 * 1024
+"""Bytes of the letters that a redrive has in memory; the last one may exceed it."""
 PAGE_SECONDS = 10.0
 """After this time a page ends with the letters that it has."""
+PAGE_BYTES = 8 * 1024 * 1024
+"""So does a page whose letters have this size; the last one may exceed it."""
+MAX_LISTINGS = 4
+"""Pages that are read at the same time; others wait."""
 
 
 class UnknownDeadLetter(Exception):
@@ -59,28 +65,35 @@ class RedriveResult:
 
 
 class DeadLetters:
-    """The dead-letter topics of all subscriptions. One redrive runs at a time."""
+    """The dead-letter topics of all subscriptions. One redrive and few listings run at a time: they hold letters."""
 
     def __init__(self, clusters: KafkaClusters, deadlines: Deadlines = DEADLINES) -> None:
         self._clusters = clusters
         self._deadlines = deadlines
         self._redriver = Redriver(clusters, deadlines)
         self._redriving = asyncio.Lock()
+        self._listing = asyncio.Semaphore(MAX_LISTINGS)
 
     async def page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
-        """List `limit` pending letters from `cursor` on, or fewer if reading takes too long.
+        """List `limit` pending letters from `cursor` on, or fewer if they are large or reading takes too long.
 
         Raises `UnknownDeadLetter` if the topic has no such partition, `KafkaUnreachable`.
         """
+        async with self._listing:
+            return await self._page(subscription, cursor, limit)
+
+    async def _page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
         letters: list[DeadLetter] = []
         skipped: list[SkippedRecord] = []
+        room = PAGE_BYTES
         end_at = time.monotonic() + PAGE_SECONDS
         following: Cursor | None = cursor
         in_time = answered(subscription.cluster, "a listing of dead letters", self._deadlines.listing)
         async with _reachable(subscription.cluster), in_time:
-            while following and len(letters) < limit and time.monotonic() < end_at:
-                part = await self._partition_page(subscription, following, limit - len(letters))
+            while following and len(letters) < limit and room > 0 and time.monotonic() < end_at:
+                part = await self._partition_page(subscription, following, limit - len(letters), room)
                 letters += part.letters
+                room -= sum(letter.size_bytes for letter in part.letters)
                 skipped += part.skipped
                 following = part.next
         return Page(letters, skipped, following)
@@ -97,7 +110,7 @@ class DeadLetters:
             if scan.pending.is_redriven(offset):
                 result.already_redriven = 1
             else:
-                letters = await reader.letters([offset])
+                letters = await reader.letters([offset], REDRIVE_BYTES)
                 if letters.read_to is not None:
                     raise KafkaUnreachable(f"The dead letter at offset {offset} was not read in time. Try again later.")
                 await self._redrive(subscription, letters.found, result)
@@ -110,7 +123,8 @@ class DeadLetters:
         origins = set[str]()
         async with self._redriving_alone(subscription):
             while following and result.redriven < MAX_REDRIVEN:
-                part = await self._partition_page(subscription, following, MAX_REDRIVEN - result.redriven)
+                limit = MAX_REDRIVEN - result.redriven
+                part = await self._partition_page(subscription, following, limit, REDRIVE_BYTES)
                 # A record that is still poison may be a letter again by now.
                 letters = [letter for letter in part.letters if letter.origin not in origins]
                 origins.update(letter.origin for letter in letters)
@@ -126,13 +140,13 @@ class DeadLetters:
         result.refused += len(complete) - redriven
         result.without_value += len(letters) - len(complete)
 
-    async def _partition_page(self, subscription: Subscription, cursor: Cursor, limit: int) -> Page:
+    async def _partition_page(self, subscription: Subscription, cursor: Cursor, limit: int, max_bytes: int) -> Page:
         async with self._reading(subscription, cursor.partition) as reader:
             if reader is None:
                 return Page([], [], None)
             scan = await reader.scan(subscription.name, cursor.after)
             pending = scan.pending.offsets()
-            letters = await reader.letters(pending[:limit])
+            letters = await reader.letters(pending[:limit], max_bytes)
         end = letters.read_to
         if end is None and len(pending) > limit:
             end = pending[limit - 1]

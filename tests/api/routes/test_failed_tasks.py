@@ -109,6 +109,18 @@ async def test_a_task_that_failed_again_is_listed_once(http: httpx2.AsyncClient)
     assert (await all_pages(http, 1)).count(task) == 1
 
 
+async def test_a_page_ends_when_its_tasks_are_large_together(http: httpx2.AsyncClient) -> None:
+    large = FAILING | {"payload": {"fail": "too large", "filler": "x" * 1_000_000}}
+    tasks = [(await http.post("/AsyncTaskWorker/runTask", json=large)).json()["invocationId"] for _ in range(12)]
+    await listed(http, *tasks)
+    first = await page(http, limit=200)
+    assert {letter["invocationId"] for letter in first["deadLetters"]} < {*tasks}
+    assert len(str(first)) < 10_000_000
+    second = await page(http, limit=200, **first["next"])
+    both = [letter["invocationId"] for letter in (*first["deadLetters"], *second["deadLetters"])]
+    assert {*both[:12]} == {*tasks}
+
+
 @pytest.mark.parametrize(
     "query", ["after=", "after=x", "after=2026-01-01~a", "limit=0", "limit=201", "limt=3", "next=x"]
 )

@@ -54,13 +54,29 @@ async def test_a_scan_that_reads_too_much_continues_with_the_next_page(
 async def test_letters_that_are_large_together_are_read_in_parts_and_none_is_left_out(
     letters: DeadLetters, sub: Subscription, write: Write, broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letter_reader, "MAX_BYTES", 2_500)
+    monkeypatch.setattr(dead_letters, "REDRIVE_BYTES", 2_500)
     for offset in range(5):
         await write(offset, value=b"{" + b"x" * 1_000)
-    assert (await letters.page(sub, Cursor(), 50)).next is None
     assert await listed(letters, sub) == [0, 1, 2, 3, 4]
     assert (await letters.redrive_all(sub)).redriven == 5
     assert len(await records_of(broker, sub.topic, 0, 5)) == 5
+
+
+async def test_a_page_ends_when_its_letters_are_large_together_and_the_next_one_continues(
+    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "PAGE_BYTES", 2_500)
+    for offset in range(5):
+        await write(offset, value=b"{" + b"x" * 1_000)
+    pages: list[list[int]] = []
+    cursor: Cursor | None = Cursor()
+    while cursor and len(pages) < 10:
+        page = await letters.page(sub, cursor, 200)
+        pages.append([letter.source_offset for letter in page.letters])
+        cursor = page.next
+    assert pages in ([[0, 1], [2, 3], [4]], [[0, 1, 2], [3, 4]])  # headers count too
+    monkeypatch.setattr(dead_letters, "PAGE_BYTES", 10)
+    assert [letter.source_offset for letter in (await letters.page(sub, Cursor(), 200)).letters] == [0]
 
 
 async def test_letters_that_are_not_read_in_time_are_on_the_next_page(
@@ -82,7 +98,7 @@ async def test_letters_that_are_not_read_in_time_are_on_the_next_page(
     cursor: Cursor | None = Cursor()
     for _ in range(10):
         if cursor is not None:
-            page = await letters._partition_page(sub, cursor, 50)
+            page = await letters._partition_page(sub, cursor, 50, 1_000_000)
             offsets += [letter.source_offset for letter in page.letters]
             cursor = page.next
     assert (offsets, cursor) == ([0, 1, 2], None)
@@ -108,7 +124,7 @@ async def test_a_record_that_cannot_be_read_is_skipped_with_its_offset_and_the_o
 async def test_records_that_are_letters_again_during_a_redrive_of_all_are_redriven_once(
     letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letter_reader, "MAX_BYTES", 2_500)
+    monkeypatch.setattr(dead_letters, "REDRIVE_BYTES", 2_500)
     redrive = letters._redriver.redrive
 
     async def redrive_what_fails_again(sub: Subscription, part: Sequence[DeadLetter]) -> int:

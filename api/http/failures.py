@@ -23,8 +23,12 @@ from infra.payload_encryption import UnreadablePayload
 log = logging.getLogger("api")
 
 
-def temporal_problem(error: RPCError) -> Problem:
+def temporal_problem(error: RPCError | WorkflowQueryFailedError) -> Problem:
     """What a failed call to Temporal means to a client."""
+    if isinstance(error, WorkflowQueryFailedError):
+        # Our queries raise nothing: it came too early, or no worker can replay the run until its code is fixed.
+        log.warning("A workflow did not answer a query: %s", error)
+        return _temporal_unavailable()
     if is_not_found(error):
         return Problem(404, "not-found", "The execution does not exist, or Temporal no longer keeps it.")
     if is_not_started(error):
@@ -66,9 +70,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(WorkflowQueryFailedError)
     async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
-        """Our queries raise nothing: it came too early, or no worker can replay the run until its code is fixed."""
-        log.warning("A workflow did not answer a query: %s", error)
-        return _temporal_unavailable().response()
+        return temporal_problem(error).response()
 
     @app.exception_handler(RuntimeError)
     async def on_runtime_error(_: Request, error: RuntimeError) -> JSONResponse:

@@ -5,7 +5,10 @@ from typing import Any, Literal
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
 
+from api.http.failures import temporal_problem
 from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.problems import RETRY, Problem
 from api.http.waiting import ShuttingDown, WaitedTooLong, while_connected
@@ -55,8 +58,8 @@ def outcome_response(invoker: Invoker, invocation_id: str, finished: Finished) -
 async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: str) -> JSONResponse:
     """200 with the outcome, once there is one.
 
-    Raises `ClientDisconnected` if the client stops waiting; `Problem` 504 after the setting `max_wait`, and 503 if the
-    gateway shuts down.
+    Raises `ClientDisconnected` if the client stops waiting; `Problem` 504 after the setting `max_wait`, 503 if the
+    gateway shuts down or Temporal does not answer. Each names the invocation, which a call may just have started.
     """
     settings: Settings = request.app.state.settings
     try:
@@ -66,14 +69,22 @@ async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: st
         raise _continues(504, "not-finished", detail, invoker, invocation_id) from None
     except ShuttingDown:
         raise _continues(503, "shutting-down", "The gateway is shutting down.", invoker, invocation_id) from None
+    except (RPCError, WorkflowQueryFailedError) as error:
+        problem = temporal_problem(error)
+        problem.extra.update(_about(invoker, invocation_id))
+        raise problem from None
     return outcome_response(invoker, invocation_id, finished)
+
+
+def _about(invoker: Invoker, invocation_id: str) -> dict[str, str]:
+    return {"invocationId": written(invocation_id), "webUi": invoker.link(invocation_id)}
 
 
 def _continues(status: int, type: str, what: str, invoker: Invoker, invocation_id: str) -> Problem:
     """The wait has ended and the invocation has not: a client learns its ID, and how to go on."""
-    id = written(invocation_id)
-    detail = f"{what} The invocation continues: wait again at /invocations/{id}/attach, or ask at its /output."
-    return Problem(status, type, detail, headers=RETRY, invocationId=id, webUi=invoker.link(invocation_id))
+    at = f"/invocations/{written(invocation_id)}"
+    detail = f"{what} The invocation continues: wait again at {at}/attach, or ask at {at}/output."
+    return Problem(status, type, detail, headers=RETRY, **_about(invoker, invocation_id))
 
 
 def accepted_response(invoker: Invoker, submission: Submission) -> JSONResponse:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import uvicorn
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from api.__main__ import server
 from api.app import create_app
@@ -46,6 +47,8 @@ class EndlessTemporal:
         self.may_start = asyncio.Event()
         self.may_start.set()
         self.long_polls = 0
+        self.failure: RPCError | None = None
+        """What a long poll ends with."""
 
     async def start_workflow(self, *_: Any, id: str, **__: Any) -> None:
         self.starting.set()
@@ -61,6 +64,8 @@ class EndlessTemporal:
     async def result(self) -> None:
         self.long_polls += 1
         try:
+            if self.failure:
+                raise self.failure
             await asyncio.Event().wait()
         finally:
             self.long_polls -= 1

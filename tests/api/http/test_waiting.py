@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from tests.api.http.running import ATTACH, JOB, SETTINGS, Running, gateway_with, nothing_left, post
 from tests.eventually import eventually
@@ -48,5 +49,15 @@ async def test_a_client_that_waits_while_the_gateway_shuts_down_gets_the_id(sent
         status, headers, document = await client.answer()
         client.leave()
     assert (status, document["type"]) == (503, "urn:problem:shutting-down")
+    assert document["invocationId"] == (gateway.temporal.started or ["fan-out:1"])[0]
+    assert int(headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("sent", [ATTACH, RUN])
+async def test_a_client_that_waits_while_temporal_becomes_unavailable_gets_the_id(sent: bytes) -> None:
+    async with gateway_with(SETTINGS) as gateway:
+        gateway.temporal.failure = RPCError("tcp connect error", RPCStatusCode.UNAVAILABLE, b"")
+        status, headers, document = await gateway.asks(sent)
+    assert (status, document["type"]) == (503, "urn:problem:temporal-unavailable")
     assert document["invocationId"] == (gateway.temporal.started or ["fan-out:1"])[0]
     assert int(headers["retry-after"]) > 0

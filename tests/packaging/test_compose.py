@@ -58,7 +58,7 @@ class TestEveryService:
         if service in OURS:
             assert (name, tag) == ("durable-patterns", "local")
         else:
-            assert re.fullmatch(r"\d+(\.\d+)+", tag), f"{name} has the tag {tag!r}"
+            assert re.fullmatch(r"\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", tag), f"{name} has the tag {tag!r}"
 
     def test_publishes_ports_to_this_machine_only(self, service: str) -> None:
         for port in SERVICES[service].get("ports", []):

@@ -52,6 +52,12 @@ def test_the_build_is_sent_what_it_copies_and_nothing_else() -> None:
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == COPIED
 
 
+def test_every_stage_begins_with_the_same_exact_release_of_python() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", bases[0])
+    assert set(bases) == {bases[0]}
+
+
 def test_packages_are_installed_by_hash_alone() -> None:
     (install,) = re.findall(r"pip install (.*)", DOCKERFILE)
     assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(install.split())

@@ -5,16 +5,17 @@ TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
+VENV_AUDIT ?= .venv-audit
 RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 
 # Many containers set it. Without bytecode every process that a test starts compiles each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels env clean
+.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels images sbom advisories env clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## Make .venv, with every package at its locked version (PYTHON=python3.13)
 	@tools/install.sh $(VENV) requirements-dev.txt 180
@@ -69,10 +70,21 @@ wheels: ## Check that every locked package has a wheel for each platform and Pyt
 	@tools/install.sh $(VENV_LOCK) requirements-lock.txt 18
 	@tools/wheels.sh $(VENV_LOCK)/bin/uv
 
+images: ## Pin the images of Dockerfile and docker-compose.yml by digest; needs Docker (UPGRADE=1: the tags' newest)
+	@$(or $(PYTHON),python3) tools/pin_images.py
+
+sbom: ## Write sbom.json: the image's packages with versions and hashes, in CycloneDX
+	@tools/install.sh $(VENV_AUDIT) requirements-audit.txt 20
+	@tools/sbom.sh $(VENV_AUDIT)/bin/cyclonedx-py sbom.json
+
+advisories: ## Fail if a package of the image has a published advisory; skipped without a network
+	@tools/install.sh $(VENV_AUDIT) requirements-audit.txt 20
+	@$(VENV_AUDIT)/bin/python tools/advisories.py requirements.txt
+
 env: install ## Write .env.example from the settings, and the table of docs/security.md
 	$(BIN)/python -m tests.packaging.env_example
 	$(BIN)/python -m tests.packaging.access_matrix
 
 clean: ## Remove .venv, data and caches
-	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) $(VENV_AUDIT) sbom.json benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,3 +14,4 @@ lock --group lock --output-file requirements-lock.txt
 lock pyproject.toml --output-file requirements.txt
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
 lock pyproject.toml --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
+lock --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt

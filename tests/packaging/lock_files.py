@@ -18,6 +18,7 @@ LOCKS = {
     "requirements-dev.txt": "dev",
     "requirements-bench.txt": "bench",
     "requirements-lock.txt": "lock",
+    "requirements-audit.txt": "audit",
 }
 """Each file, with the dependency group that it holds besides the application's own dependencies."""
 
@@ -78,8 +79,8 @@ def version_of(pin: Requirement) -> Version:
 
 
 def wanted(group: str | None) -> list[Requirement]:
-    """What pyproject.toml asks for: the application's dependencies and a group's. `lock` is a group of its own."""
-    dependencies = [] if group == "lock" else PROJECT["project"]["dependencies"]
+    """What pyproject.toml asks for: the application's dependencies and a group's, or those of `lock` or `audit`."""
+    dependencies = [] if group in ("lock", "audit") else PROJECT["project"]["dependencies"]
     return [Requirement(text) for text in [*dependencies, *(_group(group) if group else [])]]
 
 

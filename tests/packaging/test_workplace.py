@@ -42,6 +42,8 @@ class TestContinuousIntegration:
         assert commands("check") == ["make check"]
         assert commands("test") == ["make test"]
         assert "docker build --tag durable-patterns ." in commands("image")
+        assert commands("advisories") == ["make sbom", "make advisories"]
+        assert JOBS["advisories"]["steps"][-1]["env"] == {"ADVISORIES": "required"}
 
     def test_no_job_may_write_or_run_without_end(self) -> None:
         assert WORKFLOW["permissions"] == {"contents": "read"}
@@ -75,7 +77,7 @@ class TestPythons:
         container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
         version = re.fullmatch(r"python:(3\.\d+)-\w+", container["image"])
         assert version is not None
-        assert f"FROM python:{version[1]}-" in (ROOT / "Dockerfile").read_text()
+        assert f"FROM python:{version[1]}." in (ROOT / "Dockerfile").read_text()
         assert version[1] in TESTED
 
 

@@ -11,6 +11,7 @@ from pydantic import (
     FilePath,
     IPvAnyNetwork,
     SecretStr,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -149,6 +150,9 @@ class Settings(BaseSettings):
     """The signing secret of the Stripe endpoint, `whsec_...`; without it `/webhooks/stripe` answers 404."""
     stripe_livemode: bool | None = None
     """`true` takes Stripe's live events only, `false` its test events only; without it both. Others are ignored."""
+    stripe_account: Annotated[str, StringConstraints(pattern=r"^acct_\w+$")] | None = None
+    """The connected account whose events Stripe Connect sends here, `acct_...`, or the account in an organization; all
+    others are ignored. Without it only the events of the account that has the endpoint count."""
     stripe_webhook_tenant: Annotated[str, AfterValidator(valid_tenant)] = DEFAULT_TENANT
     """The tenant whose invoices Stripe's events are about."""
     smtp_url: Annotated[str | None, AfterValidator(usable_smtp_url), Field(repr=False)] = None

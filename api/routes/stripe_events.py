@@ -3,6 +3,7 @@
 An event is read as far as its handler uses it: a field that no handler uses may have any value, or be missing.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -32,25 +33,34 @@ class Ignored(Exception):
     """The event needs nothing done. The message says why."""
 
 
-def read_event(raw: bytes, livemode: bool | None) -> Call:
+@dataclass(frozen=True)
+class Source:
+    """Whose events count, of all that are signed with the endpoint's secret."""
+
+    livemode: bool | None = None
+    """None for both modes."""
+    account: str | None = None
+    """None for the account that has the endpoint; else the connected account, or that of an organization."""
+
+
+def read_event(raw: bytes, source: Source) -> Call:
     """The call that an event in Stripe's JSON asks for.
 
-    Raises `Ignored` for an event of another type, or of another mode than `livemode`; `Problem` 400 for a body that is
-    not JSON, and 422 for one in which a field that the handler uses is wrong.
+    Raises `Ignored` for an event of another type, or not of `source`; `Problem` 400 for a body that is not JSON, and
+    422 for one in which a field that the handler uses is wrong.
     """
     must_be_json(raw)
     try:
-        return _call(from_json(raw), livemode)
+        return _call(from_json(raw), source)
     except ValidationError as error:
         raise invalid_fields(error) from None
 
 
-def _call(document: JsonValue, livemode: bool | None) -> Call:
+def _call(document: JsonValue, source: Source) -> Call:
     envelope = Envelope.model_validate(document)
     if envelope.type != FAILURE and envelope.type not in SUCCESSES | CLOSINGS.keys():
         raise Ignored("No handler takes events of this type.")
-    if livemode is not None and envelope.livemode is not livemode:
-        raise Ignored(f"STRIPE_LIVEMODE is {str(livemode).lower()}, and the event's livemode is not.")
+    envelope.must_be_of(source)
     if envelope.type == FAILURE:
         failed = Event[FailedInvoice].model_validate(document)
         return _to(ON_PAYMENT_FAILURE, failed, _failure(envelope.type, failed))
@@ -79,6 +89,19 @@ class Envelope(StripeObject):
 
     type: str
     livemode: JsonValue = None
+    account: JsonValue = None
+    """The connected account of an event that Connect sends to the platform; the platform's own events have none."""
+    context: JsonValue = None
+    """The account of an event that is sent to an organization's endpoint."""
+
+    def must_be_of(self, source: Source) -> None:
+        """Raises `Ignored`."""
+        if source.livemode is not None and self.livemode is not source.livemode:
+            raise Ignored(f"STRIPE_LIVEMODE is {str(source.livemode).lower()}, and the event's livemode is not.")
+        if source.account is None and self.account is not None:
+            raise Ignored("The event is of a connected account, and STRIPE_ACCOUNT names none.")
+        if source.account is not None and (self.account or self.context) != source.account:
+            raise Ignored(f"STRIPE_ACCOUNT is {source.account}, and the event is not of this account.")
 
 
 class Invoice(StripeObject):

@@ -12,7 +12,7 @@ from api.http.body import read_limited
 from api.http.problems import Problem, responses
 from api.invokers.invocation import execution_headers
 from api.invokers.written_ids import written
-from api.routes.stripe_events import Ignored, read_event
+from api.routes.stripe_events import Ignored, Source, read_event
 from api.security.access import SIGNED_BY_STRIPE
 from domain.errors import Refusal
 from domain.payload import Payload
@@ -33,7 +33,8 @@ class WebhookReceipt(Payload):
 def router(gateway: Gateway) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["Webhooks"])
     tracker = gateway.entity_invoker(PAYMENT_TRACKER).of(gateway.settings.stripe_webhook_tenant)
-    secret, livemode = gateway.settings.stripe_webhook_secret, gateway.settings.stripe_livemode
+    secret = gateway.settings.stripe_webhook_secret
+    source = Source(gateway.settings.stripe_livemode, gateway.settings.stripe_account)
 
     @routes.post(
         "/stripe",
@@ -43,14 +44,14 @@ def router(gateway: Gateway) -> APIRouter:
         responses=responses(400, 404, 408, 409, 413, 415, 422, 503),
     )
     async def stripe_event(request: Request) -> JSONResponse:
-        """Receive an invoice event from Stripe. Each event ID counts once; other event types are ignored."""
+        """Receive an invoice event from Stripe. Each event ID counts once; other types, modes, accounts are ignored."""
         if secret is None:
             detail = "The webhook is not configured: set STRIPE_WEBHOOK_SECRET to receive Stripe's events."
             raise Problem(404, "webhook-not-configured", detail)
         raw = await read_limited(request)
         try:
             check_signature(raw, ",".join(request.headers.getlist("stripe-signature")), secret, time.time())
-            call = read_event(raw, livemode)
+            call = read_event(raw, source)
             submission = await tracker.submit(call)
         except Ignored as ignored:
             return JSONResponse({"status": "Ignored", "reason": str(ignored)})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.http.problems import Problem
 from api.invokers.invocation import Call
-from api.routes.stripe_events import CLOSINGS, FAILURE, SUCCESSES, Ignored, read_event
+from api.routes.stripe_events import CLOSINGS, FAILURE, SUCCESSES, Ignored, Source, read_event
 from domain.errors import Refusal
 from domain.invoice import PaymentEvent
 
@@ -42,8 +42,8 @@ def event(kind: str = FAILURE, **fields: Any) -> dict[str, Any]:
     return document
 
 
-def read(document: object, livemode: bool | None = None) -> Call:
-    return read_event(json.dumps(document).encode(), livemode)
+def read(document: object, livemode: bool | None = None, account: str | None = None) -> Call:
+    return read_event(json.dumps(document).encode(), Source(livemode, account))
 
 
 def failure(**fields: Any) -> PaymentEvent:
@@ -54,7 +54,7 @@ def failure(**fields: Any) -> PaymentEvent:
 
 def refused(raw: bytes) -> Problem:
     with pytest.raises(Problem) as caught:
-        read_event(raw, livemode=None)
+        read_event(raw, Source())
     return caught.value
 
 
@@ -94,6 +94,44 @@ class TestLivemode:
         for other in (not expected, None, MISSING, "true", int(expected)):
             with pytest.raises(Ignored, match=f"STRIPE_LIVEMODE is {str(expected).lower()}"):
                 read(event(__livemode=other), expected)
+
+
+class TestAccount:
+    """Connect sends the events of connected accounts with `account`, an organization those of its accounts with
+    `context`; the account's own events have neither."""
+
+    @pytest.mark.parametrize("own", [{}, {"__account": None}, {"__account": None, "__context": None}])
+    def test_the_endpoints_own_events_count_unless_a_setting_says_otherwise(self, own: dict[str, Any]) -> None:
+        assert read(event(**own))
+        with pytest.raises(Ignored, match="STRIPE_ACCOUNT is acct_1, and the event is not of this account"):
+            read(event(**own), account="acct_1")
+
+    @pytest.mark.parametrize("account", ["acct_1", "", 0, False, {}, ["acct_1"]])
+    def test_a_connected_accounts_event_is_ignored_by_default(self, account: object) -> None:
+        with pytest.raises(Ignored, match="connected account, and STRIPE_ACCOUNT names none"):
+            read(event(__account=account))
+
+    @pytest.mark.parametrize(
+        "of_it", [{"__account": "acct_1"}, {"__account": "acct_1", "__context": "acct_1"}, {"__context": "acct_1"}]
+    )
+    @pytest.mark.parametrize("kind", HANDLED)
+    def test_an_event_of_the_account_that_the_setting_names_counts(self, kind: str, of_it: dict[str, Any]) -> None:
+        assert read(event(kind, **of_it), account="acct_1")
+
+    @pytest.mark.parametrize(
+        "of_another",
+        [
+            {"__account": "acct_2"},
+            {"__account": "acct_2", "__context": "acct_1"},
+            {"__context": "acct_11"},
+            {"__account": ["acct_1"]},
+            {"__account": "ACCT_1"},
+        ],
+    )
+    @pytest.mark.parametrize("kind", HANDLED)
+    def test_an_event_of_another_is_ignored(self, kind: str, of_another: dict[str, Any]) -> None:
+        with pytest.raises(Ignored, match="STRIPE_ACCOUNT is acct_1"):
+            read(event(kind, **of_another), account="acct_1")
 
 
 class TestCustomer:
@@ -201,7 +239,7 @@ def test_any_value_in_any_field_is_read_or_refused(kind: str, path: tuple[str, .
     target[name] = value
     try:
         raw = json.dumps(document).encode()
-        call = read_event(raw, livemode=None)
+        call = read_event(raw, Source())
     except (Problem, Refusal):
         return
     assert type(call.body).model_validate_json(call.body.model_dump_json()) == call.body

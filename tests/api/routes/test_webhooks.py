@@ -217,6 +217,15 @@ async def test_an_event_of_the_other_mode_is_ignored_and_says_so(livemode: bool)
     assert "STRIPE_LIVEMODE" in response.json()["reason"]
 
 
+@pytest.mark.parametrize(("setting", "account"), [(None, "acct_1"), ("acct_1", "acct_2"), ("acct_1", None)])
+async def test_an_event_of_another_account_is_ignored_and_says_so(setting: str | None, account: str | None) -> None:
+    settings = Settings(stripe_webhook_secret=SecretStr(SECRET), stripe_account=setting)
+    async with gateway_of(settings) as http:
+        response = await send(http, event("invoice.paid", "in_1") | {"account": account})
+    assert (response.status_code, response.json()["status"]) == (200, "Ignored")
+    assert "STRIPE_ACCOUNT" in response.json()["reason"]
+
+
 async def test_without_a_secret_there_is_no_webhook() -> None:
     async with gateway_of(Settings()) as http:
         response = await send(http, event("invoice.payment_failed", "in_1"))

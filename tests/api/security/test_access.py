@@ -1,5 +1,6 @@
 """Every operation asks for credentials with its role, as the OpenAPI document says; three are open."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi.routing import APIRoute
 from api.security.access import OPEN, check_declared, needs
 from domain.access import GRANTED, Role
 from infra.settings import Settings
+from tests.api.routes.test_webhooks import signed
 from tests.api.security.gateways import EmptyTemporal, application, bearing, client_of, write_keys
 
 OPEN_OPERATIONS = {("get", "/health"), ("get", "/ready")}
@@ -134,10 +136,14 @@ async def test_stripe_is_known_by_its_signature_and_by_nothing_else(door: Door) 
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-signature")
 
 
-async def test_an_invoice_is_not_paid_by_a_stranger(door: Door) -> None:
+@pytest.mark.parametrize("handler", ["onPaymentSuccess", "onPaymentFailure", "onInvoiceClosed"])
+async def test_an_invoice_is_not_changed_by_a_stranger(door: Door, handler: str) -> None:
+    """Nor with Stripe's signature, which counts for Stripe's own events only."""
     event = {"type": "x", "created": 1, "data": {"id": "evt_1", "customer": "cus_1"}}
-    for path in ("/PaymentTracker/in_1/onPaymentSuccess", "/PaymentTracker/in_1/onPaymentSuccess/send"):
-        assert (await door.http.post(path, json=event)).status_code == 401
+    for path in (f"/PaymentTracker/in_1/{handler}", f"/PaymentTracker/in_1/{handler}/send"):
+        for headers in ({}, {"Stripe-Signature": signed(json.dumps(event).encode())}):
+            answer = await door.http.post(path, content=json.dumps(event), headers=headers)
+            assert (answer.status_code, answer.json()["type"]) == (401, "urn:problem:unauthenticated")
     assert door.temporal.asked == []
 
 

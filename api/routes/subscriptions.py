@@ -120,7 +120,7 @@ def router(gateway: Gateway) -> APIRouter:
         """Every subscription that is not deleted."""
         return [
             view
-            for view in [await _view(ref) async for ref in _running(gateway.client, caller.tenant)]
+            for view in [await _view(ref) async for ref in running_subscriptions(gateway.client, caller.tenant)]
             if view.status is not SubscriptionStatus.DELETED and caller.may_reach(urlsplit(view.sink).netloc)
         ]
 
@@ -195,7 +195,7 @@ def _known(ref: SubscriptionRef) -> Iterator[None]:
         raise
 
 
-async def _running(client: Client, tenant: str) -> AsyncIterator[SubscriptionRef]:
+async def running_subscriptions(client: Client, tenant: str) -> AsyncIterator[SubscriptionRef]:
     prefix = workflow_prefix(tenant)
     query = f"{_RUNNING} AND WorkflowId STARTS_WITH '{prefix}'"
     async for execution in client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
@@ -216,7 +216,7 @@ async def _check_group_is_free(client: Client, subscription: Subscription) -> No
 
     A group of one tenant is never that of another.
     """
-    async for ref in _running(client, subscription.tenant):
+    async for ref in running_subscriptions(client, subscription.tenant):
         other = (await read_state(client, ref)).subscription
         if other.id != subscription.id and other.offsets == subscription.offsets:
             detail = f"Subscription {other.id} keeps its offsets under this group.id: choose another one."

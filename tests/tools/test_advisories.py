@@ -29,7 +29,7 @@ def check(tmp_path: Path, packages: list[dict[str, Any]] | None, error: str = ""
         f"sys.exit({error!r} or None)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), **variables}
-    command = [sys.executable, ROOT / "tools/advisories.py", "requirements.txt"]
+    command = [sys.executable, str(ROOT / "tools/advisories.py"), "requirements.txt"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

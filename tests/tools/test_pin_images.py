@@ -33,7 +33,7 @@ def pin(checkout: Path, docker: str, **variables: str) -> subprocess.CompletedPr
     program.write_text(f'#!/bin/sh\necho "$4" >> {checkout}/asked\n{docker}\n')
     program.chmod(0o755)
     environment = {"PATH": f"{program.parent}:{os.environ['PATH']}", **variables}
-    command = [sys.executable, ROOT / "tools/pin_images.py"]
+    command = [sys.executable, str(ROOT / "tools/pin_images.py")]
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -83,7 +83,7 @@ def test_nothing_changes_if_a_digest_cannot_be_had(checkout: Path, docker: str) 
 
 
 def test_without_docker_it_says_so(checkout: Path) -> None:
-    command, environment = [sys.executable, ROOT / "tools/pin_images.py"], {"PATH": str(checkout)}
+    command, environment = [sys.executable, str(ROOT / "tools/pin_images.py")], {"PATH": str(checkout)}
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "docker" in done.stderr

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import httpx2
 
-from api.routes.subscriptions import _running
+from api.routes.subscriptions import running_subscriptions
 from devstack.stack import Stack
 from tests.brokers.fixtures import make_topic
 from tests.eventually import eventually
@@ -36,4 +36,4 @@ class ManyWorkflows:
 
 
 async def test_no_number_of_subscriptions_hides_others() -> None:
-    assert len([each async for each in _running(cast(Any, ManyWorkflows()), "default")]) == 1_000
+    assert len([each async for each in running_subscriptions(cast(Any, ManyWorkflows()), "default")]) == 1_000

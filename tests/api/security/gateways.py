@@ -43,7 +43,13 @@ class EmptyTemporal:
             raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
 
         return SimpleNamespace(
-            id=id, query=unknown, describe=unknown, execute_update=unknown, cancel=unknown, result=unknown
+            id=id,
+            query=unknown,
+            describe=unknown,
+            execute_update=unknown,
+            cancel=unknown,
+            terminate=unknown,
+            result=unknown,
         )
 
     get_activity_handle = get_workflow_handle

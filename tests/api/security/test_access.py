@@ -125,6 +125,18 @@ async def test_a_subscription_to_another_service_is_refused_to_a_key_that_names_
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:problem:forbidden")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [{"keys": {"UserFeed": ["a"], "BookingWorkflow": ["b"]}}, {"customers": ["c"]}, {"invocations": ["fan-out:a"]}],
+)
+async def test_an_erasure_in_another_service_is_refused_to_a_key_that_names_services(
+    door: Door, names: dict[str, Any]
+) -> None:
+    answer = await door.http.post("/erasures", json=names, headers=door.bearing("feeds"))
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:problem:forbidden")
+    assert door.temporal.asked == []
+
+
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/health"])
 async def test_the_documentation_is_open(door: Door, path: str) -> None:
     assert (await door.http.get(path)).status_code == 200

@@ -50,8 +50,7 @@ class SubscriptionOptions(Payload):
             alias="group.id",
             min_length=1,
             max_length=200,
-            # With a slash it could be another tenant's, see `owned`.
-            pattern="^[A-Za-z0-9._:@-]+$",
+            pattern="^[A-Za-z0-9._:@-]+$",  # with a slash it could be another tenant's, see `owned`
             description="The group that keeps the offsets; the subscription's ID by default. Another one must be in "
             "`KAFKA_ALLOWED`. No consumer may join it.",
         ),

@@ -78,6 +78,7 @@ class Pool:
             task_queue=self.task_queue,
             workflows=[self.workflow] if self.workflow else [],
             activities=activity_methods(self.activities(resources)) if self.activities else [],
+            max_cached_workflows=resources.settings.cached_workflows,
             max_concurrent_activities=self.concurrent_activities,
             max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
             workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,

@@ -78,7 +78,7 @@ def left(store: str, service: str, key: str, reason: str, until: str) -> StoreRe
 def kept_by_others(services: Iterable[str]) -> list[StoreReport]:
     """What no call can erase, because it is not in a store of ours or has no single records."""
     kept = [
-        ("log files", "Log lines have keys and IDs, and no content.", "the retention of your logs ends"),
+        ("log files", "Log lines have keys, IDs and texts of errors.", "the retention of your logs ends"),
         ("backups", "Backups of the database and of Temporal are as they were.", "they expire"),
     ]
     if "PaymentTracker" in services:

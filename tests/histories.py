@@ -40,8 +40,11 @@ async def until_idle(handle: WorkflowHandle[Any, Any]) -> None:
     """
 
     async def idle() -> bool:
-        tasks = [e.event_type for e in (await handle.fetch_history()).events if e.event_type in _WORKFLOW_TASK]
+        events = (await handle.fetch_history()).events
         pending = (await handle.describe()).raw_description.pending_activities
+        if len((await handle.fetch_history()).events) > len(events):  # an activity ended, or began, in between
+            return False
+        tasks = [event.event_type for event in events if event.event_type in _WORKFLOW_TASK]
         return bool(tasks) and tasks[-1] not in _UNFINISHED and all(_is_polling(activity) for activity in pending)
 
     await eventually(idle)

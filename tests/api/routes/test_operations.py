@@ -72,7 +72,7 @@ def gateway(temporal: WorkflowEnvironment, database_url: str, monkeypatch: pytes
 
 def calling(gateway: Gateway) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(create_app(gateway), raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://gateway", timeout=60)
+    return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
 
 
 async def test_a_gateway_whose_calls_can_be_carried_out_is_ready(gateway: Open) -> None:

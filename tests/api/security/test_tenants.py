@@ -30,8 +30,9 @@ ELSEWHERE = {
     ("post", "/webhooks/stripe"),
     ("post", "/codec/decode"),
     ("post", "/codec/encode"),
+    ("post", "/erasures"),
 }
-"""These need a database, Kafka, a signature; those of the codec ask for no execution."""
+"""These need a database, Kafka, a signature; those of the codec ask for no execution, an erasure for those of its names."""
 
 
 class Tenants:

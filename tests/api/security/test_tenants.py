@@ -32,7 +32,7 @@ ELSEWHERE = {
     ("post", "/codec/encode"),
     ("post", "/erasures"),
 }
-"""These need a database, Kafka, a signature; those of the codec ask for no execution, an erasure for those of its names."""
+"""These need a database, Kafka or a signature; the codec asks for no execution, an erasure for those it names."""
 
 
 class Tenants:

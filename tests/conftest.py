@@ -144,6 +144,15 @@ def pytest_configure(config: pytest.Config) -> None:
         apache_kafka_here(config)  # found and downloaded once, before the test processes start
 
 
+WAITING = {"apache", "integration", "kafka"}
+"""Folders of files whose tests take long, for servers of their own."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They come first, so that no test process ends long after the others."""
+    items.sort(key=lambda item: WAITING.isdisjoint(item.path.parts))
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
         return True

@@ -18,10 +18,12 @@ from tests.conftest import apache_kafka_here
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every broker test on each available broker."""
+    """Run every broker test on each available broker, one with the mark `any_broker` on Apache Kafka if it is there."""
     if "broker" in metafunc.fixturenames:
         absent = isinstance(apache_kafka_here(metafunc.config), str)
         brokers = ["embedded_broker"] if absent else ["embedded_broker", "apache_broker"]
+        if metafunc.definition.get_closest_marker("any_broker"):
+            brokers = brokers[-1:]
         metafunc.parametrize("broker", brokers, indirect=True)
 
 

@@ -51,6 +51,7 @@ async def growth_mib(broker: str, records: int, *topics: str) -> int:
     return int(output)
 
 
+@pytest.mark.any_broker
 @pytest.mark.parametrize(
     "load",
     [

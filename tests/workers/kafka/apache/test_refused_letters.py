@@ -157,7 +157,7 @@ async def test_a_dead_letter_topic_that_cannot_be_made_is_reported_and_not_logge
             await running.until(lambda: any("could not be created" in (error or "") for error in running.errors()))
             await running.until(lambda: world.sink.contents() == {"ann": ["before", "after"]})
             reports = len(running.errors())
-            await running.until(lambda: len(running.errors()) > reports + 8)
+            await running.until(lambda: len(running.errors()) > reports + 3)
         assert await world.listed() == []
     ours = [line for name, _, line in caplog.record_tuples if name == "workers.kafka.delivery" and "fails" in line]
     assert 1 <= len(ours) <= 5, "one line, then at growing distance"

@@ -41,41 +41,43 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-async def test_every_operation_refuses_a_body_that_does_not_say_it_is_json(headers: dict[str, str]) -> None:
-    temporal = EmptyTemporal()
-    http = client_of(application(Settings(), temporal))
-    found = await operations(http)
+async def test_every_operation_refuses_a_body_that_does_not_say_it_is_json(
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal, headers: dict[str, str]
+) -> None:
+    found = await operations(alone)
     assert len(found) > 30
     for method, path in found:
         for body in (JOB, chunks()):
-            answer = await http.request(method, path, content=body, headers=headers)
+            answer = await alone.request(method, path, content=body, headers=headers)
             assert (answer.status_code, answer.json()["type"]) == (415, "urn:problem:unsupported-media-type"), path
-    assert temporal.asked == []
+    assert empty_temporal.asked == []
 
 
 @pytest.mark.parametrize("value", OURS)
-async def test_json_is_read_with_and_without_parameters(value: str) -> None:
-    temporal = EmptyTemporal()
-    http = client_of(application(Settings(), temporal))
-    answer = await http.post("/FanOutWorker/run/send", content=JOB, headers={"Content-Type": value})
+async def test_json_is_read_with_and_without_parameters(
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal, value: str
+) -> None:
+    answer = await alone.post("/FanOutWorker/run/send", content=JOB, headers={"Content-Type": value})
     assert answer.status_code == 503, "this Temporal takes nothing"
-    assert temporal.asked
+    assert empty_temporal.asked
 
 
-async def test_two_content_types_are_refused_since_a_proxy_may_have_read_the_other() -> None:
-    http = client_of(application(Settings()))
+async def test_two_content_types_are_refused_since_a_proxy_may_have_read_the_other(
+    alone: httpx2.AsyncClient,
+) -> None:
     for first, second in (("application/json", "text/plain"), ("text/plain", "application/json")):
         headers = [("Content-Type", first), ("Content-Type", second)]
-        problem(await http.post("/FanOutWorker/run", content=JOB, headers=headers), 415, "unsupported-media-type")
+        problem(await alone.post("/FanOutWorker/run", content=JOB, headers=headers), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("headers", [*FOREIGN, {"Content-Type": "application/json"}])
-async def test_a_request_without_a_body_needs_no_content_type(headers: dict[str, str]) -> None:
-    http = client_of(application(Settings()))
+async def test_a_request_without_a_body_needs_no_content_type(
+    alone: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
     for method, path in (("POST", "/PackageTracker/a/getPackageInfo"), ("DELETE", "/invocations/fan-out:1")):
-        answer = await http.request(method, path, headers=headers)
+        answer = await alone.request(method, path, headers=headers)
         assert answer.status_code == 404
-    problem(await http.post("/FanOutWorker/run", headers=headers), 400, "malformed-json")
+    problem(await alone.post("/FanOutWorker/run", headers=headers), 400, "malformed-json")
 
 
 async def test_credentials_come_first(tmp_path: Path) -> None:

@@ -9,22 +9,11 @@ from api.http.unknown_fields import unknown_fields
 from domain.booking import TripRequest
 from domain.message_queue import Task
 from domain.subscription import SubscriptionRequest
-from infra.settings import Settings
-from tests.api.security.gateways import EmptyTemporal, application, client_of
+from tests.api.security.gateways import EmptyTemporal
 from tests.api.test_bad_input import TRIP, problem
 
 MANY = {f"f{number}": number for number in range(5_000)}
 TASKS = "/AsyncTaskWorker/runTask/send"
-
-
-@pytest.fixture
-def temporal() -> EmptyTemporal:
-    return EmptyTemporal()
-
-
-@pytest.fixture
-def http(temporal: EmptyTemporal) -> httpx2.AsyncClient:
-    return client_of(application(Settings(), temporal))
 
 
 @pytest.mark.parametrize(
@@ -53,42 +42,44 @@ def test_fields_that_a_model_lacks_are_found_also_within_it(value: Any, model: A
     ],
 )
 async def test_of_very_many_unknown_fields_a_hundred_are_named_and_nothing_else_is_looked_at(
-    http: httpx2.AsyncClient, temporal: EmptyTemporal, path: str, body: dict[str, Any], within: str
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal, path: str, body: dict[str, Any], within: str
 ) -> None:
-    errors = problem(await http.post(path, json=body), 422, "invalid-body")["errors"]
+    errors = problem(await alone.post(path, json=body), 422, "invalid-body")["errors"]
     assert [error["field"] for error in errors] == [f"{within}f{number}" for number in range(100)]
     assert {error["message"] for error in errors} == {"Extra inputs are not permitted"}
-    assert temporal.asked == []
+    assert empty_temporal.asked == []
 
 
-async def test_a_few_unknown_fields_are_named_with_what_else_is_wrong(http: httpx2.AsyncClient) -> None:
-    answer = await http.post("/FanOutWorker/run/send", json={"a": 1, "b": 2})
+async def test_a_few_unknown_fields_are_named_with_what_else_is_wrong(alone: httpx2.AsyncClient) -> None:
+    answer = await alone.post("/FanOutWorker/run/send", json={"a": 1, "b": 2})
     fields = [error["field"] for error in problem(answer, 422, "invalid-body")["errors"]]
     assert fields == ["description", "a", "b"]
 
 
-async def test_more_than_a_thousand_wrong_values_are_counted_and_not_named(http: httpx2.AsyncClient) -> None:
+async def test_more_than_a_thousand_wrong_values_are_counted_and_not_named(alone: httpx2.AsyncClient) -> None:
     metadata = dict.fromkeys(MANY, 1)
     document = problem(
-        await http.post("/codec/decode", json={"payloads": [{"metadata": metadata}]}), 422, "invalid-body"
+        await alone.post("/codec/decode", json={"payloads": [{"metadata": metadata}]}), 422, "invalid-body"
     )
     assert document["errors"] == []
     assert "5000 values are wrong" in document["detail"]
 
 
-async def test_of_a_list_the_first_wrong_payload_is_named(http: httpx2.AsyncClient) -> None:
-    document = problem(await http.post("/codec/decode", json={"payloads": [{}, *([1] * 5_000)]}), 422, "invalid-body")
+async def test_of_a_list_the_first_wrong_payload_is_named(alone: httpx2.AsyncClient) -> None:
+    document = problem(await alone.post("/codec/decode", json={"payloads": [{}, *([1] * 5_000)]}), 422, "invalid-body")
     assert [error["field"] for error in document["errors"]] == ["payloads.1"]
 
 
-async def test_a_request_has_at_most_a_hundred_headers(http: httpx2.AsyncClient, temporal: EmptyTemporal) -> None:
+async def test_a_request_has_at_most_a_hundred_headers(
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal
+) -> None:
     def task(headers: int) -> dict[str, Any]:
         names = {f"X-{number}": "a" for number in range(headers)}
         return {"kind": "http_request", "payload": {"url": "http://receiver.example", "headers": names}}
 
-    [error] = problem(await http.post(TASKS, json=task(101)), 422, "invalid-body")["errors"]
+    [error] = problem(await alone.post(TASKS, json=task(101)), 422, "invalid-body")["errors"]
     assert error["field"] == "payload.headers"
     assert "at most 100" in error["message"]
-    assert temporal.asked == []
-    await http.post(TASKS, json=task(100))
-    assert len(temporal.asked) == 1
+    assert empty_temporal.asked == []
+    await alone.post(TASKS, json=task(100))
+    assert len(empty_temporal.asked) == 1

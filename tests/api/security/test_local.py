@@ -1,7 +1,7 @@
 """A page in a browser on this machine cannot use an open gateway."""
 
+import httpx2
 import pytest
-from fastapi import FastAPI
 
 from infra.settings import Settings
 from tests.api.security.gateways import EmptyTemporal, application, bearing, client_of, write_keys
@@ -29,41 +29,33 @@ FOREIGN_ORIGINS = [
 POST = {"content": "Hi", "metadata": ""}
 
 
-Open = tuple[FastAPI, EmptyTemporal]
-
-
-@pytest.fixture(scope="module")
-def opened() -> Open:
-    temporal = EmptyTemporal()
-    return application(Settings(), temporal), temporal
-
-
-async def status(opened: Open, headers: dict[str, str]) -> tuple[int, list[str]]:
-    """The answer to a post, and what Temporal was asked for."""
-    app, temporal = opened
-    temporal.asked.clear()
-    answer = await client_of(app).post("/UserFeed/ann/processPost/send", json=POST, headers=headers)
+async def status(alone: httpx2.AsyncClient, headers: dict[str, str]) -> int:
+    """The answer to a post."""
+    answer = await alone.post("/UserFeed/ann/processPost/send", json=POST, headers=headers)
     if answer.status_code == 403:
         assert answer.json()["type"] == "urn:problem:not-local"
-    return answer.status_code, [*temporal.asked]
+    return answer.status_code
 
 
 @pytest.mark.parametrize("headers", [*({"Host": h} for h in LOCAL_HOSTS), *({"Origin": o} for o in LOCAL_ORIGINS)])
-async def test_programs_and_pages_of_this_machine_are_served(opened: Open, headers: dict[str, str]) -> None:
-    code, asked = await status(opened, headers)
-    assert code == 503, "this Temporal takes nothing"
-    assert asked
+async def test_programs_and_pages_of_this_machine_are_served(
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal, headers: dict[str, str]
+) -> None:
+    assert await status(alone, headers) == 503, "this Temporal takes nothing"
+    assert empty_temporal.asked
 
 
 @pytest.mark.parametrize("headers", [*({"Host": h} for h in FOREIGN_HOSTS), *({"Origin": o} for o in FOREIGN_ORIGINS)])
-async def test_pages_of_other_sites_are_refused(opened: Open, headers: dict[str, str]) -> None:
-    assert await status(opened, headers) == (403, [])
+async def test_pages_of_other_sites_are_refused(
+    alone: httpx2.AsyncClient, empty_temporal: EmptyTemporal, headers: dict[str, str]
+) -> None:
+    assert await status(alone, headers) == 403
+    assert empty_temporal.asked == []
 
 
-async def test_probes_and_the_documentation_are_served_under_any_name(opened: Open) -> None:
-    http = client_of(opened[0])
+async def test_probes_and_the_documentation_are_served_under_any_name(alone: httpx2.AsyncClient) -> None:
     for path in ("/health", "/docs", "/openapi.json"):
-        assert (await http.get(path, headers={"Host": "gateway.internal"})).status_code == 200
+        assert (await alone.get(path, headers={"Host": "gateway.internal"})).status_code == 200
 
 
 async def test_with_credentials_any_name_will_do(tmp_path_factory: pytest.TempPathFactory) -> None:

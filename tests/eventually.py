@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 @overload
-async def eventually(condition: Callable[[], Awaitable[T | None]], timeout_seconds: float = 60) -> T: ...
+async def eventually(condition: Callable[[], Awaitable[T | None]], timeout_seconds: float = 120) -> T: ...
 @overload
-async def eventually(condition: Callable[[], T | None], timeout_seconds: float = 60) -> T: ...
-async def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
+async def eventually(condition: Callable[[], T | None], timeout_seconds: float = 120) -> T: ...
+async def eventually(condition: Callable[[], Any], timeout_seconds: float = 120) -> Any:
     """Return the condition's first true value. Raises `TimeoutError` with its last one."""
     last: object = None
     try:

@@ -1,7 +1,8 @@
 """The tests that start no process and no server, for every save and every commit: `make quick`.
 
 `pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process, a
-Temporal server, or a server in the test's own process. No list says which tests are quick, so a new test that needs a server is left out by itself.
+Temporal server, or a server in the test's own process. No list says which tests are quick, so a new test that needs a
+server is left out by itself.
 """
 
 import sys

@@ -17,7 +17,7 @@ gives up never learns its outcome, which is then reported as a violation althoug
 
 
 class PatientClient:
-    """Repeats what the contract allows: a request without an answer, one answered with 503, too long a wait."""
+    """Repeats what the contract allows: a request without an answer, one answered with 429 or 503, too long a wait."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
@@ -37,7 +37,7 @@ class PatientClient:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = await self._once(method, path, json, headers)
-            if answer.status not in (0, 503, 504, *repeat_on) or time.monotonic() > deadline:
+            if answer.status not in (0, 429, 503, 504, *repeat_on) or time.monotonic() > deadline:
                 return answer
             self.repeated[str(answer.status or answer.body)] += 1
             await asyncio.sleep(PAUSE_SECONDS)

@@ -98,8 +98,10 @@ STACK_SETTINGS = {
     "SIMULATED_WORK": "PT0.05S",
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
     "KAFKA_ALLOWED": '{"my-cluster": {"topics": ["*"], "groups": ["*"]}}',
+    "MAX_WAIT": "PT10M",
 }
-"""Short intervals where production waits for days, and topics of each test's own."""
+"""Short intervals where production waits for days, a long one where a busy machine takes minutes, and topics of each
+test's own."""
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
-"""The tests that start no process and no server, for every save and every commit: `make quick`.
+"""The tests that start no process, for every save and every commit: `make quick`.
 
-`pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process, a
-Temporal server, or a server in the test's own process. No list says which tests are quick, so a new test that needs a
-server is left out by itself.
+`pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process or a
+Temporal server. No list says which tests are quick, so a new test that needs a server is left out by itself.
 """
 
 import sys
-from asyncio.base_events import BaseEventLoop
 from collections.abc import Generator
 from typing import NoReturn
 
@@ -16,7 +14,7 @@ from temporalio.bridge.testing import EphemeralServer
 
 from tests.conftest import FOUND
 
-REASON = "starts a process or a server"
+REASON = "starts a process"
 EXAMPLES = 25
 """How many of them a property is tried with; in `make test` a hundred."""
 PROCESS_EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"}
@@ -51,7 +49,7 @@ class Refusals:
         if event in PROCESS_EVENTS and self._item is not None:
             self._refuse(self._item)
 
-    async def on_server(self, *_: object, **__: object) -> None:
+    async def on_temporal_server(self, *_: object) -> None:
         if self._item is not None:
             self._refuse(self._item)
 
@@ -70,8 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     for start in ("start_dev_server", "start_test_server"):  # by the SDK's Rust code, which raises no audit event
-        patch.setattr(EphemeralServer, start, refusals.on_server)
-    patch.setattr(BaseEventLoop, "create_server", refusals.on_server)
+        patch.setattr(EphemeralServer, start, refusals.on_temporal_server)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,13 +1,15 @@
 """deploy/postgres/roles.sql, as PostgreSQL's image runs it on an empty volume."""
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from tests.eventually import eventually
 from tests.infra.postgresql.server import MISSING, PASSWORD, USER, PostgresServer, find_programs, running_postgres
 
 SCRIPT = Path(__file__).parents[3] / "deploy/postgres/roles.sql"
@@ -17,21 +19,22 @@ DATABASES = {"temporal", "temporal_visibility", "patterns", "postgres"}
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Iterator[PostgresServer]:
+async def prepared() -> AsyncIterator[PostgresServer]:
     """A server of its own: the roles are those of a whole server."""
     programs = find_programs()
     if programs is None:
         pytest.skip(MISSING)
     with running_postgres(programs) as server:
         address = ["--host=127.0.0.1", f"--port={server.port}", f"--username={USER}", "--dbname=postgres"]
-        retried = {"PGCONNECT_TIMEOUT": "60", "PGPASSWORD": PASSWORD}
-        while subprocess.run(
-            [programs / "pg_isready", *address], check=False, capture_output=True
-        ).returncode:  # the server starts
-            pass
-        subprocess.run(
-            [programs / "psql", *address, "--file", SCRIPT], env=os.environ | retried | PASSWORDS, check=True
-        )
+        environment = os.environ | PASSWORDS | {"PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "60"}
+
+        def has_started() -> bool:
+            ready = [f"{programs}/pg_isready", *address]
+            return subprocess.run(ready, check=False, capture_output=True).returncode == 0
+
+        await eventually(has_started)
+        command = [f"{programs}/psql", *address, f"--file={SCRIPT}"]
+        await asyncio.to_thread(subprocess.run, command, env=environment, check=True)
         yield server
 
 

@@ -40,10 +40,10 @@ async def do_delayed_tasks(job: DelayedTasks) -> Report:
         async def submit_and_wait(number: int) -> None:
             await asyncio.sleep(number * job.seconds / job.tasks)
             due = time.perf_counter() + job.delay_seconds
-            headers = {"idempotency-key": f"{job.prefix}-{number}"}
+            headers = {**job.headers, "idempotency-key": f"{job.prefix}-{number}"}
             async with http.post(f"{job.path}?delay={job.delay_seconds}s", json=job.body, headers=headers) as sent:
                 invocation_id = json.loads(await _text(sent, _ACCEPTED))["invocationId"]
-            async with http.get(job.attach.replace("{id}", invocation_id)) as outcome:
+            async with http.get(job.attach.replace("{id}", invocation_id), headers=job.headers) as outcome:
                 await _text(outcome, job.expected)
             report.units += 1
             report.latencies_ms.append((time.perf_counter() - due) * 1e3)

@@ -47,6 +47,7 @@ class DelayedTasks(BaseModel):
     attach: str
     """The path that waits for the outcome of the invocation `{id}`."""
     body: JsonValue
+    headers: dict[str, str] = {}
     prefix: str
     tasks: int
     seconds: float

@@ -63,7 +63,7 @@ class Calls:
             method="GET" if self.body is None else "POST",
             path=self.path,
             body=self.body,
-            headers={"idempotency-key": "{key}"} if self.idempotent else {},
+            headers={**system.credentials, **({"idempotency-key": "{key}"} if self.idempotent else {})},
             expected=self.expected,
             **common,
         )

@@ -22,6 +22,7 @@ def jobs_of(subtasks: int) -> Measure:
             base_url=session.system.base_url,
             path=f"/{FAN_OUT.service}/run",
             body=body,
+            headers=session.system.credentials,
             prefix=f"fan-out-{subtasks}",
             concurrency=1,
             seconds=session.seconds,

@@ -42,6 +42,7 @@ def _tasks(session: Session, prefix: str, tasks: int, seconds: float, delay_seco
         path=SUBMIT,
         attach=session.system.attach,
         body=TASK,
+        headers=session.system.credentials,
         prefix=prefix,
         tasks=tasks,
         seconds=seconds,

@@ -81,7 +81,8 @@ class Packages:
         """The time is until the packages of the last records show them."""
         job = records_job(self.session, self.topic, "location", prefix=self._prefix, keys=self.keys, numbers=numbers)
         awaited = list(reversed(range(numbers.stop - min(WATCHED, self.keys), numbers.stop)))
-        async with aiohttp.ClientSession(self.session.system.base_url) as http:
+        system = self.session.system
+        async with aiohttp.ClientSession(system.base_url, headers=system.credentials) as http:
 
             async def all_are_shown() -> bool:
                 while awaited and await self._is_shown(http, awaited[0]):
@@ -120,6 +121,7 @@ async def _call_each(session: Session, handler: str, body: JsonValue, *, prefix:
             method="GET" if body is None else "POST",
             path=f"/PackageTracker/{{key}}/{handler}",
             body=body,
+            headers=session.system.credentials,
             prefix=prefix,
             keys=keys,
             concurrency=SOME,

@@ -35,6 +35,8 @@ class System:
 
     name: str
     base_url: str
+    credentials: dict[str, str]
+    """Headers that each call carries."""
     attach: str
     """The path that waits for the outcome of the invocation `{id}`."""
     bootstrap: str

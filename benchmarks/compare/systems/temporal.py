@@ -1,5 +1,6 @@
 """This stack as it is, and as one would set Temporal up on the first day."""
 
+import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,17 +16,25 @@ from devstack.ports import free_ports
 from devstack.servers import CLUSTER, stages
 from devstack.stack import Stack
 from devstack.supervisor import Supervisor
+from domain.access import GRANTED
+from infra.api_keys import new_key
 
 _ROLES = {"server": "temporal", "worker": "workers", "gateway": "gateway"}
+_CALLER_LIMITS = ("CALLER_RATE", "CALLER_CONCURRENCY", "CALLER_WAITING")
 _TUNING = ("--dynamic-config-value=", "--sqlite-pragma=")
 
 
 @asynccontextmanager
 async def open_ours(folder: Path, log: Log) -> AsyncIterator[System]:
-    """The embedded stack, as `make up` runs it."""
-    stack = Stack.on_free_ports(folder, SERVICE_SETTINGS, log)
+    """The embedded stack, as `make up` runs it, and with an API key, whose limits are counted but not reached."""
+    key, digest = new_key()
+    keys = folder / "keys.json"
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    keys.write_text(json.dumps([{"name": "benchmark", "sha256": digest, "roles": sorted(GRANTED)}]))
+    settings = {**SERVICE_SETTINGS, "API_KEYS_FILE": str(keys), **dict.fromkeys(_CALLER_LIMITS, "100000")}
+    stack = Stack.on_free_ports(folder, settings, log)
     async with stack:
-        yield await _system("ours", stack, {})
+        yield await _system("ours", stack, {}, credentials={"authorization": f"Bearer {key}"})
 
 
 @asynccontextmanager
@@ -36,7 +45,7 @@ async def open_naive(folder: Path, log: Log) -> AsyncIterator[System]:
     specs = [[_untuned(spec) for spec in stage] for stage in stages(ports, stack.data, SERVICE_SETTINGS)]
     stack.processes = Supervisor(specs, log)
     async with stack:
-        yield await _system("naive", stack, {"maxBatch": 1})
+        yield await _system("naive", stack, {"maxBatch": 1}, credentials={})
 
 
 def _untuned(spec: Spec) -> Spec:
@@ -47,15 +56,19 @@ def _untuned(spec: Spec) -> Spec:
     return spec
 
 
-async def _system(name: str, stack: Stack, subscription_options: Mapping[str, int]) -> System:
+async def _system(
+    name: str, stack: Stack, subscription_options: Mapping[str, int], credentials: dict[str, str]
+) -> System:
     async def subscribe(topic: str, sink: str) -> None:
         body = {"source": f"kafka://{CLUSTER}/{topic}", "sink": sink, "options": subscription_options}
-        async with aiohttp.ClientSession(stack.gateway_url) as http, http.post("/subscriptions", json=body) as answer:
+        gateway = aiohttp.ClientSession(stack.gateway_url, headers=credentials)
+        async with gateway as http, http.post("/subscriptions", json=body) as answer:
             answer.raise_for_status()
 
     return System(
         name=name,
         base_url=stack.gateway_url,
+        credentials=credentials,
         attach="/invocations/{id}/attach",
         bootstrap=stack.bootstrap,
         roles=_ROLES,

@@ -56,6 +56,7 @@ async def open_restate(folder: Path, log: Log) -> AsyncIterator[System]:
             yield System(
                 name="restate",
                 base_url=f"http://{HOST}:{ingress}",
+                credentials={},
                 attach="/restate/invocation/{id}/attach",
                 bootstrap=f"{HOST}:{ports.broker}",
                 roles=_ROLES,

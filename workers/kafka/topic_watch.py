@@ -84,7 +84,7 @@ class TopicWatch:
     async def _look_up(self) -> Topic | None:
         lookup = asyncio.create_task(self._clusters.topic(self._subscription.cluster, self._subscription.topic))
         self._lookups.add(lookup)
-        lookup.add_done_callback(self._lookups.discard)
+        lookup.add_done_callback(self._ended)
         try:
             found = await asyncio.shield(lookup)
         except KafkaUnreachable as error:
@@ -92,3 +92,9 @@ class TopicWatch:
             raise
         self.trouble = None if found else f"Topic {self._subscription.topic!r} is missing: Kafka is asked again."
         return found
+
+    def _ended(self, lookup: asyncio.Task[Topic | None]) -> None:
+        """Take the error of a lookup for which nothing waits any more: asyncio would log it as never retrieved."""
+        self._lookups.discard(lookup)
+        if not lookup.cancelled():
+            lookup.exception()

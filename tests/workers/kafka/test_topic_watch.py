@@ -1,6 +1,7 @@
 """How a consumer treats a topic that its broker does not know, or knows under another ID."""
 
 import asyncio
+import gc
 from collections.abc import Iterable
 
 import pytest
@@ -81,3 +82,35 @@ async def test_a_watch_outlives_an_outage() -> None:
     async with asyncio.timeout(60):
         with pytest.raises(TopicChanged):
             await watch.run()
+
+
+class Slow(Answers):
+    """Answers when it may."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        super().__init__(answers)
+        self.may = asyncio.Event()
+
+    async def topic(self, cluster: str, topic: str) -> Topic | None:
+        await self.may.wait()
+        return await super().topic(cluster, topic)
+
+
+async def test_a_lookup_that_fails_after_the_watch_was_cancelled_is_no_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = Slow([KafkaUnreachable("Kafka does not answer.")])
+    watch = TopicWatch(cluster, subscription("posts"), 0, 60)
+    beginning = asyncio.create_task(watch.begin())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    beginning.cancel()
+    await asyncio.gather(beginning, return_exceptions=True)
+
+    del beginning
+    cluster.may.set()
+    await watch.close(60)
+    gc.collect()
+
+    assert cluster.asked == 1
+    assert caplog.messages == []

@@ -3,8 +3,11 @@
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,7 +21,8 @@ from temporalio.worker._workflow import _WorkflowWorker
 from devstack.apache_kafka.jars import NEEDS, Jars
 from devstack.ports import claim_ports
 from devstack.stack import Stack
-from tests.brokers.apache import DEFAULTS, ApacheKafka, Installation, find_installation, running_apache_kafka
+from tests.brokers.apache import DEFAULTS, STRICT, ApacheKafka, Installation, Node, find_installation, running_node
+from tests.brokers.shared import SharedKafka, shared_kafka
 from tests.server_program import ServerProgram
 from workflows import search_attributes
 
@@ -124,6 +128,8 @@ async def http(stack: Stack) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 FOUND = pytest.StashKey[Installation | str]()
+SHARED = pytest.StashKey[str]()
+"""Where test processes ask for the nodes that they share."""
 
 
 def apache_kafka_here(config: pytest.Config) -> Installation | str:
@@ -142,8 +148,19 @@ def apache_kafka_jars(config: pytest.Config) -> Jars:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        apache_kafka_here(config)  # found and downloaded once, before the test processes start
+    if inputs := getattr(config, "workerinput", None):
+        config.stash[SHARED] = inputs.get("shared_kafka")
+        return
+    found = apache_kafka_here(config)  # found and downloaded once, before the test processes start
+    if isinstance(found, Installation):
+        shared = SharedKafka(partial(running_node, found))
+        config.add_cleanup(shared.close)
+        config.stash[SHARED] = shared.address
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["shared_kafka"] = node.config.stash.get(SHARED, None)
 
 
 WAITING = {"apache", "integration", "kafka"}
@@ -168,20 +185,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    with running_apache_kafka(installed(pytestconfig), tmp_path_factory.mktemp("kafka")) as running:
-        yield running
+def apache_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> ApacheKafka:
+    """A node that all test processes share: tests use topics of their own, and leave it running."""
+    return shared_kafka(pytestconfig.stash[SHARED], tmp_path_factory.mktemp("kafka"), STRICT)
 
 
 @pytest.fixture(scope="session")
-def default_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    """A node with Kafka's default settings, which create a topic that a client names."""
-    folder = tmp_path_factory.mktemp("default-kafka")
-    with running_apache_kafka(installed(pytestconfig), folder, DEFAULTS) as running:
-        yield running
+def default_kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> ApacheKafka:
+    """Another one, with Kafka's default settings, which create a topic that a client names."""
+    return shared_kafka(pytestconfig.stash[SHARED], tmp_path_factory.mktemp("default-kafka"), DEFAULTS)
 
 
-def installed(config: pytest.Config) -> Installation:
+def own_node(config: pytest.Config, folder: Path, variant: str = STRICT) -> AbstractContextManager[Node]:
+    """A node for tests that crash it."""
     installation = apache_kafka_here(config)
     assert isinstance(installation, Installation), installation
-    return installation
+    return running_node(installation, folder, variant)

@@ -6,6 +6,7 @@ That is a folder named by KAFKA_HOME, or the server's jars, which Maven fetches 
 import base64
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
+from threading import Lock
 
 import pytest
 
 from devstack.apache_kafka.jars import NEEDS, VERSION, Jars, find_jars, resolve_classpath
 from devstack.ports import HOST, claim_ports
+from devstack.watchdog import Watchdog
 from tests.brokers.certificates import make_certificates
 from tests.brokers.ports import wait_until_it_listens
 
@@ -55,36 +58,54 @@ class Installation:
     """None in a container: containers of several nodes would not reach each other on loopback."""
 
 
+@dataclass(frozen=True)
 class ApacheKafka:
-    """A node. `folder` has the certificates: `ca.crt`, and `client`'s and `stranger`'s `.crt` and `.key`."""
+    """A running node. `folder` has the certificates: `ca.crt`, and `client`'s and `stranger`'s `.crt` and `.key`."""
 
-    def __init__(self, command: list[str], ports: Ports, folder: Path) -> None:
-        self.ports = ports
-        self.folder = folder
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+    ports: Ports
+    folder: Path
 
     @property
     def address(self) -> str:
         return f"{HOST}:{self.ports.plain}"
 
+
+class Node:
+    """The process of a node. It ends with this one, even if this one is killed."""
+
+    def __init__(self, command: list[str], kafka: ApacheKafka, watchdog: Watchdog) -> None:
+        self.kafka = kafka
+        self._command = command
+        self._watchdog = watchdog
+        self._process: subprocess.Popen[bytes] | None = None
+        self._changing = Lock()
+
     def start(self) -> None:
         """Start the node on its stored data, and wait until it listens."""
-        with (self.folder / "log.txt").open("a") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        wait_until_it_listens(self.address)
+        with self._changing:
+            self._start()
 
     def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(timeout=120)
+        with self._changing:
+            self._end(signal.SIGTERM)
 
     def restart_after_a_crash(self) -> None:
-        """Kill the node, as a power failure would, then start it again."""
+        """Kill the node, as a power failure would, then start it again. `stop` waits for it, in another thread too."""
+        with self._changing:
+            self._end(signal.SIGKILL)
+            self._start()
+
+    def _start(self) -> None:
+        with (self.kafka.folder / "log.txt").open("a") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+        self._watchdog.guard(self._process.pid)
+        wait_until_it_listens(self.kafka.address)
+
+    def _end(self, how: signal.Signals) -> None:
         if self._process:
-            self._process.kill()
+            self._process.send_signal(how)
             self._process.wait(timeout=120)
-        self.start()
+            self._watchdog.release(self._process.pid)
 
 
 def find_installation(cache: pytest.Cache) -> Installation | str:
@@ -120,7 +141,7 @@ def in_a_container(folder: Path, ports: Ports) -> list[str]:
 
 
 @contextmanager
-def running_apache_kafka(installation: Installation, folder: Path, variant: str = STRICT) -> Iterator[ApacheKafka]:
+def running_node(installation: Installation, folder: Path, variant: str) -> Iterator[Node]:
     """A new cluster of one node, with its files in `folder`. `variant` are the settings in which brokers differ."""
     ports = Ports(*claim_ports(5))
     make_certificates(folder)
@@ -137,12 +158,13 @@ def running_apache_kafka(installation: Installation, folder: Path, variant: str 
     java = [*installation.java(folder, ports), *_JVM]
     with (folder / "log.txt").open("w") as log:
         subprocess.run([*java, *_format(properties)], stdout=log, stderr=log, check=True)
-    node = ApacheKafka([*java, "kafka.Kafka", str(properties)], ports, folder)
-    try:
-        node.start()
-        yield node
-    finally:
-        node.stop()
+    with Watchdog() as watchdog:
+        node = Node([*java, "kafka.Kafka", str(properties)], ApacheKafka(ports, folder), watchdog)
+        try:
+            node.start()
+            yield node
+        finally:
+            node.stop()
 
 
 def _format(properties: Path) -> list[str]:

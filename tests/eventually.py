@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
@@ -13,8 +14,12 @@ async def eventually(condition: Callable[[], Awaitable[T | None]], timeout_secon
 @overload
 async def eventually(condition: Callable[[], T | None], timeout_seconds: float = 120) -> T: ...
 async def eventually(condition: Callable[[], Any], timeout_seconds: float = 120) -> Any:
-    """Return the condition's first true value. Raises `TimeoutError` with its last one."""
+    """Return the condition's first true value. Raises `TimeoutError` with its last one.
+
+    The longer it has waited, the longer it pauses: many conditions are a request to a server on the same cores.
+    """
     last: object = None
+    began = time.monotonic()
     try:
         async with asyncio.timeout(timeout_seconds):
             while True:
@@ -23,6 +28,6 @@ async def eventually(condition: Callable[[], Any], timeout_seconds: float = 120)
                     last = await last
                 if last:
                     return last
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(min(max(0.02, (time.monotonic() - began) / 10), 0.2))
     except TimeoutError:
         raise TimeoutError(f"not within {timeout_seconds:g} s; the last answer was {last!r}") from None

@@ -1,7 +1,7 @@
 # `make up GATEWAY_PORT=8081 DATA=/tmp/data` : variables reach the commands through the environment.
 VENV ?= .venv
-# A test process mostly waits for its own servers: four keep two cores busy. Storms do so too, and so run last.
-TEST_PROCESSES ?= 4
+# A test process mostly waits for its own servers: five keep two cores busy.
+TEST_PROCESSES ?= 5
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
@@ -30,12 +30,10 @@ quick: install ## Run the tests that start no process, for every save and every 
 	$(BIN)/python -m pytest -p tests.quick --numprocesses 2 -q -r fE
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest --ignore tests/chaos --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest tests/chaos --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 coverage: install ## Run the tests and list the lines that they do not reach; takes twice the CPU time
-	@rm -f .coverage
-	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS='--cov --cov-append --cov-report=term'
+	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS='--cov --cov-report=term'
 
 chaos: install ## Run the long storms: kills, pauses, a locked database; check every unit (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s

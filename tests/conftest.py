@@ -163,8 +163,19 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["shared_kafka"] = node.config.stash.get(SHARED, None)
 
 
-WAITING = {"apache", "integration", "kafka"}
-"""Folders of files whose tests take long, for servers of their own."""
+WAITING = {
+    "apache",
+    "chaos",
+    "integration",
+    "kafka",
+    "test_booking_points.py",
+    "test_idempotency.py",
+    "test_install.py",
+    "test_limits.py",
+    "test_openapi.py",
+    "test_stack.py",
+}
+"""Folders and files whose tests take long, most of them for servers of their own."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,6 +26,7 @@ from domain.subscription import SUBSCRIPTION
 from infra.http_sender import HttpSender
 from infra.work import SimulatedWork
 from tests.chaos.units import SHORT, make_units
+from tests.conftest import WAITING
 from tools.pattern.naming import Naming
 from tools.pattern.steps import LEFT, WRITTEN
 from workers.activity_methods import activity_methods
@@ -177,3 +178,7 @@ def test_files_fit_in_the_head(folder: str) -> None:
     lines = {file: len(file.read_text().splitlines()) for file in (ROOT / folder).rglob("*.py")}
     longest = max(lines, key=lambda file: lines[file])
     assert lines[longest] <= MAX_LINES[folder], longest
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert {each.name for each in (ROOT / "tests").rglob("*")} >= WAITING

@@ -21,7 +21,16 @@ from temporalio.worker._workflow import _WorkflowWorker
 from devstack.apache_kafka.jars import NEEDS, Jars
 from devstack.ports import claim_ports
 from devstack.stack import Stack
-from tests.brokers.apache import DEFAULTS, STRICT, ApacheKafka, Installation, Node, find_installation, running_node
+from tests.brokers.apache import (
+    DEFAULTS,
+    STRICT,
+    ApacheKafka,
+    Installation,
+    Node,
+    find_installation,
+    running_first_node,
+    running_node,
+)
 from tests.brokers.shared import SharedKafka, shared_kafka
 from tests.server_program import ServerProgram
 from workflows import search_attributes
@@ -153,7 +162,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     found = apache_kafka_here(config)  # found and downloaded once, before the test processes start
     if isinstance(found, Installation):
-        shared = SharedKafka(partial(running_node, found))
+        shared = SharedKafka(partial(running_first_node, found))
         config.add_cleanup(shared.close)
         config.stash[SHARED] = shared.address
 

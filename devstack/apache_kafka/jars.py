@@ -18,15 +18,16 @@ _POM = Path(__file__).parent / "pom.xml"
 
 @dataclass(frozen=True)
 class Jars:
-    """`origin` names the installation."""
+    """`origin` names the installation, `options` are those of every process."""
 
     origin: str
     classpath: str
+    options: tuple[str, ...] = ()
 
     @property
     def java(self) -> list[str]:
-        """The command line of one of Kafka's Java programs, without its options, main class and arguments."""
-        return ["java", "-cp", self.classpath]
+        """The command line of one of Kafka's Java programs, without its own options, main class and arguments."""
+        return ["java", *self.options, "-cp", self.classpath]
 
 
 def resolve_classpath() -> str | None:

@@ -11,7 +11,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from string import Template
 from threading import Lock
@@ -22,6 +22,7 @@ from devstack.apache_kafka.jars import NEEDS, VERSION, Jars, find_jars, resolve_
 from devstack.ports import HOST, claim_ports
 from devstack.watchdog import Watchdog
 from tests.brokers.certificates import make_certificates
+from tests.brokers.class_archive import RECORDING, ClassArchive
 from tests.brokers.ports import wait_until_it_listens
 
 USER = "ann"
@@ -56,6 +57,8 @@ class Installation:
     listens_on: str = HOST
     jars: Jars | None = None
     """None in a container: containers of several nodes would not reach each other on loopback."""
+    archive: ClassArchive | None = None
+    """None in a container."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class Node:
         self._watchdog = watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._changing = Lock()
+
+    @property
+    def pid(self) -> int:
+        assert self._process, "the node has not been started"
+        return self._process.pid
 
     def start(self) -> None:
         """Start the node on its stored data, and wait until it listens."""
@@ -113,7 +121,8 @@ def find_installation(cache: pytest.Cache) -> Installation | str:
     if not shutil.which("openssl"):
         return "openssl is missing"
     if jars := find_jars(lambda: cached_classpath(cache)):
-        return Installation(jars.origin, lambda folder, ports: jars.java, jars=jars)
+        archive = ClassArchive(cache.mkdir("apache-kafka"), jars.classpath)
+        return in_processes(replace(jars, options=(archive.using,)), archive)
     if answers("docker", "version"):
         return Installation(f"{VERSION}, Docker", in_a_container, listens_on="0.0.0.0")
     return f"needs {NEEDS}, or Docker"
@@ -126,6 +135,10 @@ def cached_classpath(cache: pytest.Cache) -> str | None:
         classpath = resolve_classpath()
         cache.set(key, classpath)
     return classpath
+
+
+def in_processes(jars: Jars, archive: ClassArchive) -> Installation:
+    return Installation(jars.origin, lambda folder, ports: jars.java, jars=jars, archive=archive)
 
 
 def answers(*command: str) -> bool:
@@ -165,6 +178,20 @@ def running_node(installation: Installation, folder: Path, variant: str) -> Iter
             yield node
         finally:
             node.stop()
+
+
+@contextmanager
+def running_first_node(installation: Installation, folder: Path, variant: str) -> Iterator[Node]:
+    """As `running_node`. If there is no archive of Kafka's classes, one is made of this node, for all that follow."""
+    archive, jars = installation.archive, installation.jars
+    if archive is None or jars is None or archive.file.exists():
+        with running_node(installation, folder, variant) as node:
+            yield node
+        return
+    recording = in_processes(replace(jars, options=(RECORDING,)), archive)
+    with running_node(recording, folder, variant) as node:
+        archive.make(node.pid)
+        yield node
 
 
 def _format(properties: Path) -> list[str]:

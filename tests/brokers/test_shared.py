@@ -35,7 +35,7 @@ time.sleep(600)
 
 
 class Starts:
-    """Starts nodes without a process, unless they shall fail."""
+    """Starts nodes without a process, unless they must fail."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[Path, str]] = []

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,17 +15,19 @@ from tests.conftest import STACK_SETTINGS
 from tests.eventually import eventually
 
 
-@pytest.fixture
-async def stack_to_break(tmp_path: Path) -> AsyncIterator[Stack]:
-    with (tmp_path / "log.txt").open("w") as log:
+@pytest.fixture(scope="module")
+async def stack_to_break(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Each test ends with the server in service again that it took out of service."""
+    folder = tmp_path_factory.mktemp("outages")
+    with (folder / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
-            tmp_path / "data", STACK_SETTINGS, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
+            folder / "data", STACK_SETTINGS, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
         )
         async with stack:
             yield stack
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def gateway(stack_to_break: Stack) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=stack_to_break.gateway_url, timeout=60) as http:
         yield http

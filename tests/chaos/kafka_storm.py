@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx2
 from aiokafka import AIOKafkaProducer
@@ -15,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.harness.differences import differences
 from devstack.stack import Stack
+from tests.chaos.client import PatientClient
 from tests.chaos.faults import random_kills
 from tests.chaos.stormy_stack import FULL, SEED
 from tests.eventually import eventually
@@ -56,29 +58,38 @@ async def make_topic(flow: Flow) -> None:
 
 async def register(http: httpx2.AsyncClient, flow: Flow) -> None:
     """Register every package, so that its state can be read."""
-    slots = asyncio.Semaphore(20)
+    slots, client = asyncio.Semaphore(20), PatientClient(http)
 
     async def register_one(package: str) -> None:
         async with slots:
-            answer = await http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "A"})
-            answer.raise_for_status()
+            body = {"finalDestination": "A"}
+            answer = await client.send("POST", f"/PackageTracker/{package}/registerPackage", json=body, key=package)
+            assert answer.status == httpx2.codes.OK, answer
 
     await asyncio.gather(*(register_one(package) for package in flow.packages()))
 
 
 async def subscribe(http: httpx2.AsyncClient, flow: Flow, **options: object) -> str:
+    """Subscribe to the topic, as soon as an earlier subscription to it is gone. Returns the subscription's ID."""
     body = {
         "source": f"kafka://{flow.cluster}/{flow.topic}",
         "sink": "service://PackageTracker/updateLocation",
         "options": options,
     }
-    answer = await http.post("/subscriptions", json=body)
-    subscription_id: str = answer.raise_for_status().json()["id"]
+
+    async def subscribed() -> httpx2.Response | None:
+        answer = await http.post("/subscriptions", json=body)
+        return answer if answer.is_success else None
+
+    subscription_id: str = (await eventually(subscribed)).json()["id"]
     return subscription_id
 
 
-async def produce(flow: Flow, per_second: float) -> None:
-    """Write every record once and in order, even while the broker is killed."""
+async def produce(flow: Flow, per_second: float, may_continue: Callable[[float], bool] = lambda written: True) -> None:
+    """Write every record once and in order, even while the broker is killed.
+
+    Whenever a share of the records is written, the next ones wait until they `may_continue`.
+    """
     # The embedded broker has no idempotent producers; it is not killed, so nothing is written to it twice.
     producer = AIOKafkaProducer(
         bootstrap_servers=flow.bootstrap, acks="all", linger_ms=5, enable_idempotence=flow.cluster != "my-cluster"
@@ -86,6 +97,7 @@ async def produce(flow: Flow, per_second: float) -> None:
     await producer.start()
     began = time.monotonic()
     for first in range(0, flow.records, flow.keys):
+        await eventually(partial(may_continue, first / flow.records), timeout_seconds=600)
         chunk = range(first, min(first + flow.keys, flow.records))
         for number in chunk:
             await _write(producer, flow, number)
@@ -137,10 +149,12 @@ async def storm(
     await make_topic(flow)
     await register(http, flow)
     await subscribe(http, flow, consumers=2)
+    least = 20 if FULL else 2
     async with random_kills(kills, pause_seconds=(1, 4)) as killed:
-        await produce(flow, per_second)
+        # On a busy machine all records would be written before the first process has restarted.
+        await produce(flow, per_second, lambda written: sum(killed.values()) >= least * written)
     await all_arrived(http, flow, within_seconds=600)
-    assert sum(killed.values()) >= (20 if FULL else 2)
+    assert sum(killed.values()) >= least
     return report(flow, killed, began)
 
 

@@ -4,8 +4,6 @@ import asyncio
 import itertools
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -14,12 +12,12 @@ from devstack.stack import Stack
 from tests.chaos.faults import killer
 from tests.chaos.kafka_storm import Flow, all_arrived, compare, make_topic, produce, register, storm, subscribe
 from tests.chaos.stormy_stack import FULL, stormy_stack
-from tests.eventually import eventually
 
 
-@pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[tuple[Stack, httpx2.AsyncClient]]:
-    async with stormy_stack(tmp_path) as running:
+@pytest.fixture(scope="module")
+async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Stack, httpx2.AsyncClient]]:
+    """Each storm has topics of its own, and ends when every process runs again."""
+    async with stormy_stack(tmp_path_factory.mktemp("storm")) as running:
         yield running
 
 
@@ -46,25 +44,13 @@ async def test_consumers_that_join_and_leave_all_the_time_lose_and_double_nothin
     await register(http, flow)
     producing = asyncio.create_task(produce(flow, records / seconds))
     for consumers in itertools.cycle((1, 3, 2, 4)):
-        subscription_id = await _subscribed(http, flow, consumers)
+        subscription_id = await subscribe(http, flow, consumers=consumers)
         if producing.done():
             break
         await asyncio.sleep(1)
         await http.delete(f"/subscriptions/{subscription_id}")
     await producing
     await all_arrived(http, flow, within_seconds=300)
-
-
-async def _subscribed(http: httpx2.AsyncClient, flow: Flow, consumers: int) -> str:
-    """Subscribe with this many consumers, as soon as the earlier subscription is gone."""
-
-    async def subscribed() -> str | None:
-        with suppress(httpx2.HTTPStatusError):
-            return await subscribe(http, flow, consumers=consumers)
-        return None
-
-    subscription_id: str = await eventually(subscribed)
-    return subscription_id
 
 
 def test_the_comparison_finds_a_lost_a_doubled_and_a_misplaced_record() -> None:

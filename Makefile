@@ -26,7 +26,7 @@ up: install ## Run Temporal, broker, workers and gateway until Ctrl-C
 demo: install ## Play the six patterns on their own stack and check every answer
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
 
-quick: install ## Run the tests that start no process, for every save and every commit
+quick: install ## Run the tests that need no server, for every save and every commit
 	$(BIN)/python -m pytest -p tests.quick --numprocesses 2 -q -r fE
 
 test: install ## Run the tests

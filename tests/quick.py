@@ -1,11 +1,13 @@
-"""The tests that start no process, for every save and every commit: `make quick`.
+"""The tests that need no server, for every save and every commit: `make quick`.
 
 `pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process or a
-Temporal server. No list says which tests are quick, so a new test that needs a server is left out by itself.
+Temporal server, or binds a socket: to listen on it, or to choose a free port for a server. No list says which tests are
+quick, so a new test that needs a server is left out by itself.
 """
 
 import sys
 from collections.abc import Generator
+from socket import socket
 from typing import NoReturn
 
 import pytest
@@ -14,14 +16,23 @@ from temporalio.bridge.testing import EphemeralServer
 
 from tests.conftest import FOUND
 
-REASON = "starts a process"
+REASON = "starts a process or a server"
 EXAMPLES = 25
 """How many of them a property is tried with; in `make test` a hundred."""
-PROCESS_EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"}
+EVENTS = {
+    "socket.bind",
+    "subprocess.Popen",
+    "os.posix_spawn",
+    "os.fork",
+    "os.forkpty",
+    "os.exec",
+    "os.system",
+}
+"""What starts a process or, as `bind` does, precedes listening (https://docs.python.org/3/library/audit_events.html)."""
 
 
 class Refusals:
-    """Refuses each process, and remembers for each test whether it asked for one."""
+    """Refuses each process and each server, and remembers for each test whether it asked for one."""
 
     def __init__(self) -> None:
         self._item: pytest.Item | None = None
@@ -38,15 +49,18 @@ class Refusals:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A test may swallow the refusal, for example in a task. Without its process it has tested nothing."""
+        """A test may swallow the refusal, for example in a task. Without its server it has tested nothing."""
         report = yield
         if item in self._refused and (report.failed or (report.passed and report.when == "call")):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"Skipped: {REASON}")
         return report
 
-    def on_audit_event(self, event: str, _: tuple[object, ...]) -> None:
-        if event in PROCESS_EVENTS and self._item is not None:
+    def on_audit_event(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event in EVENTS and self._item is not None:
+            for opened in arguments:
+                if isinstance(opened, socket):
+                    opened.close()  # whoever opened it does so for an `OSError` only
             self._refuse(self._item)
 
     async def on_temporal_server(self, *_: object) -> None:

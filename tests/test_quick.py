@@ -1,4 +1,4 @@
-"""`make quick` starts no process, whatever a test tries, and leaves out no test that needs none."""
+"""`make quick` starts no process and no server, whatever a test tries, and leaves out no test that needs none."""
 
 import subprocess
 import sys
@@ -6,14 +6,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TESTS = """
-import asyncio, os, subprocess
+import asyncio, os, socket, subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from devstack.ports import claim_ports
 
 TOUCH = ["touch", os.environ["TRACE"]]
 
 def test_needs_no_process():
     pass
+
+async def test_needs_a_loop():
+    await asyncio.sleep(0)
+
+def test_needs_connected_sockets():
+    for end in socket.socketpair():
+        end.close()
 
 def test_fails_by_itself():
     assert False
@@ -45,6 +55,28 @@ def test_forks():
     if not os.fork():
         os._exit(0)
 
+async def listen():
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0):
+        open(os.environ["TRACE"], "w").close()
+
+async def test_listens():
+    await listen()
+
+async def test_listens_in_a_task():
+    await asyncio.wait([asyncio.create_task(listen())])
+
+def test_listens_in_a_thread():
+    thread = Thread(target=lambda: asyncio.run(listen()))
+    thread.start()
+    thread.join()
+
+def test_serves_http():
+    HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler).server_close()
+    open(os.environ["TRACE"], "w").close()
+
+def test_chooses_a_port_for_a_server():
+    claim_ports(1)
+
 async def test_starts_the_time_skipping_server():
     await WorkflowEnvironment.start_time_skipping(test_server_existing_path="touch")
 
@@ -63,7 +95,7 @@ def test_needs_the_same_server(server):
 """
 
 
-def test_a_test_that_starts_a_process_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_a_test_that_needs_a_server_is_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
     (tmp_path / "test_sample.py").write_text(TESTS)
     trace = tmp_path / "started"
@@ -75,7 +107,7 @@ def test_a_test_that_starts_a_process_is_left_out_and_counted(tmp_path: Path) ->
         capture_output=True,
         text=True,
     )
-    assert "1 failed, 1 passed, 11 skipped" in ran.stdout, ran.stdout
+    assert "1 failed, 3 passed, 16 skipped" in ran.stdout, ran.stdout
     assert "test_sample.py::test_fails_by_itself" in ran.stdout
-    assert "Left out: 11 tests" in ran.stdout
+    assert "Left out: 16 tests" in ran.stdout
     assert not trace.exists()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.eventually import eventually
 
+HOST = "127.0.0.1"
 JOB = json.dumps({"description": "a"}).encode()
 ATTACH = b"GET /invocations/fan-out:1/attach HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -80,7 +82,7 @@ class Running:
     server: uvicorn.Server
 
     async def connect(self, sent: bytes = b"") -> "Client":
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+        client = Client(*await asyncio.open_connection(HOST, self.port))
         client.send(sent)
         return client
 
@@ -135,15 +137,25 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(app: Any, settings: Settings = SETTINGS) -> AsyncIterator[uvicorn.Server]:
-    running = server(app, settings, "127.0.0.1", 0)
-    task = asyncio.create_task(running.serve())
-    try:
-        await eventually(lambda: running.started)
-        yield running
-    finally:
-        running.should_exit = True
-        await task
+async def serving(
+    app: Any, settings: Settings = SETTINGS, listener: socket.socket | None = None
+) -> AsyncIterator[uvicorn.Server]:
+    """Serve at `listener`, by default at a port of its own. Raises what kept the server from starting."""
+    with listener or listening() as at:
+        running = server(app, settings, HOST, 0)
+        task = asyncio.create_task(running.serve([at]))
+        try:
+            await eventually(lambda: running.started or task.done())
+            if not running.started:
+                await task
+            yield running
+        finally:
+            running.should_exit = True
+            await task
+
+
+def listening() -> socket.socket:
+    return socket.create_server((HOST, 0))
 
 
 def port_of(running: uvicorn.Server) -> int:
@@ -153,13 +165,14 @@ def port_of(running: uvicorn.Server) -> int:
 
 @asynccontextmanager
 async def gateway_with(settings: Settings) -> AsyncIterator[Running]:
+    listener = listening()  # first: without it, composing the gateway is in vain
     temporal = EndlessTemporal()
     nothing = cast(Any, SimpleNamespace())
     client = cast(Any, temporal)
     entities = EntityClient(client, settings.plans)
     codec = EncryptionCodec(KeyRing())
     composed = Gateway(settings, client, nothing, nothing, entities, process_metrics(), codec, Authentication())
-    async with serving(create_app(composed)) as running:
+    async with serving(create_app(composed), settings, listener) as running:
         yield Running(port_of(running), temporal, running)
 
 

@@ -5,6 +5,7 @@ Temporal server, or binds a socket: to listen on it, or to choose a free port fo
 quick, so a new test that needs a server is left out by itself.
 """
 
+import gc
 import sys
 from collections.abc import Generator
 from socket import socket
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 from temporalio.bridge.testing import EphemeralServer
 
+from infra import gc_tuning
 from tests.conftest import FOUND
 
 REASON = "starts a process or a server"
@@ -73,6 +75,7 @@ class Refusals:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all is collected, which leaves no garbage
     settings.register_profile("quick", settings.default, max_examples=EXAMPLES, stateful_step_count=25)
     settings.load_profile("quick")
     config.stash[FOUND] = "the quick tests start no broker"
@@ -83,6 +86,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     for start in ("start_dev_server", "start_test_server"):  # by the SDK's Rust code, which raises no audit event
         patch.setattr(EphemeralServer, start, refusals.on_temporal_server)
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc_tuning.apply()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

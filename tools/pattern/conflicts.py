@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from tools.pattern.naming import Naming, Refused
@@ -16,7 +17,7 @@ def check(naming: Naming, root: Path, new: Mapping[str, str], changed: Mapping[s
         if (root / path).exists():
             raise Refused(f"{path} exists: choose another name than {naming.name!r}.")
     modules = {path: text for path, text in {**new, **changed}.items() if path.endswith(".py")}
-    classes = {name for text in modules.values() for name in _classes(text) if name.startswith(naming.service)}
+    classes = {name for text in modules.values() for name in _declared(text)[1] if name.startswith(naming.service)}
     for file in (file for folder in _FOLDERS for file in sorted((root / folder).glob("*.py"))):
         _check_file(naming, file.read_text(), str(file.relative_to(root)), classes)
     for path, text in modules.items():
@@ -26,28 +27,31 @@ def check(naming: Naming, root: Path, new: Mapping[str, str], changed: Mapping[s
 
 
 def _check_file(naming: Naming, text: str, path: str, classes: set[str]) -> None:
-    for name, service in _patterns(text):
+    patterns, theirs = _declared(text)
+    for name, service in patterns:
         if name == naming.name:
             raise Refused(f"{path} has a pattern {name}: choose another name.")
         if service == naming.service:
             raise Refused(f"{path} has a service {service}: choose another service.")
-    if taken := sorted(classes.intersection(_classes(text))):
+    if taken := sorted(classes.intersection(theirs)):
         raise Refused(f"{path} has a class {taken[0]}: choose another service than {naming.service!r}.")
 
 
-def _patterns(text: str) -> Iterator[tuple[object, object]]:
-    """Name and service of the patterns in a module of `domain`."""
+@cache
+def _declared(text: str) -> tuple[list[tuple[object, object]], list[str]]:
+    """Name and service of each pattern in a module, and the module's classes."""
+    patterns: list[tuple[object, object]] = []
+    classes: list[str] = []
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Call(
                 func=ast.Name(id="Pattern" | "Entity"),
                 args=[ast.Constant(value=name), ast.Constant(value=service), *_],
             ):
-                yield name, service
-
-
-def _classes(text: str) -> Iterator[str]:
-    return (node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef))
+                patterns.append((name, service))
+            case ast.ClassDef(name=class_name):
+                classes.append(class_name)
+    return patterns, classes
 
 
 def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:

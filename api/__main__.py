@@ -38,7 +38,7 @@ def main() -> None:
         "--port", type=int, default=settings.gateway_port, help="port to listen on (default: %(default)s)"
     )
     arguments = parser.parse_args()
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, settings.log_level)
     callers = authentication(settings)
     if warning := check_exposure(callers, arguments.host):
         log.warning(warning)

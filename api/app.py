@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from api.gateway import Gateway
 from api.http import failures, problems
+from api.http.access_log import AccessLog
 from api.http.head import HeadAsGet
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
@@ -94,8 +95,9 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)
-    app.add_middleware(RequestIds)
-    app.add_middleware(RequestTargets)  # the last one added sees a request first
+    app.add_middleware(RequestTargets)
+    app.add_middleware(AccessLog)
+    app.add_middleware(RequestIds)  # the last one added sees a request first
     problems.install(app)
     failures.install(app)
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}

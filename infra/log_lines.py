@@ -9,13 +9,15 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio import activity
+from temporalio import activity, workflow
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The ID of the request that the gateway is answering."""
 
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s - %(execution)s%(message)s"
 _DETAILS_INDENT = "    "
+FIELDS = "fields"
+"""What a line in JSON has besides its message: `log.info(..., extra={FIELDS: {"status": 200}})`."""
 _ABOUT = ("workflow_id", "workflow_type", "activity_id", "activity_type", "run_id", "attempt")
 
 
@@ -50,6 +52,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": _message(record),
             **_about(record),
+            **getattr(record, FIELDS, {}),
         }
         if details := _details(record):
             line["exception"] = details
@@ -94,12 +97,17 @@ def _about(record: logging.LogRecord) -> dict[str, Any]:
     if log := getattr(record, "temporal_log", None):  # a line of the SDK's core
         with contextlib.suppress(Exception):
             found |= log.fields
-    found |= getattr(record, "temporal_workflow", None) or {}
+    found |= getattr(record, "temporal_workflow", None) or _of_workflow()
     found |= _of_activity(getattr(record, "temporal_activity", None) or {})
     about = {name: found[name] for name in _ABOUT if found.get(name)}
     if given := request_id.get():
         about["request_id"] = given
     return about
+
+
+def _of_workflow() -> dict[str, Any]:
+    """The workflow whose code runs: warnings in it have the logger of another module."""
+    return dict(vars(workflow.info())) if workflow.in_workflow() else {}
 
 
 def _of_activity(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from infra.log_lines import JsonFormatter, TextFormatter
 from infra.retry_log import LONGEST_SECONDS, Distances
 
 log = logging.getLogger("process")
+_OURS = ("api", "workers", "infra", "database", "mail", "process", "temporalio.activity", "temporalio.workflow")
 _NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn.access")
 _MAX_LINES = 500
 
@@ -37,19 +38,25 @@ class SpacedRepeats(logging.Filter):
         return distances.due(now)
 
 
-def configure(log_format: str) -> None:
-    """Send all that the process says to standard error, as `text` or `json`: warnings and uncaught exceptions too."""
+def configure(log_format: str, log_level: str = "info") -> None:
+    """Send all that the process says to standard error, as `text` or `json`: warnings and uncaught exceptions too.
+
+    Lines below `log_level` are left out, and debug lines of libraries always.
+    """
+    level = logging.getLevelNamesMapping()[log_level.upper()]
     # The SDK would add a page of details to every message; the formatters add what they need of it.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     handler.addFilter(SpacedRepeats())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
     # What fails while a connection is closed: the database has its own line about a server that does not answer.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for noisy in _NOISY:
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    for ours in _OURS:
+        logging.getLogger(ours).setLevel(level)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     """How long requests and activities in flight may take to end after SIGTERM."""
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` for log collectors: one object per line."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are logged. `warning` leaves out the access log of the gateway; `debug` adds the
+    requests of probes to it. Debug lines of libraries are never logged: they have contents in them."""
 
     @model_validator(mode="after")
     def _has_all_of_jwt(self) -> Self:

@@ -39,7 +39,7 @@ def main() -> None:
     if unknown := sorted(set(arguments.pool) - set(names)):
         parser.error(f"unknown pool {', '.join(unknown)}; there are: {', '.join(names)}")
     settings = load_settings()
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, settings.log_level)
     pools = [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]
     try:
         uvloop.run(run(settings, load_key_ring(settings), pools))

@@ -45,6 +45,9 @@ class MetricsMiddleware:
         self._in_flight.inc()
         try:
             await self._app(scope, receive, observe)
+        except Exception:
+            status = 500  # answered outside of all middleware
+            raise
         finally:
             self._in_flight.dec()
             # A client may send any method: each unknown one would become a label of its own.

@@ -3,6 +3,7 @@
 import asyncio
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from infra import logs
@@ -20,20 +21,26 @@ def migrate(connection: Connection) -> None:
 
 
 async def main(database: Database) -> None:
-    """A migration takes as long as it takes."""
+    """A migration takes as long as it takes. Raises `SystemExit` with a line if it cannot be done."""
     try:
         async with database.transaction() as connection:
             await connection.run_sync(migrate)
     except DatabaseUnavailable as error:
         raise SystemExit(str(error)) from None
+    except CommandError as error:  # such as a database of a later version; alembic would write it to standard output
+        raise SystemExit(f"The database cannot be migrated: {error}") from None
     finally:
         await database.close()
+
+
+def run() -> None:
+    settings = load_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    asyncio.run(main(Database(settings.database_url, Limits(transaction=None))))
 
 
 given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
-    settings = load_settings()
-    logs.configure(settings.log_format)
-    asyncio.run(main(Database(settings.database_url, Limits(transaction=None))))
+    logs.run(run)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
 from temporalio.testing import ActivityEnvironment
 
+from infra.database import Database
 from infra.log_lines import JsonFormatter, TextFormatter
 
 ROOT = Path(__file__).parents[2]
@@ -144,7 +146,7 @@ def lines_of(arguments: list[str], **environment: str) -> list[dict[str, Any]]:
 
 def test_every_line_of_a_process_is_json_with_warnings_and_uncaught_exceptions() -> None:
     script = """
-        import logging, threading, warnings
+        import asyncio, logging, threading, uvloop, warnings
         from infra import logs
 
         class Broken:
@@ -160,18 +162,80 @@ def test_every_line_of_a_process_is_json_with_warnings_and_uncaught_exceptions()
         thread.start()
         thread.join()
         Broken()
+
+        async def unawaited():
+            asyncio.get_running_loop().create_future().set_exception(OSError("no one waited"))
+
+        asyncio.run(unawaited())
+        uvloop.run(unawaited())
         raise SystemError("the\\nend")
     """
     written = lines_of(["-W", "always", "-c", textwrap.dedent(script)])
     text = json.dumps(written)
     for part in ("old", "odd", "from uvicorn", "cannot be written", "ZeroDivisionError", "in __del__", "SystemError"):
         assert part in text
+    assert sum("no one waited" in line.get("exception", "") for line in written) == 2
     assert written[-1]["level"] == "CRITICAL"
 
 
-@pytest.mark.parametrize("program", ["api", "workers"])
-def test_a_process_with_a_wrong_setting_says_so_in_json(program: str) -> None:
-    [line] = lines_of(["-m", program], REMINDERS="0")
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    {
+        "debug": ["ours debug", "ours info", "library info", "ours warning", "aiokafka warning", "library error"],
+        "info": ["ours info", "library info", "ours warning", "aiokafka warning", "library error"],
+        "warning": ["ours warning", "aiokafka warning", "library error"],
+        "error": ["library error"],
+    }.items(),
+)
+def test_the_level_counts_and_debug_lines_of_libraries_never(level: str, expected: list[str]) -> None:
+    script = f"""
+        import logging
+        from infra import logs
+
+        logs.configure("json", "{level}")
+        logging.getLogger("api.access").debug("ours debug")
+        logging.getLogger("aiosqlite").debug("library debug")
+        logging.getLogger("workers.kafka.consumer").info("ours info")
+        logging.getLogger("uvicorn.error").info("library info")
+        logging.getLogger("aiokafka").info("aiokafka info")
+        logging.getLogger("infra.work").warning("ours warning")
+        logging.getLogger("aiokafka").warning("aiokafka warning")
+        logging.getLogger("sqlalchemy").error("library error")
+    """
+    assert [line["message"] for line in lines_of(["-c", textwrap.dedent(script)])] == expected
+
+
+MIGRATE = ["-m", "alembic", "upgrade", "head"]
+
+
+def test_every_line_of_a_migration_is_json(tmp_path: Path) -> None:
+    written = lines_of(MIGRATE, DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
+    assert "Running upgrade" in written[-1]["message"]
+
+
+async def test_a_migration_of_a_database_of_a_later_version_says_so_in_json(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/patterns.db"
+    lines_of(MIGRATE, DATABASE_URL=url)
+    database = Database(url)
+    async with database.transaction() as connection:
+        await connection.execute(sql("update alembic_version set version_num = 'later'"))
+    await database.close()
+    written = lines_of(MIGRATE, DATABASE_URL=url)
+    assert written[-1]["level"] == "CRITICAL"
+    assert written[-1]["message"].startswith("The database cannot be migrated: ")
+    assert "later" in written[-1]["message"]
+
+
+def test_a_migration_without_its_database_says_so_in_json(unused_tcp_port: int) -> None:
+    url = f"postgresql+asyncpg://patterns:secret@127.0.0.1:{unused_tcp_port}/patterns"
+    written = lines_of(MIGRATE, DATABASE_URL=url)
+    assert written[-1]["level"] == "CRITICAL"
+    assert "secret" not in json.dumps(written)
+
+
+@pytest.mark.parametrize("program", [["-m", "api"], ["-m", "workers"], MIGRATE], ids=" ".join)
+def test_a_process_with_a_wrong_setting_says_so_in_json(program: list[str]) -> None:
+    [line] = lines_of(program, REMINDERS="0")
     assert line["message"].startswith("REMINDERS: ")
 
 

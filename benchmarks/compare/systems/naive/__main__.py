@@ -37,7 +37,7 @@ class NaivePool(Pool):
 
 def main() -> None:
     settings = load_settings()
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, settings.log_level)
     pools = [NaivePool(pool.serves, _WORKFLOWS.get(pool.task_queue, pool.workflow), pool.activities) for pool in POOLS]
     asyncio.run(run(settings, load_key_ring(settings), pools))
 

@@ -60,7 +60,7 @@ def text() -> str:
     """The whole file."""
     settings = {name.upper(): field for name, field in Settings.model_fields.items()}
     compose = [_of_compose(name, settings.get(name)) for name in sorted(INTERPOLATED, key=_required_first)]
-    others = [_entry(name, _description(f), _shown(f)) for name, f in settings.items() if name not in INTERPOLATED]
+    others = [_entry(name, _description(f), shown(f)) for name, f in settings.items() if name not in INTERPOLATED]
     parts = [_comment(HEAD), _comment(COMPOSE_TITLE), *compose, _comment(OTHERS_TITLE), *others, _comment(TEMPORAL)]
     return "\n\n".join(parts) + "\n"
 
@@ -73,7 +73,7 @@ def _of_compose(name: str, field: FieldInfo | None) -> str:
     description = OF_COMPOSE_ALONE[name] if field is None else _description(field)
     if name in REQUIRED:
         return f"{_comment(f'{description} Required, for example: {EXAMPLES[name]}')}\n{name}="
-    return _entry(name, description, INTERPOLATED[name] or (_shown(field) if field else ""))
+    return _entry(name, description, INTERPOLATED[name] or (shown(field) if field else ""))
 
 
 def _entry(name: str, description: str, shown: str) -> str:
@@ -94,7 +94,7 @@ def _comment_lines(paragraphs: str) -> Iterator[str]:
         yield from textwrap.wrap(line, 118, initial_indent="# ", subsequent_indent="# ") or ["#"]
 
 
-def _shown(field: FieldInfo) -> str:
+def shown(field: FieldInfo) -> str:
     """The default as it is written in a shell and in `.env`. The default of a secret is never shown."""
     default = field.default
     if default is None or isinstance(default, SecretStr):

@@ -79,9 +79,10 @@ advisories: ## Fail if a package of the image has a published advisory; skipped 
 	@tools/install.sh $(VENV_AUDIT) requirements-audit.txt 20
 	@$(VENV_AUDIT)/bin/python tools/advisories.py requirements.txt
 
-env: install ## Write what follows from code: .env.example, docs/configuration.md, and parts of others
+env: install ## Write what follows from code: .env.example, docs/configuration.md, docs/sizing.md, and parts of others
 	$(BIN)/python -m tests.packaging.env_example
 	$(BIN)/python -m tests.packaging.configuration
+	$(BIN)/python -m tests.packaging.sizing
 	$(BIN)/python -m tests.packaging.access_matrix
 
 clean: ## Remove .venv, data and caches

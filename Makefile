@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
 VENV_AUDIT ?= .venv-audit
+VENV_CHART ?= .venv-chart
 RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 
 # Many containers set it. Without bytecode every process that a test starts compiles each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels images sbom advisories env clean
+.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels images sbom advisories chart env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,12 +80,18 @@ advisories: ## Fail if a package of the image has a published advisory; skipped 
 	@tools/install.sh $(VENV_AUDIT) requirements-audit.txt 20
 	@$(VENV_AUDIT)/bin/python tools/advisories.py requirements.txt
 
+chart: install ## Check the Helm chart, with a helm that Go builds into the user's cache; skipped without Go
+	@HELM=$$(tools/helm.sh) && { [ -z "$$HELM" ] || { tools/install.sh $(VENV_CHART) requirements-chart.txt 15 && \
+		HELM=$$HELM KUBERNETES_VALIDATE=$(VENV_CHART)/bin/kubernetes-validate \
+		$(BIN)/python -m pytest tests/packaging/test_chart.py; }; }
+
 env: install ## Write what follows from code: .env.example, docs/configuration.md, docs/sizing.md, and parts of others
 	$(BIN)/python -m tests.packaging.env_example
 	$(BIN)/python -m tests.packaging.configuration
+	$(BIN)/python -m tests.packaging.chart_schema
 	$(BIN)/python -m tests.packaging.sizing
 	$(BIN)/python -m tests.packaging.access_matrix
 
 clean: ## Remove .venv, data and caches
-	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) $(VENV_AUDIT) sbom.json benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) $(VENV_AUDIT) $(VENV_CHART) sbom.json benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

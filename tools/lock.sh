@@ -15,3 +15,4 @@ lock pyproject.toml --output-file requirements.txt
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
 lock pyproject.toml --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
 lock --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
+lock --group chart --constraint requirements-dev.txt --output-file requirements-chart.txt

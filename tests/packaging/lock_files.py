@@ -19,6 +19,7 @@ LOCKS = {
     "requirements-bench.txt": "bench",
     "requirements-lock.txt": "lock",
     "requirements-audit.txt": "audit",
+    "requirements-chart.txt": "chart",
 }
 """Each file, with the dependency group that it holds besides the application's own dependencies."""
 
@@ -79,8 +80,8 @@ def version_of(pin: Requirement) -> Version:
 
 
 def wanted(group: str | None) -> list[Requirement]:
-    """What pyproject.toml asks for: the application's dependencies and a group's, or those of `lock` or `audit`."""
-    dependencies = [] if group in ("lock", "audit") else PROJECT["project"]["dependencies"]
+    """What pyproject.toml asks for: the application's dependencies and a group's, or those of a group by itself."""
+    dependencies = [] if group in ("lock", "audit", "chart") else PROJECT["project"]["dependencies"]
     return [Requirement(text) for text in [*dependencies, *(_group(group) if group else [])]]
 
 

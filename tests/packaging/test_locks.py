@@ -1,9 +1,9 @@
 """The requirements files hold all that is installed: every requirement of every package, with versions and hashes.
 
 What a package requires is read from the packages installed here. Those that only the benchmarks, `make lock`,
-`make sbom` or `make advisories` need are not installed here: `make wheels`, which `make lock` ends with, checks them
-against the index. What an extra in pyproject.toml adds to one of those (`restate-sdk[serde]`) is as `make lock` wrote
-it.
+`make sbom`, `make advisories` or `make chart` need are not installed here: `make wheels`, which `make lock` ends with,
+checks them against the index. What an extra in pyproject.toml adds to one of those (`restate-sdk[serde]`) is as `make
+lock` wrote it.
 """
 
 import re

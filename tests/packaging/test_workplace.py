@@ -42,6 +42,8 @@ class TestContinuousIntegration:
         assert commands("check") == ["make check"]
         assert commands("test") == ["make test"]
         assert "docker build --tag durable-patterns ." in commands("image")
+        assert commands("chart") == ["make chart"]
+        assert JOBS["chart"]["steps"][-1]["env"] == {"CHART": "required"}
         assert commands("advisories") == ["make sbom", "make advisories"]
         assert JOBS["advisories"]["steps"][-1]["env"] == {"ADVISORIES": "required"}
 

@@ -1,5 +1,6 @@
 """What the database has about a key is erased, and nothing of another key or tenant."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,23 +40,25 @@ async def insert(database: Database, table: type[Table], **values: Any) -> None:
 
 @pytest.fixture
 async def data(database: Database) -> PersonalData:
-    for n, key in enumerate(KEYS):
-        await insert(database, Posts, id=f"p{n}", user=key, content="Hi", details="", status="PUBLISHED")
-        await insert(database, FeedEntries, user=key, position=1, post_id=f"p{n}")
-        await insert(database, ModerationCases, post_id=f"p{n}", user=key, checks=1)
-        await insert(database, ModerationHolds, user=key)
-        sent = {"number": 1, "event_id": "e", "status": "SENT"}
-        await insert(database, Reminders, invoice=key, customer="cus_1", **sent)
-        await insert(database, Tickets, invoice=key, customer="cus_1", event_id="e")
-        await insert(database, ClosedInvoices, invoice=key, status="PAID")
-        tenant, _, name = key.rpartition("/")
-        execution = BOOKING.of(tenant or "default").execution_id(name)
-        await insert(database, FlightReservations, key=f"{execution}:flight", what="John", status="CONFIRMED")
-        await insert(database, CarReservations, key=f"{execution}:car", what="Elm St", status="CONFIRMED")
-        paid = {"card_token": "tok_1", "amount_cents": 1, "status": "CHARGED"}
-        await insert(database, Payments, key=f"{execution}:payment", **paid)
-        task = MESSAGE_QUEUE.of(tenant or "default").execution_id(name)
-        await insert(database, CompletedWork, key=task, fingerprint="f")
+    async with database.transaction() as connection:
+        write = partial(database.insert_once, connection)
+        for n, key in enumerate(KEYS):
+            await write(Posts, id=f"p{n}", user=key, content="Hi", details="", status="PUBLISHED")
+            await write(FeedEntries, user=key, position=1, post_id=f"p{n}")
+            await write(ModerationCases, post_id=f"p{n}", user=key, checks=1)
+            await write(ModerationHolds, user=key)
+            sent: dict[str, Any] = {"number": 1, "event_id": "e", "status": "SENT"}
+            await write(Reminders, invoice=key, customer="cus_1", **sent)
+            await write(Tickets, invoice=key, customer="cus_1", event_id="e")
+            await write(ClosedInvoices, invoice=key, status="PAID")
+            tenant, _, name = key.rpartition("/")
+            execution = BOOKING.of(tenant or "default").execution_id(name)
+            await write(FlightReservations, key=f"{execution}:flight", what="John", status="CONFIRMED")
+            await write(CarReservations, key=f"{execution}:car", what="Elm St", status="CONFIRMED")
+            paid: dict[str, Any] = {"card_token": "tok_1", "amount_cents": 1, "status": "CHARGED"}
+            await write(Payments, key=f"{execution}:payment", **paid)
+            task = MESSAGE_QUEUE.of(tenant or "default").execution_id(name)
+            await write(CompletedWork, key=task, fingerprint="f")
     return PersonalData(database)
 
 

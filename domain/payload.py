@@ -23,8 +23,11 @@ starts an entity has more than its payload."""
 
 _MAX_NAME_CHARACTERS = 100
 _MAX_PART_CHARACTERS = 300
-_HUGE = re.compile(rb"\d[eE]\+?\d\d|\d{300}")
-"""Matches every number that is larger than any float, and also some others."""
+_HUGE = re.compile(rb"\d(?:[eE]\+?\d\d|\d{299})")
+"""Matches every number that is larger than any float, and also some others.
+
+`re` skips text without a digit fast only if the digit comes before the alternatives.
+"""
 
 
 class Payload(BaseModel):

@@ -5,17 +5,18 @@ import asyncio
 import logging
 import signal
 import sys
+from socket import socket
 
-import uvicorn
 import uvloop
-from fastapi import FastAPI
 from temporalio.runtime import Runtime
 
 from api.app import create_app, open_gateway
-from api.http.connections import BoundedConnection, allow_open_files
+from api.http.connections import allow_open_files
 from api.security import key_command
 from api.security.authentication import Authentication, authentication, check_exposure
+from api.server import server
 from infra import gc_tuning, logs, temporal
+from infra.listening import listen
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 
@@ -43,39 +44,22 @@ def main() -> None:
     if warning := check_exposure(callers, arguments.host):
         log.warning(warning)
     Runtime.set_default(temporal.runtime())
-    uvloop.run(serve(settings, load_key_ring(settings), callers, arguments.host, arguments.port))
+    ring = load_key_ring(settings)
+    listening = listen(arguments.host, arguments.port, "GATEWAY_HOST, GATEWAY_PORT")
+    uvloop.run(serve(settings, ring, callers, arguments.host, listening))
 
 
-async def serve(settings: Settings, ring: KeyRing, callers: Authentication, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests in flight get `settings.graceful_shutdown` to end."""
+async def serve(settings: Settings, ring: KeyRing, callers: Authentication, host: str, listening: list[socket]) -> None:
+    """Serve on the sockets that listen on `host`, until SIGTERM or Ctrl-C; then drain, see `api.http.draining`."""
     allow_open_files(settings.max_connections)
     async with open_gateway(settings, ring, callers) as gateway:
+        app = create_app(gateway)
+        serving = server(app, settings, host, gateway.drain)
         for number in (signal.SIGTERM, signal.SIGINT):
-            # uvicorn raises the signal again once it has shut down; that must not end the process here.
-            asyncio.get_running_loop().add_signal_handler(number, _already_shut_down)
-        serving = server(create_app(gateway), settings, host, port)
+            asyncio.get_running_loop().add_signal_handler(number, serving.stop)
         gc_tuning.apply()
-        await serving.serve()
-
-
-def server(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        http=BoundedConnection,
-        ws="none",
-        limit_concurrency=settings.max_connections,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.graceful_shutdown.total_seconds()),
-    )
-    return uvicorn.Server(config)
-
-
-def _already_shut_down() -> None:
-    pass
+        await serving.serve(listening)
+    log.info("stopped")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.settings = gateway.settings
     app.state.authentication = gateway.authentication
+    app.state.drain = gateway.drain
     app.state.admission = Admission(Limits.of(gateway.settings, is_open=gateway.authentication.is_open))
     app.add_middleware(HeadAsGet)
     app.add_middleware(MetricsMiddleware, registry=gateway.metrics)

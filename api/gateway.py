@@ -1,11 +1,12 @@
 """What all routes share: the settings, the connections, and what runs an invocation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 
+from api.http.draining import Drain
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
 from api.security.authentication import Authentication
@@ -29,6 +30,7 @@ class Gateway:
     metrics: CollectorRegistry
     codec: EncryptionCodec
     authentication: Authentication
+    drain: Drain = field(default_factory=Drain)
 
     @property
     def web_ui(self) -> WebUi:

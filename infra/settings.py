@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     caller_waiting: Annotated[int, Field(ge=0), formats.DIGITS] | None = None
     """Calls of one caller that wait for an outcome, at a time. By default 250, on an open gateway no limit."""
 
+    drain_delay: Duration | None = None
+    """How long the gateway serves on after SIGTERM, while `/ready` says that it drains: until load balancers know. By
+    default 5 s, on a loopback address 0. `GRACEFUL_SHUTDOWN` comes after it."""
+
     api_keys_file: Path | None = None
     """A JSON file of API keys, each with its hash, tenant and roles; read again when it changes. `python -m api keys`
     makes a key and its entry (docs/security.md)."""
@@ -197,7 +201,7 @@ class Settings(BaseSettings):
     """Open workflows that a pool keeps in memory, for their next event; all others are replayed from their history. One
     takes up to 0.8 MB, and a worker process has five pools with workflows."""
     graceful_shutdown: Duration = timedelta(seconds=20)
-    """How long requests and activities in flight may take to end after SIGTERM."""
+    """How long requests and activities in flight may take to end after SIGTERM, of a gateway after `DRAIN_DELAY`."""
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` for log collectors: one object per line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

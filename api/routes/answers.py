@@ -59,11 +59,13 @@ async def wait_for_outcome(request: Request, invoker: Invoker, invocation_id: st
     """200 with the outcome, once there is one.
 
     Raises `ClientDisconnected` if the client stops waiting; `Problem` 504 after the setting `max_wait`, 503 if the
-    gateway shuts down or Temporal does not answer. Each names the invocation, which a call may just have started.
+    gateway drains or Temporal does not answer. Each names the invocation, which a call may just have started.
     """
     settings: Settings = request.app.state.settings
     try:
-        finished = await while_connected(request, invoker.wait(invocation_id), settings.max_wait)
+        finished = await while_connected(
+            request, invoker.wait(invocation_id), settings.max_wait, request.app.state.drain
+        )
     except WaitedTooLong:
         detail = f"There is no outcome after {settings.max_wait.total_seconds():g} s."
         raise _continues(504, "not-finished", detail, invoker, invocation_id) from None

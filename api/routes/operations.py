@@ -38,13 +38,16 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.get(
         "/ready",
         dependencies=OPEN,
-        responses={503: {"description": "Temporal or the database cannot be used; says which."}},
+        responses={503: {"description": "Temporal or the database cannot be used, and which; or the gateway drains."}},
     )
     async def ready() -> JSONResponse:
         """Answers 200 if calls can be carried out, within 2 s.
 
         Temporal answers and has the namespace and its search attributes; the database can be written and is migrated.
+        A gateway that is about to stop is "draining".
         """
+        if gateway.drain.begun:
+            return JSONResponse({"status": "draining"}, 503, RETRY)
         states = await asyncio.gather(
             temporal.state(check_temporal(gateway.client, CHECK_TIMEOUT)), database.state(gateway.database.check())
         )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from api.server import DRAIN_DELAY
 from infra.payload_keys import key_ring
 from infra.settings import Settings
 
@@ -166,6 +167,14 @@ def test_workers_are_given_longer_to_stop_than_their_activities(monkeypatch: pyt
     settings = settings_of("workers", GIVEN, monkeypatch)
     grace_seconds = float(SERVICES["workers"]["stop_grace_period"].removesuffix("s"))
     assert grace_seconds > settings.graceful_shutdown.total_seconds()
+
+
+def test_a_gateway_is_given_longer_to_stop_than_it_drains(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of("gateway", GIVEN, monkeypatch)
+    delay = DRAIN_DELAY if settings.drain_delay is None else settings.drain_delay
+    grace_seconds = float(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
+    assert delay.total_seconds() > 0
+    assert grace_seconds > (delay + settings.graceful_shutdown).total_seconds()
 
 
 def test_workers_are_checked_where_they_serve_their_metrics(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,15 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-import uvicorn
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from api.__main__ import server
 from api.app import create_app
 from api.gateway import Gateway
+from api.http.draining import Drain
 from api.http.metrics import process_metrics
 from api.security.authentication import Authentication
+from api.server import Server, server
 from clients.entities import EntityClient
 from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
@@ -39,7 +39,7 @@ Answer = tuple[int, dict[str, str], dict[str, Any]]
 
 
 class EndlessTemporal:
-    """Accepts every workflow, and none of them ends."""
+    """Accepts every workflow, and none of them ends before a test says so."""
 
     namespace = "default"
 
@@ -48,6 +48,8 @@ class EndlessTemporal:
         self.starting = asyncio.Event()
         self.may_start = asyncio.Event()
         self.may_start.set()
+        self.ends = asyncio.Event()
+        """Lets every workflow end."""
         self.long_polls = 0
         self.failure: RPCError | None = None
         """What a long poll ends with."""
@@ -63,12 +65,13 @@ class EndlessTemporal:
     async def describe(self, **_: Any) -> SimpleNamespace:
         return SimpleNamespace(close_time=None, status=WorkflowExecutionStatus.RUNNING, history_length=3)
 
-    async def result(self) -> None:
+    async def result(self) -> dict[str, str]:
         self.long_polls += 1
         try:
             if self.failure:
                 raise self.failure
-            await asyncio.Event().wait()
+            await self.ends.wait()
+            return {"description": "done"}
         finally:
             self.long_polls -= 1
 
@@ -79,7 +82,8 @@ class Running:
 
     port: int
     temporal: EndlessTemporal
-    server: uvicorn.Server
+    server: Server
+    drain: Drain
 
     async def connect(self, sent: bytes = b"") -> "Client":
         client = Client(*await asyncio.open_connection(HOST, self.port))
@@ -138,11 +142,11 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    app: Any, settings: Settings = SETTINGS, listener: socket.socket | None = None
-) -> AsyncIterator[uvicorn.Server]:
+    app: Any, settings: Settings = SETTINGS, drain: Drain | None = None, listener: socket.socket | None = None
+) -> AsyncIterator[Server]:
     """Serve at `listener`, by default at a port of its own. Raises what kept the server from starting."""
     with listener or listening() as at:
-        running = server(app, settings, HOST, 0)
+        running = server(app, settings, HOST, drain or Drain())
         task = asyncio.create_task(running.serve([at]))
         try:
             await eventually(lambda: running.started or task.done())
@@ -158,7 +162,7 @@ def listening() -> socket.socket:
     return socket.create_server((HOST, 0))
 
 
-def port_of(running: uvicorn.Server) -> int:
+def port_of(running: Server) -> int:
     port: int = running.servers[0].sockets[0].getsockname()[1]
     return port
 
@@ -172,8 +176,8 @@ async def gateway_with(settings: Settings) -> AsyncIterator[Running]:
     entities = EntityClient(client, settings.plans)
     codec = EncryptionCodec(KeyRing())
     composed = Gateway(settings, client, nothing, nothing, entities, process_metrics(), codec, Authentication())
-    async with serving(create_app(composed), settings, listener) as running:
-        yield Running(port_of(running), temporal, running)
+    async with serving(create_app(composed), settings, composed.drain, listener) as running:
+        yield Running(port_of(running), temporal, running, composed.drain)
 
 
 def problem(answer: bytes, status: int, kind: str) -> None:

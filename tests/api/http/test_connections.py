@@ -213,13 +213,6 @@ class TestDisconnecting:
         await nothing_left(gateway)
         assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
-    async def test_a_client_that_waits_while_the_gateway_shuts_down_gets_a_503(self, gateway: Running) -> None:
-        client = await gateway.connect()
-        client.send(ATTACH)
-        await eventually(lambda: gateway.temporal.long_polls == 1)
-        gateway.server.should_exit = True
-        problem(await client.rest(), 503, "shutting-down")
-
 
 class TestWhatIsNotHttp:
     @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.api.http.running import ATTACH, JOB, SETTINGS, Running, gateway_with, nothing_left, post
-from tests.eventually import eventually
 
 RUN = post("/FanOutWorker/run", JOB)
 
@@ -38,19 +37,6 @@ async def test_the_connection_can_be_used_to_wait_again(impatient: Running) -> N
         assert (await client.answer())[0] == 504
     client.leave()
     await nothing_left(impatient)
-
-
-@pytest.mark.parametrize("sent", [ATTACH, RUN])
-async def test_a_client_that_waits_while_the_gateway_shuts_down_gets_the_id(sent: bytes) -> None:
-    async with gateway_with(SETTINGS) as gateway:
-        client = await gateway.connect(sent)
-        await eventually(lambda: gateway.temporal.long_polls == 1)
-        gateway.server.should_exit = True
-        status, headers, document = await client.answer()
-        client.leave()
-    assert (status, document["type"]) == (503, "urn:problem:shutting-down")
-    assert document["invocationId"] == (gateway.temporal.started or ["fan-out:1"])[0]
-    assert int(headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("sent", [ATTACH, RUN])

@@ -14,8 +14,9 @@ from api.app import create_app, open_gateway
 from api.http.connections import allow_open_files
 from api.security import key_command
 from api.security.authentication import Authentication, authentication, check_exposure
-from api.server import server
+from api.server import OnlyWatched, server
 from infra import gc_tuning, logs, temporal
+from infra.health_server import health_server
 from infra.listening import listen
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
@@ -58,7 +59,8 @@ async def serve(settings: Settings, ring: KeyRing, callers: Authentication, host
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, serving.stop)
         gc_tuning.apply()
-        await serving.serve(listening)
+        async with health_server(OnlyWatched(app), settings):
+            await serving.serve(listening)
     log.info("stopped")
 
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 from socket import socket
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.connections import BoundedConnection
+from api.http.connections import WATCHED, BoundedConnection
 from api.http.draining import Drain, LastAnswers
+from api.http.problems import Problem
 from api.security.authentication import is_loopback
 from infra.settings import Settings
 
@@ -106,3 +107,17 @@ def server(app: ASGIApp, settings: Settings, host: str, drain: Drain) -> Server:
         server_header=False,
     )
     return Server(config, drain, delay, settings.graceful_shutdown)
+
+
+class OnlyWatched:
+    """Passes on to `app` what watches the gateway, for a port of its own. The same credentials are asked for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in WATCHED:
+            await self._app(scope, receive, send)
+            return
+        detail = f"This port has {', '.join(sorted(WATCHED))} only."
+        await Problem(404, "not-found", detail).response()(scope, receive, send)

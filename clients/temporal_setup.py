@@ -9,18 +9,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.temporal_errors import is_never_connected, is_without_namespace
+from infra.readiness import NotReady
 from workflows import search_attributes
 
 _NOT_OFFERED = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 
-class TemporalUnusable(Exception):
+class TemporalUnusable(NotReady):
     """Temporal cannot be reached, or not used as it is set up. `state` says which, in words for anyone."""
 
     def __init__(self, state: str, reason: str) -> None:
-        super().__init__(f"Temporal {state}: {reason}")
-        self.state = state
+        super().__init__(state, f"Temporal {state}: {reason}")
 
 
 async def check_temporal(client: Client, patience: timedelta) -> None:

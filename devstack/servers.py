@@ -29,6 +29,7 @@ _STOP_WITHIN = timedelta(seconds=30)
 _NOT_INHERITED = frozenset(
     {
         "CARD_TOKEN_KEY",  # the data folder has its own
+        "HEALTH_PORT",  # gateway and workers would share it
         "KAFKA_EPOCH",
         "PAYLOAD_KEYS",  # likewise
         "PYTHONDONTWRITEBYTECODE",  # each workflow run loads its module again: bytecode files save compiling it

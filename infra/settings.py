@@ -195,6 +195,11 @@ class Settings(BaseSettings):
     simulated_work: Duration = timedelta(milliseconds=200)
     """How long a simulated unit of work takes at most."""
 
+    health_port: Annotated[int, Field(ge=0, le=65535), formats.DIGITS] = 0
+    """A port for `/health` and `/ready` alone, of gateway or workers; the gateway's has `/metrics` too, for the same
+    credentials. 0 is none: the gateway has them at its other port in any case."""
+    health_host: str = "127.0.0.1"
+    """The address of that port. Kubernetes asks at the pod's own: 0.0.0.0."""
     workers_metrics_address: str | None = None
     """`host:port` for Prometheus metrics of the Temporal SDK in the worker process."""
     cached_workflows: Annotated[int, Field(ge=0), formats.DIGITS] = 1_000

@@ -15,9 +15,11 @@ from clients.temporal_errors import is_never_connected
 from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import gc_tuning, logs, temporal
 from infra.database_errors import DatabaseUnavailable
+from infra.health_server import health_application, health_server
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 from workers.pools import POOLS, Pool
+from workers.readiness import worker_readiness
 from workers.resources import Resources
 
 log = logging.getLogger("workers")
@@ -58,17 +60,23 @@ async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await _connect(settings, ring)
     async with Resources.open(settings, client) as resources:
-        with suppress(DatabaseUnavailable):  # the database has logged it
-            await resources.database.check()
-        workers = [pool.worker(client, resources, settings.graceful_shutdown) for pool in pools]
-        gc_tuning.apply()
-        running = [asyncio.create_task(worker.run()) for worker in workers]
-        log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
-        await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
-        log.info("draining")
-        await asyncio.gather(*(worker.shutdown() for worker in workers))
-        await asyncio.gather(*running)
+        readiness = worker_readiness(client, resources, pools, stop.is_set)
+        async with health_server(health_application(readiness), settings):
+            await _work(client, resources, pools, stop)
     log.info("stopped")
+
+
+async def _work(client: Client, resources: Resources, pools: Sequence[Pool], stop: asyncio.Event) -> None:
+    with suppress(DatabaseUnavailable):  # the database has logged it
+        await resources.database.check()
+    workers = [pool.worker(client, resources, resources.settings.graceful_shutdown) for pool in pools]
+    gc_tuning.apply()
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
+    await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    log.info("draining")
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    await asyncio.gather(*running)
 
 
 async def _connect(settings: Settings, ring: KeyRing) -> Client:

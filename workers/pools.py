@@ -84,6 +84,7 @@ class Pool:
             workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             workflow_runner=GuardedSandboxRunner(),
+            interceptors=[resources.slots_of(self.task_queue, self.concurrent_activities)],
             graceful_shutdown_timeout=graceful_shutdown,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )
@@ -128,7 +129,8 @@ POOLS = (
                 r.settings.kafka_clusters,
                 r.settings.kafka_allowed,
                 r.settings.kafka_epoch,
-                Memory(r.settings.kafka_memory_bytes),
+                memory=Memory(r.settings.kafka_memory_bytes),
+                consumers=r.consumers,
             ),
             ConsumerReports(r.temporal),
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from temporalio.client import Client
@@ -11,17 +11,21 @@ from clients.entities import EntityClient
 from infra.database import Database
 from infra.http_sender import HttpSender
 from infra.settings import Settings
+from workers.activity_slots import ActivitySlots
+from workers.kafka.running import RunningConsumers
 
 
 @dataclass(frozen=True)
 class Resources:
-    """The connections of one process, and its settings."""
+    """The connections of one process, its settings, and what its readiness looks at."""
 
     settings: Settings
     temporal: Client
     database: Database
     http: HttpSender
     entities: EntityClient
+    consumers: RunningConsumers = field(default_factory=RunningConsumers)
+    _slots: dict[str, ActivitySlots] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
@@ -39,3 +43,7 @@ class Resources:
         finally:
             await http.aclose()
             await database.close()
+
+    def slots_of(self, task_queue: str, slots: int) -> ActivitySlots:
+        """The slots of the pool that serves `task_queue`."""
+        return self._slots.setdefault(task_queue, ActivitySlots(slots))

@@ -177,11 +177,14 @@ def test_a_gateway_is_given_longer_to_stop_than_it_drains(monkeypatch: pytest.Mo
     assert grace_seconds > (delay + settings.graceful_shutdown).total_seconds()
 
 
-def test_workers_are_checked_where_they_serve_their_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of("workers", GIVEN, monkeypatch)
-    assert settings.workers_metrics_address is not None
-    port = settings.workers_metrics_address.rpartition(":")[2]
-    assert f":{port}/metrics" in SERVICES["workers"]["healthcheck"]["test"][-1]
+@pytest.mark.parametrize("service", ["gateway", "workers"])
+def test_our_services_are_checked_for_readiness_where_no_caller_is_in_the_way(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(service, GIVEN, monkeypatch)
+    assert settings.health_port
+    assert settings.health_port != settings.gateway_port
+    assert f"http://127.0.0.1:{settings.health_port}/ready" in SERVICES[service]["healthcheck"]["test"][-1]
 
 
 def test_clients_reach_the_broker_at_the_addresses_it_advertises() -> None:

@@ -27,6 +27,7 @@ from workers.kafka.decisions.memory import Memory, Share
 from workers.kafka.delivery import Destination
 from workers.kafka.entity_sink import EntitySink
 from workers.kafka.offset_keeper import keep_offsets
+from workers.kafka.running import RunningConsumers
 
 
 class KafkaIngress:
@@ -38,11 +39,14 @@ class KafkaIngress:
         clusters: Mapping[str, KafkaCluster | str],
         allowed: Mapping[str, ClusterAllowance],
         epoch: str | None,
+        *,
         memory: Memory | None = None,
+        consumers: RunningConsumers | None = None,
     ) -> None:
         """`clusters` are those that subscriptions may name, `allowed` is what they may name of each; `epoch` replaces
-        topic IDs; `memory` is for all consumers of this process."""
+        topic IDs; `memory` is for all consumers of this process, and `consumers` learns how they do."""
         self._memory = memory or Memory()
+        self._consumers = consumers or RunningConsumers()
         self._entities = entities
         self._clusters = KafkaClusters(clusters)
         self._allowed = allowed
@@ -50,6 +54,10 @@ class KafkaIngress:
 
     async def run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
         """Run one consumer until `stop` is set. Raises `SubscriptionBroken` for what only an operator can fix."""
+        with self._consumers.running(task, report) as noting:
+            await self._run(task, noting, stop)
+
+    async def _run(self, task: ConsumerTask, report: Callable[[ConsumerSnapshot], None], stop: asyncio.Event) -> None:
         subscription = task.subscription
         dead_letters = DeadLetterWriter(self._clusters, subscription)
         try:

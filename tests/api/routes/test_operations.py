@@ -1,7 +1,5 @@
 """Whether a gateway says that it is ready only if calls can be carried out."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -16,13 +14,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from api.app import create_app, open_gateway
 from api.gateway import Gateway
-from api.routes import operations
 from api.security.authentication import Authentication
 from clients.temporal_setup import TemporalUnusable, check_temporal
+from infra import readiness
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
 from tests.dev_server import dev_server
-from tests.eventually import eventually
 from tests.infra.schema import downgrade, upgrade
 
 PATIENCE = timedelta(seconds=20)
@@ -42,7 +39,7 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
 @pytest.fixture(autouse=True)
 def patient_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may take long for an answer."""
-    monkeypatch.setattr(operations, "CHECK_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(readiness, "CHECK_TIMEOUT", PATIENCE)
 
 
 Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
@@ -101,7 +98,7 @@ async def test_a_gateway_without_search_attributes_is_not_ready_and_its_calls_sa
         called = await http.post("/FanOutWorker/run", json={"description": "a"})
     assert {answer.status_code for answer in answers} == {503}
     assert answers[0].json()["checks"] == {"temporal": "lacks search attributes", "database": "ok"}
-    [line] = [line for line in caplog.messages if line.startswith("readiness")]
+    [line] = [line for line in caplog.messages if line.startswith("the check of temporal")]
     assert "Pattern, PatternKey, PatternStatus" in line
     assert (called.status_code, called.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
@@ -125,27 +122,6 @@ async def test_a_gateway_that_has_not_reached_temporal_is_not_ready(
         answer = await http.get("/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"temporal": "cannot be reached", "database": "ok"}
-
-
-async def test_a_check_without_an_answer_does_not_delay_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "CHECK_TIMEOUT", timedelta(milliseconds=50))
-    released: list[bool] = []
-
-    async def stubborn() -> None:
-        """Ends late when it is cancelled, as a connection to a server that hangs."""
-
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0.5)
-            released.append(True)
-
-    before = time.monotonic()
-    check = operations.Check("thing")
-    assert await check.state(stubborn()) == "does not answer"
-    assert released == []
-    assert time.monotonic() - before < 30
-    await eventually(lambda: released)
 
 
 async def test_a_worker_does_not_start_without_its_namespace(temporal: WorkflowEnvironment) -> None:

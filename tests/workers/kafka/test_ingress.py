@@ -22,10 +22,13 @@ from domain.subscription import (
 )
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
+from infra.kafka.deadlines import KafkaUnreachable
+from infra.readiness import NotReady
 from tests.brokers.fixtures import EVERYTHING, Topics, subscription
 from tests.brokers.ports import free_address
 from tests.eventually import eventually
 from workers.kafka.ingress import KafkaIngress
+from workers.kafka.running import RunningConsumers
 
 POST = b'{"content": "hello", "metadata": ""}'
 
@@ -148,3 +151,17 @@ async def test_a_group_that_is_not_allowed_any_more_gets_no_offsets(time_skippin
     sub = subscription("posts", **{"group.id": "payments-service"})
     keep = OffsetsToKeep(subscription=sub, checkpoint=Checkpoint(incarnation="id", offsets={0: 3}))
     assert await ingress.keep_offsets(keep) == keep.checkpoint
+
+
+async def test_a_worker_whose_consumers_cannot_reach_their_broker_is_not_ready(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    consumers = RunningConsumers()
+    await consumers.check()
+    entities = EntityClient(time_skipping.client, Plans())
+    ingress = KafkaIngress(entities, {"local": free_address()}, EVERYTHING, None, consumers=consumers)
+    task = ConsumerTask(subscription=subscription("posts"), member=0)
+    with pytest.raises(KafkaUnreachable):
+        await ingress.run(task, lambda progress: None, asyncio.Event())
+    with pytest.raises(NotReady, match=r"local\.posts-UserFeed\.processPost, consumer 1: .*KafkaUnreachable"):
+        await consumers.check()

@@ -16,6 +16,7 @@ from infra.database_errors import spoils_the_connection
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def usable_url(url: str) -> str:
         known = {*inspect.signature(asyncpg.connect).parameters, "prepared_statement_cache_size"}
         if unknown := sorted(set(parts.query) - known):
             raise ValueError(f"asyncpg.connect has no parameter {', '.join(unknown)}; TLS is ssl=verify-full")
+        if parts.query.get("ssl", "disable") not in SSL_MODES:
+            raise ValueError(f"ssl is one of {', '.join(SSL_MODES)}")
     return url
 
 
@@ -76,8 +79,9 @@ def postgresql_engine(url: str, limits: Limits) -> AsyncEngine:
 
 
 def sqlite_engine(url: str) -> AsyncEngine:
+    """Raises `SystemExit` with a line if the folder of the file cannot be made."""
     if path := make_url(url).database:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(path).parent)
     # One connection per process: writers queue here instead of competing for the file's lock.
     engine = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=60)
 
@@ -93,3 +97,10 @@ def sqlite_engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"DATABASE_URL: the folder {folder} cannot be made: {error.strerror}.") from None

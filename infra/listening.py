@@ -4,6 +4,7 @@ import os
 import socket
 
 BACKLOG = 2048
+MAX_PORT = 65_535
 
 
 def listen(host: str, port: int, settings: str) -> list[socket.socket]:
@@ -21,7 +22,7 @@ def listen(host: str, port: int, settings: str) -> list[socket.socket]:
             listener.setblocking(False)
             listener.bind(address)
             listener.listen(BACKLOG)  # two sockets may be bound to one port, and only one of them may listen
-    except (OSError, OverflowError, ValueError) as error:
+    except (OSError, ValueError) as error:
         for each in opened:
             each.close()
         raise SystemExit(f"{settings}: cannot listen on {host!r}, port {port}: {_reason(error)}.") from None
@@ -34,11 +35,13 @@ def port_of(listening: list[socket.socket]) -> int:
 
 
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:
+    if not 0 <= port <= MAX_PORT:
+        raise ValueError("no such port")  # getaddrinfo would take another one
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys(found))  # type: ignore[arg-type]
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.gaierror) or not isinstance(error, OSError):
-        return "no such address"
+        return "there is no such address or port"
     return os.strerror(error.errno) if error.errno else str(error)

@@ -69,6 +69,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a program. What it says as it ends, about its settings for example, is in the log if that is JSON."""
     try:
         main()
+    except KeyboardInterrupt:  # before the program had a handler of its own
+        raise SystemExit(130) from None
     except SystemExit as ended:
         if os.environ.get("LOG_FORMAT") != "json" or not isinstance(ended.code, str):
             raise

@@ -1,5 +1,6 @@
 """Configuration, from the environment. Temporal's own comes from its standard `TEMPORAL_*` variables."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -248,9 +249,10 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}".removeprefix(": Value error, ")
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}".removeprefix(": ")
             for e in error.errors(include_input=False)
         ]
         raise SystemExit("\n".join(lines)) from None
     except SettingsError as error:  # a value that had to be JSON and is not
-        raise SystemExit(f"{error}: it must be JSON") from None
+        field = re.search('field "(.*?)"', str(error))
+        raise SystemExit(f"{field[1].upper() if field else error}: it must be JSON") from None

@@ -2,11 +2,12 @@
 
 import logging
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.service import RetryConfig
+from temporalio.service import RetryConfig, TLSConfig
 
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
@@ -20,17 +21,20 @@ GATEWAY_RETRY_TIMEOUT = timedelta(seconds=2)
 def runtime(metrics_address: str | None = None) -> Runtime:
     """The SDK's core, whose warnings go to Python's log; by itself it writes lines of its own form.
 
-    `metrics_address` is where it serves metrics for Prometheus.
+    `metrics_address` is where it serves metrics for Prometheus. Raises `SystemExit` with a line if it cannot.
     """
     to_the_log = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False
     )
-    return Runtime(
-        telemetry=TelemetryConfig(
-            logging=LoggingConfig(filter=LoggingConfig.default.filter, forwarding=to_the_log),
-            metrics=PrometheusConfig(bind_address=metrics_address) if metrics_address else None,
+    try:
+        return Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(filter=LoggingConfig.default.filter, forwarding=to_the_log),
+                metrics=PrometheusConfig(bind_address=metrics_address) if metrics_address else None,
+            )
         )
-    )
+    except (RuntimeError, ValueError) as error:
+        raise SystemExit(f"WORKERS_METRICS_ADDRESS: cannot listen on {metrics_address!r}: {one_line(error)}.") from None
 
 
 async def connect_worker(max_payload_bytes: int, ring: KeyRing, runtime: Runtime | None) -> Client:
@@ -47,8 +51,7 @@ async def _connect(
     retry_timeout: timedelta, max_payload_bytes: int, ring: KeyRing, *, runtime: Runtime | None, lazy: bool
 ) -> Client:
     """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`."""
-    config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", "localhost:7233")
+    config = _configured()
     retries = RetryConfig(max_elapsed_time_millis=int(retry_timeout.total_seconds() * 1000))
     return await Client.connect(
         **config,
@@ -57,3 +60,33 @@ async def _connect(
         lazy=lazy,
         retry_config=retries,
     )
+
+
+def _configured() -> ClientConnectConfig:
+    """Raises `SystemExit` with a line."""
+    try:
+        config = ClientConfig.load_client_connect_config()
+        config.setdefault("target_host", "localhost:7233")
+        _must_be_usable(config)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise SystemExit(
+            f"Temporal's settings cannot be used: {one_line(error)}. They are TEMPORAL_ADDRESS, TEMPORAL_API_KEY, "
+            "TEMPORAL_TLS_..., TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and others (docs/production.md)."
+        ) from None
+    return config
+
+
+def _must_be_usable(config: ClientConnectConfig) -> None:
+    """Raises `ValueError` for what the SDK would refuse with a gateway's first call only."""
+    address = urlsplit(f"//{config['target_host']}")
+    if not address.hostname or address.port is None or not config["target_host"].isprintable() or " " in address.netloc:
+        raise ValueError(f"the address {config['target_host']!r} is not host:port")
+    key, tls = config.get("api_key", ""), config.get("tls")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("the API key has a line break, or another character that cannot be sent")
+    if isinstance(tls, TLSConfig) and bool(tls.client_cert) is not bool(tls.client_private_key):
+        raise ValueError("a certificate and its key go together")
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -11,7 +11,6 @@ from datetime import timedelta
 import uvloop
 from temporalio.client import Client
 
-from clients.temporal_errors import is_never_connected
 from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import gc_tuning, logs, temporal
 from infra.database_errors import DatabaseUnavailable
@@ -85,10 +84,10 @@ async def _connect(settings: Settings, ring: KeyRing) -> Client:
         client = await temporal.connect_worker(
             settings.max_result_bytes, ring, temporal.runtime(settings.workers_metrics_address)
         )
-    except RuntimeError as error:
-        if not is_never_connected(error):
-            raise
-        raise TemporalUnusable("cannot be reached", f"{error}; start it, or set TEMPORAL_ADDRESS") from None
+    except (RuntimeError, ValueError) as error:
+        raise TemporalUnusable(
+            "cannot be reached", f"{temporal.one_line(error)}; start it, or set TEMPORAL_ADDRESS and TEMPORAL_TLS_..."
+        ) from None
     await check_temporal(client, CHECK_TIMEOUT)
     return client
 

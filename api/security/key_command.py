@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -57,7 +58,8 @@ def _add(file: Path, entry: ApiKey) -> None:
         written.write_text(_written(entries))
         written.replace(file)
     except OSError as error:
-        written.unlink(missing_ok=True)
+        with suppress(OSError):
+            written.unlink()
         raise UnusableKeys(f"{file} cannot be written: {error.strerror}") from None
 
 

@@ -25,9 +25,9 @@ def test_every_address_of_a_name_is_listened_on() -> None:
     [
         (HOST, "Address already in use"),
         ("192.0.2.1", "Cannot assign requested address"),
-        ("no-such-host.invalid", "no such address"),
-        ("a" * 70 + ".invalid", "no such address"),
-        ("\0", "no such address"),
+        ("no-such-host.invalid", "there is no such address or port"),
+        ("a" * 70 + ".invalid", "there is no such address or port"),
+        ("\0", "there is no such address or port"),
     ],
 )
 def test_one_that_cannot_be_is_named_with_its_settings(host: str, reason: str) -> None:
@@ -38,3 +38,9 @@ def test_one_that_cannot_be_is_named_with_its_settings(host: str, reason: str) -
     assert line.startswith("GATEWAY_HOST, GATEWAY_PORT: cannot listen on ")
     assert line.endswith(f": {reason}.")
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999, 2**40])
+def test_a_port_that_does_not_exist_is_not_taken_for_another(port: int) -> None:
+    with pytest.raises(SystemExit, match="no such address or port"):
+        listen(HOST, port, "GATEWAY_HOST, GATEWAY_PORT")

@@ -57,7 +57,7 @@ GROUPS = (
     Group("Mail", "SMTP_.*|MAIL_.*", "[TLS and passwords](production.md#mail)."),
     Group("Requests of tasks", "HTTP_TASK_.*", "[Message queue](patterns/message_queue.md)."),
     Group("Patterns", "REMINDER.*|MODERATION_.*|REGISTRATION_.*|SIMULATED_.*"),
-    Group("Processes", "WORKERS_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|LOG_.*", "[Production](production.md)."),
+    Group("Processes", "WORKERS_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|DRAIN_DELAY|HEALTH_.*|LOG_.*", "[Production](production.md)."),
 )
 
 HEAD = """\

@@ -41,9 +41,9 @@ def run_helm(*arguments: str | Path, values: Sequence[Path] = ()) -> subprocess.
     )
 
 
-def render(values: Sequence[Path] = (), **options: str) -> "Rendered":
-    """Render with the values of these files, and `--set-json` for each option."""
-    sets = [argument for name, text in options.items() for argument in ("--set-json", f"{name}={text}")]
+def render(values: Sequence[Path] = (), *, json: Mapping[str, str] | None = None) -> "Rendered":
+    """Render with the values of these files, and `--set-json` for each of `json`."""
+    sets = [argument for name, text in (json or {}).items() for argument in ("--set-json", f"{name}={text}")]
     done = run_helm(*TEMPLATE, "--namespace", "shop", *sets, values=values)
     assert done.returncode == 0, done.stderr
     return Rendered([document for document in yaml.safe_load_all(done.stdout) if document])
@@ -142,4 +142,5 @@ class Process:
         return [probe["httpGet"] for name, probe in self.container.items() if name.endswith("Probe")]
 
     def is_selected_by(self, selector: Mapping[str, Any]) -> bool:
-        return selector["matchLabels"].items() <= self.labels.items()
+        wanted: Mapping[str, str] = selector["matchLabels"]
+        return wanted.items() <= self.labels.items()

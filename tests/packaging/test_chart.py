@@ -13,8 +13,9 @@ from infra.card_network import load_card_token_key
 from infra.payload_keys import KeyRing, key_ring
 from infra.settings import Settings
 from tests.api.routes.test_operations import calling
+from tests.packaging.chart_schema import CHART
 from tests.packaging.configuration import FIELDS, TEMPORAL_VARIABLES
-from tests.packaging.rendered_chart import CHART, ROOT, VALUES, Process, Rendered, program, refusal, render, run_helm
+from tests.packaging.rendered_chart import ROOT, VALUES, Process, Rendered, program, refusal, render, run_helm
 from workers.pools import POOLS
 
 SECRETS = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)} | {
@@ -64,7 +65,7 @@ def test_manifests_are_what_kubernetes_accepts(chart: Rendered, version: str, tm
     assert {"Deployment", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy"} <= {e["kind"] for e in checked}
     file = tmp_path / "manifests.yaml"
     file.write_text(yaml.safe_dump_all(checked))
-    command = [program("KUBERNETES_VALIDATE"), "--strict", "--kubernetes-version", version, file]
+    command = [program("KUBERNETES_VALIDATE"), "--strict", "--kubernetes-version", version, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -184,7 +185,7 @@ class TestProbes:
             assert {(f"0.0.0.0:{probe['port']}", probe["path"]) for probe in worker.probes} == {(address, "/metrics")}
 
     def test_a_port_for_health_alone_is_a_value(self) -> None:
-        chart = render(**{"gateway.healthPort": "8081", "workers.healthPort": "8082"})
+        chart = render(json={"gateway.healthPort": "8081", "workers.healthPort": "8082"})
         assert {probe["port"] for probe in chart.gateway.probes} == {8081}
         for worker in chart.workers:
             assert {(probe["port"], probe["path"]) for probe in worker.probes} == {(8082, "/health"), (8082, "/ready")}
@@ -257,7 +258,7 @@ def test_the_database_is_migrated_before_anything_is_replaced(chart: Rendered) -
 
 def test_a_digest_pins_the_image() -> None:
     digest = f"sha256:{'0' * 64}"
-    chart = render(**{"image.digest": f'"{digest}"'})
+    chart = render(json={"image.digest": f'"{digest}"'})
     assert {each.container["image"] for each in chart.processes.values()} == {f"durable-patterns@{digest}"}
 
 

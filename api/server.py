@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """uvicorn would raise a signal again at its end; `api.__main__` has handlers for the whole process."""
         yield
 

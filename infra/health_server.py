@@ -71,6 +71,6 @@ async def health_server(application: ASGIApp, settings: Settings) -> AsyncIterat
 
 class _Server(uvicorn.Server):
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """The process has its own handlers."""
         yield

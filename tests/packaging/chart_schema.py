@@ -14,7 +14,10 @@ CHART = Path(__file__).parents[2] / "deploy/helm/durable-patterns"
 FILE = CHART / "values.schema.json"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 
-FIXED = {"GATEWAY_HOST", "GATEWAY_PORT", "GRACEFUL_SHUTDOWN", "WORKERS_METRICS_ADDRESS"}
+FIXED = {
+    *("GATEWAY_HOST", "GATEWAY_PORT", "HEALTH_HOST", "HEALTH_PORT", "WORKERS_METRICS_ADDRESS"),
+    *("DRAIN_DELAY", "GRACEFUL_SHUTDOWN"),
+}
 """Settings that the chart makes of other values."""
 SETTINGS = sorted({name.upper() for name in Settings.model_fields} - FIXED | set(TEMPORAL_VARIABLES))
 _SECRET_PLACE = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$"

@@ -49,7 +49,9 @@ GROUPS = (
     Group("Database", "DATABASE_.*", "Limits and what they mean: [PostgreSQL](production.md#postgresql)."),
     Group("Kafka", "KAFKA_.*", "[Kafka ingress](kafka-ingress.md) has the forms of the JSON values."),
     Group("Payloads in Temporal", "PAYLOAD_.*|MAX_PAYLOAD_BYTES", "[Encryption](encryption.md), [limits](limits.md)."),
-    Group("Gateway", "GATEWAY_.*|MAX_BODY_BYTES|BODY_TIMEOUT|MAX_WAIT|MAX_CONNECTIONS|MAX_WAITING|WEB_UI_URL"),
+    Group(
+        "Gateway", "GATEWAY_.*|MAX_BODY_BYTES|BODY_TIMEOUT|MAX_WAIT|MAX_CONNECTIONS|MAX_WAITING|WEB_UI_URL|DRAIN_DELAY"
+    ),
     Group("Limits of a caller", "CALLER_.*", "[What a caller at its limit gets](security.md#limits-of-a-caller)."),
     Group("Credentials of callers", "API_KEYS_FILE|JWT_.*", "[Who may call the gateway](security.md)."),
     Group("Cards", "CARD_.*"),
@@ -57,7 +59,9 @@ GROUPS = (
     Group("Mail", "SMTP_.*|MAIL_.*", "[TLS and passwords](production.md#mail)."),
     Group("Requests of tasks", "HTTP_TASK_.*", "[Message queue](patterns/message_queue.md)."),
     Group("Patterns", "REMINDER.*|MODERATION_.*|REGISTRATION_.*|SIMULATED_.*"),
-    Group("Processes", "WORKERS_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|DRAIN_DELAY|HEALTH_.*|LOG_.*", "[Production](production.md)."),
+    Group(
+        "Processes", "WORKERS_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|HEALTH_.*|LOG_.*", "[Production](production.md)."
+    ),
 )
 
 HEAD = """\

@@ -141,6 +141,10 @@ class Process:
     def probes(self) -> list[Manifest]:
         return [probe["httpGet"] for name, probe in self.container.items() if name.endswith("Probe")]
 
+    def port(self, name: str) -> int:
+        [found] = [each["containerPort"] for each in self.container["ports"] if each["name"] == name]
+        return int(found)
+
     def is_selected_by(self, selector: Mapping[str, Any]) -> bool:
         wanted: Mapping[str, str] = selector["matchLabels"]
         return wanted.items() <= self.labels.items()

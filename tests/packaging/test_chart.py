@@ -148,8 +148,7 @@ class TestPods:
         self, chart: Rendered, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for process in (chart.gateway, *chart.workers):
-            hook = process.container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["", "0"])
-            needed = int(hook[-1]) + seconds(process.settings["GRACEFUL_SHUTDOWN"])
+            needed = seconds(process.settings.get("DRAIN_DELAY", "0s")) + seconds(process.settings["GRACEFUL_SHUTDOWN"])
             assert process.pod["terminationGracePeriodSeconds"] > needed
             assert settings_of(process, monkeypatch).graceful_shutdown.total_seconds() > 0
 
@@ -177,18 +176,13 @@ class TestProbes:
         assert answers["/ready"].json()["checks"].keys() == {"temporal", "database"}
         assert len(chart.gateway.probes) == 3
 
-    def test_they_ask_where_the_process_listens(self, chart: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
-        port = settings_of(chart.gateway, monkeypatch).gateway_port
-        assert {probe["port"] for probe in chart.gateway.probes} == {port}
-        for worker in chart.workers:
-            address = worker.settings["WORKERS_METRICS_ADDRESS"]
-            assert {(f"0.0.0.0:{probe['port']}", probe["path"]) for probe in worker.probes} == {(address, "/metrics")}
-
-    def test_a_port_for_health_alone_is_a_value(self) -> None:
-        chart = render(json={"gateway.healthPort": "8081", "workers.healthPort": "8082"})
-        assert {probe["port"] for probe in chart.gateway.probes} == {8081}
-        for worker in chart.workers:
-            assert {(probe["port"], probe["path"]) for probe in worker.probes} == {(8082, "/health"), (8082, "/ready")}
+    def test_they_ask_where_no_call_is_in_their_way(self, chart: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+        for process in (chart.gateway, *chart.workers):
+            settings = settings_of(process, monkeypatch)
+            assert (settings.health_host, settings.health_port) == ("0.0.0.0", process.port("health"))
+            assert settings.health_port != settings.gateway_port
+            assert {probe["port"] for probe in process.probes} == {"health"}
+            assert [probe["path"] for probe in process.probes] == ["/health", "/health", "/ready"]
 
 
 class TestScaling:

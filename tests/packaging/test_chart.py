@@ -4,13 +4,16 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 
 from api.app import open_gateway
 from api.security.authentication import Authentication
 from infra.card_network import load_card_token_key
+from infra.health_server import health_application
 from infra.payload_keys import KeyRing, key_ring
+from infra.readiness import Readiness
 from infra.settings import Settings
 from tests.api.routes.test_operations import calling
 from tests.packaging.chart_schema import CHART
@@ -175,6 +178,13 @@ class TestProbes:
         assert answers["/health"].status_code == 200
         assert answers["/ready"].json()["checks"].keys() == {"temporal", "database"}
         assert len(chart.gateway.probes) == 3
+
+    async def test_workers_answer_them(self, chart: Rendered) -> None:
+        answering = httpx2.ASGITransport(health_application(Readiness({}, lambda: False)))
+        async with httpx2.AsyncClient(transport=answering, base_url="http://10.0.0.7") as http:
+            for worker in chart.workers:
+                answers = {probe["path"]: (await http.get(probe["path"])).status_code for probe in worker.probes}
+                assert answers == {"/health": 200, "/ready": 200}
 
     def test_they_ask_where_no_call_is_in_their_way(self, chart: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
         for process in (chart.gateway, *chart.workers):

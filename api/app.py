@@ -23,6 +23,7 @@ from api.routes import (
     erasures,
     fan_out,
     invocations,
+    listings,
     message_queue,
     operations,
     package_tracker,
@@ -104,6 +105,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     patterns = {pattern: routes(gateway) for pattern, routes in ROUTES.items()}
     routers = [
         *(added.router for added in patterns.values()),
+        listings.router(gateway),  # before the paths with an ID
         invocations.router(patterns),
         *(each.router(gateway) for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations)),
     ]

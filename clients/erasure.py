@@ -1,7 +1,6 @@
 """Deletes executions from Temporal, with their payloads and histories."""
 
 import asyncio
-import re
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Iterable
@@ -16,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from clients.temporal_errors import is_not_found
+from clients.visibility import condition
 from domain.pattern import SEPARATOR, Entity, Pattern
 from workflows.search_attributes import KEY, PATTERN
 
@@ -151,7 +151,7 @@ class Executions:
     async def _workflows(self, pattern: Pattern, key: str) -> _Found:
         id = pattern.execution_id(key)
         found = _Found()
-        query = _condition("WorkflowId", id)
+        query = condition("WorkflowId", id)
         async for each in self._client.list_workflows(query, limit=MAX_EXAMINED, rpc_timeout=RPC_TIMEOUT):
             found.examined += 1
             if each.id == id:
@@ -165,7 +165,7 @@ class Executions:
         id = pattern.execution_id(key)
         found = _Found()
         of_pattern = f"{PATTERN.name} = '{pattern.name}' AND ActivityId STARTS_WITH '{pattern.id_prefix}'"
-        query = f"{of_pattern} AND {_condition(KEY.name, key)}"
+        query = f"{of_pattern} AND {condition(KEY.name, key)}"
         async for each in self._client.list_activities(query, limit=MAX_EXAMINED, rpc_timeout=RPC_TIMEOUT):
             found.examined += 1
             is_of_key = each.typed_search_attributes.get(KEY) == key
@@ -187,16 +187,3 @@ async def _known(call: Awaitable[T]) -> T | None:
         if not is_not_found(error):
             raise
     return None
-
-
-def _condition(attribute: str, text: str) -> str:
-    """A condition for Temporal's index that holds for `text`, and perhaps for others: compare what it finds.
-
-    Temporal escapes a quotation mark and a backslash of a query once too often, and then finds what belongs to another
-    text. What is before the first of them is searched instead.
-    """
-    safe = re.split(r'["\\]', text, maxsplit=1)[0]
-    if not safe:
-        return f"{attribute} IS NOT NULL"
-    operator = "=" if safe == text else "STARTS_WITH"
-    return f"{attribute} {operator} '" + safe.replace("'", "\\'") + "'"

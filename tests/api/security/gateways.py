@@ -64,6 +64,12 @@ class EmptyTemporal:
 
     list_activities = list_workflows
 
+    async def count_workflows(self, query: str, **_: Any) -> Any:
+        self.asked.append(query)
+        return SimpleNamespace(groups=[])
+
+    count_activities = count_workflows
+
 
 def application(settings: Settings, temporal: EmptyTemporal | None = None) -> FastAPI:
     client, nothing = cast(Any, temporal or EmptyTemporal()), cast(Any, SimpleNamespace())

@@ -1,0 +1,259 @@
+"""The executions of a tenant, found in Temporal's index, a page at a time, the last started first.
+
+The index returns open executions before closed ones, so that an execution moves while pages are read. When it started
+does not change: a page is read in windows of that time, each small enough to be read whole and put in order here.
+
+    now ──┤ window ├──┤ window ├──┤   window, wider where few started   ├── since
+"""
+
+import asyncio
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from temporalio.client import ActivityExecution, Client, WorkflowExecution
+from temporalio.common import TypedSearchAttributes
+
+from api.invokers.invocation import InvocationStatus
+from api.invokers.policies import RPC_TIMEOUT
+from clients.visibility import condition
+from domain.access import DEFAULT_TENANT
+from domain.message_queue import MESSAGE_QUEUE
+from domain.pattern import Entity, Pattern
+from workflows.search_attributes import KEY, PATTERN, STATUS
+
+MAX_WINDOW = 999
+"""Executions of a kind in one window; Temporal returns up to 1,000 at once."""
+MAX_WINDOWS = 24
+"""Windows that one page reads at most, so that it ends also where few executions match."""
+_FIRST_WIDTH = timedelta(minutes=1)
+_ALL = timedelta(days=36_500)
+_WIDER, _NARROWER = 60, 8
+_MICROSECOND = timedelta(microseconds=1)
+_IN_TEMPORAL = {
+    InvocationStatus.SCHEDULED: "'Running'",
+    InvocationStatus.RUNNING: "'Running', 'ContinuedAsNew'",
+    InvocationStatus.COMPLETED: "'Completed'",
+    InvocationStatus.FAILED: "'Failed'",
+    InvocationStatus.TIMED_OUT: "'TimedOut'",
+    InvocationStatus.CANCELLED: "'Canceled'",
+    InvocationStatus.TERMINATED: "'Terminated'",
+}
+_COUNTED = {status: names.split(",")[0].strip("'") for status, names in _IN_TEMPORAL.items() if status != "SCHEDULED"}
+STATUSES = frozenset(_IN_TEMPORAL)
+"""What executions can be searched for: the index does not know which are paused."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which executions: those of `patterns`, which have the tenant."""
+
+    patterns: tuple[Pattern, ...]
+    key: str | None = None
+    status: InvocationStatus | None = None
+    since: datetime | None = None
+    with_activities: bool = True
+    """Tasks, and delayed messages to entities."""
+
+    def query(self, id_attribute: str) -> str:
+        """The condition for the index. It may hold for more: see `includes`."""
+        parts = [
+            f"{PATTERN.name} IN ({', '.join(repr(pattern.name) for pattern in self.patterns)})",
+            f"({' OR '.join(f'{id_attribute} STARTS_WITH {prefix!r}' for prefix in self._prefixes())})",
+        ]
+        if self.key is not None:
+            parts.append(condition(KEY.name, self.key))
+        if self.status:
+            parts.append(f"ExecutionStatus IN ({_IN_TEMPORAL[self.status]})")
+        return " AND ".join(parts)
+
+    def _prefixes(self) -> Iterator[str]:
+        tenants = {pattern.tenant for pattern in self.patterns}
+        if tenants == {DEFAULT_TENANT}:
+            yield from (pattern.id_prefix for pattern in self.patterns)
+        else:
+            yield from (f"{tenant}/" for tenant in sorted(tenants))
+
+    def includes(self, execution: "Execution") -> bool:
+        return self.key in (None, execution.key) and self.status in (None, execution.status)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as the index has it."""
+
+    id: str
+    run_id: str
+    pattern: Pattern
+    key: str | None
+    status: InvocationStatus
+    pattern_status: str | None
+    """What the pattern's workflow says of itself, such as `COMPENSATING`."""
+    started_at: datetime
+    execution_time: datetime | None
+    finished_at: datetime | None
+    is_activity: bool
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the order of executions, and when the first page was read."""
+
+    started_at: datetime
+    run_id: str
+    as_of: datetime
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the `str` of a position. Raises `ValueError`."""
+        started_at, run_id, as_of = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split("~")
+        position = cls(datetime.fromisoformat(started_at), run_id, datetime.fromisoformat(as_of))
+        if position.started_at.tzinfo is None or position.as_of.tzinfo is None:
+            raise ValueError("no position")
+        return position
+
+    def __str__(self) -> str:
+        text = f"{self.started_at.isoformat()}~{self.run_id}~{self.as_of.isoformat()}"
+        return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii")
+
+    def is_before(self, execution: Execution) -> bool:
+        """Whether the execution comes later in the list."""
+        if execution.started_at == self.started_at:
+            return execution.run_id > self.run_id
+        return execution.started_at < self.started_at
+
+
+@dataclass(frozen=True)
+class ExecutionsPage:
+    """Executions, the last started first. `next` is None on the last page."""
+
+    executions: list[Execution]
+    next: Position | None
+
+
+async def executions(client: Client, selection: Selection, after: Position | None, limit: int) -> ExecutionsPage:
+    """Find the next `limit` executions; fewer after `MAX_WINDOWS`, with the position where to continue.
+
+    Each execution that existed when the first page was read, and exists still, is on one page, however many start, end
+    or continue as new in between. Raises `RPCError`.
+    """
+    now = datetime.now(UTC)
+    position = after or Position(now + timedelta(days=1), "", now)
+    found: list[Execution] = []
+    upper, width = position.started_at, _FIRST_WIDTH
+    if after is None:
+        width += upper - now  # the clock of Temporal's server may be ahead
+    for _ in range(MAX_WINDOWS):
+        lower = upper - width if width < _ALL else None
+        if selection.since and (lower is None or lower < selection.since):
+            lower = selection.since - _MICROSECOND
+        window = await _window(client, selection, lower, upper, position.as_of)
+        if window is None:
+            width /= _NARROWER
+            continue
+        new = sorted((each for each in window if position.is_before(each)), key=lambda each: each.run_id)
+        found += sorted(filter(selection.includes, new), key=lambda each: each.started_at, reverse=True)
+        if len(found) > limit:
+            last = found[limit - 1]
+            return ExecutionsPage(found[:limit], Position(last.started_at, last.run_id, position.as_of))
+        if lower is None or (selection.since and lower < selection.since):
+            return ExecutionsPage(found, None)
+        upper, width = lower, width * _WIDER if len(window) < limit else width
+    return ExecutionsPage(found, Position(upper, "", position.as_of))
+
+
+async def _window(
+    client: Client, selection: Selection, lower: datetime | None, upper: datetime, as_of: datetime
+) -> list[Execution] | None:
+    """What started after `lower`, and until `upper`; None if these are too many."""
+    # The index may have nanoseconds, which `datetime` has not.
+    started = f"StartTime < '{(upper + _MICROSECOND).isoformat()}'"
+    if lower is not None:
+        started += f" AND StartTime >= '{(lower + _MICROSECOND).isoformat()}'"
+    # A run that continued as new while pages are read stands for the execution: the new run comes before the position.
+    latest = f"(ExecutionStatus != 'ContinuedAsNew' OR CloseTime > '{as_of.isoformat()}')"
+    patterns = {pattern.name: pattern for pattern in selection.patterns}
+    kinds = [_workflows(client, f"{selection.query('WorkflowId')} AND {started} AND {latest}", patterns)]
+    if selection.with_activities:
+        kinds.append(_activities(client, f"{selection.query('ActivityId')} AND {started}", patterns))
+    found = await asyncio.gather(*kinds)
+    return None if any(len(kind) > MAX_WINDOW for kind in found) else [each for kind in found for each in kind]
+
+
+async def _workflows(client: Client, query: str, patterns: dict[str, Pattern]) -> list[Execution]:
+    if set(patterns) == {MESSAGE_QUEUE.name}:
+        return []
+    limit = MAX_WINDOW + 1
+    found = client.list_workflows(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
+    return [_of_workflow(each, patterns) async for each in found]
+
+
+async def _activities(client: Client, query: str, patterns: dict[str, Pattern]) -> list[Execution]:
+    """Tasks, and delayed messages to entities."""
+    if not any(isinstance(each, Entity) or each.name == MESSAGE_QUEUE.name for each in patterns.values()):
+        return []
+    limit = MAX_WINDOW + 1
+    found = client.list_activities(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
+    return [_of_activity(each, patterns) async for each in found]
+
+
+def _of_workflow(found: WorkflowExecution, patterns: dict[str, Pattern]) -> Execution:
+    pattern = _pattern_of(found.typed_search_attributes, patterns)
+    status = found.status.name if found.status else "RUNNING"
+    return Execution(
+        id=found.id,
+        run_id=found.run_id,
+        pattern=pattern,
+        key=pattern.key_of(found.id),
+        status=_status(status, found.execution_time),
+        pattern_status=found.typed_search_attributes.get(STATUS),
+        started_at=found.start_time,
+        execution_time=found.execution_time,
+        finished_at=found.close_time if status != "CONTINUED_AS_NEW" else None,
+        is_activity=False,
+    )
+
+
+def _of_activity(found: ActivityExecution, patterns: dict[str, Pattern]) -> Execution:
+    return Execution(
+        id=found.activity_id,
+        run_id=found.activity_run_id or "",
+        pattern=_pattern_of(found.typed_search_attributes, patterns),
+        key=found.typed_search_attributes.get(KEY),
+        status=_status(found.status.name, found.execution_time),
+        pattern_status=None,
+        started_at=found.schedule_time,
+        execution_time=found.execution_time,
+        finished_at=found.close_time,
+        is_activity=True,
+    )
+
+
+def _pattern_of(attributes: TypedSearchAttributes, patterns: dict[str, Pattern]) -> Pattern:
+    return patterns[attributes.get(PATTERN) or ""]
+
+
+def _status(name: str, execution_time: datetime | None) -> InvocationStatus:
+    if name in ("RUNNING", "CONTINUED_AS_NEW"):
+        waits = execution_time is not None and execution_time > datetime.now(UTC)
+        return InvocationStatus.SCHEDULED if waits else InvocationStatus.RUNNING
+    return InvocationStatus("CANCELLED" if name == "CANCELED" else name)
+
+
+async def count(client: Client, pattern: Pattern) -> dict[InvocationStatus, int]:
+    """How many executions of the pattern have each status, without those that are none. Raises `RPCError`.
+
+    The index does not know which are delayed: they count as running.
+    """
+    selection = Selection((pattern,))
+    latest = "ExecutionStatus != 'ContinuedAsNew' GROUP BY ExecutionStatus"
+    is_queue = pattern.name == MESSAGE_QUEUE.name
+    counted = await (
+        client.count_activities(f"{selection.query('ActivityId')} GROUP BY ExecutionStatus", rpc_timeout=RPC_TIMEOUT)
+        if is_queue
+        else client.count_workflows(f"{selection.query('WorkflowId')} AND {latest}", rpc_timeout=RPC_TIMEOUT)
+    )
+    by_name = {str(group.group_values[0]): group.count for group in counted.groups}
+    return {status: by_name[name] for status, name in _COUNTED.items() if name in by_name}

@@ -106,7 +106,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     routers = [
         *(added.router for added in patterns.values()),
         listings.router(gateway),  # before the paths with an ID
-        invocations.router(patterns),
+        invocations.router(gateway, patterns),
         *(each.router(gateway) for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations)),
     ]
     for router in routers:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 
 from api.http.draining import Drain
+from api.http.watches import Watches
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
 from api.security.authentication import Authentication
@@ -31,6 +32,7 @@ class Gateway:
     codec: EncryptionCodec
     authentication: Authentication
     drain: Drain = field(default_factory=Drain)
+    watches: Watches = field(default_factory=Watches)
 
     @property
     def web_ui(self) -> WebUi:

@@ -50,15 +50,17 @@ class Problem(Exception):
         self.headers = headers or {}
         self.extra = extra
 
-    def response(self) -> JSONResponse:
-        document = {
+    def document(self) -> dict[str, Any]:
+        return {
             "type": f"urn:problem:{self.type}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             **self.extra,
         }
-        return JSONResponse(document, self.status, self.headers, media_type=PROBLEM)
+
+    def response(self) -> JSONResponse:
+        return JSONResponse(self.document(), self.status, self.headers, media_type=PROBLEM)
 
 
 class ProblemDocument(BaseModel):

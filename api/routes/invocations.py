@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
-from api.gateway import PatternRoutes
+from api.gateway import Gateway, PatternRoutes
 from api.http.openapi import EXECUTION_HEADERS
 from api.http.problems import not_found, responses
 from api.invokers.invocation import Finished, Invocation, Invoker, Unfinished, names_an_execution
@@ -19,13 +19,14 @@ from api.routes.answers import (
     unfinished_response,
     wait_for_outcome,
 )
+from api.routes.events import add_invocation_events
 from api.routes.parameters import InvocationId
 from api.security.access import CurrentCaller, must_reach, needs
 from domain.access import Role
 from domain.pattern import Pattern
 
 
-def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
+def router(gateway: Gateway, patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
     """Routes under `/invocations`; `patterns` has their invokers."""
     routes = APIRouter(prefix="/invocations", tags=["Invocations"])
     callers = needs(Role.CALLER)
@@ -74,6 +75,8 @@ def router(patterns: dict[Pattern, PatternRoutes]) -> APIRouter:
         if isinstance(outcome, Finished):
             return outcome_response(invoker, invocation_id, outcome)
         return await wait_for_outcome(request, invoker, invocation_id)
+
+    add_invocation_events(routes, gateway, find)
 
     @routes.delete(
         "/{invocation_id}",

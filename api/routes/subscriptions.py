@@ -17,6 +17,7 @@ from api.http.openapi import EXECUTION_HEADERS, links
 from api.http.problems import BODY_STATUSES, RETRY, Problem, conflict, not_found, responses
 from api.invokers.invocation import execution_headers
 from api.invokers.policies import RPC_TIMEOUT
+from api.routes.events import add_subscription_events
 from api.routes.parameters import SubscriptionId
 from api.security.access import CurrentCaller, must_reach, needs
 from clients.subscriptions import Consumers, consumers, start
@@ -80,6 +81,12 @@ def router(gateway: Gateway) -> APIRouter:
             must_reach(caller, (await read_state(gateway.client, ref)).subscription.service)
         return ref
 
+    async def view(ref: SubscriptionRef) -> SubscriptionView:
+        state = await read_state(gateway.client, ref)
+        with _known(ref):
+            running = await consumers(gateway.client, ref)
+        return _as_view(state, running, gateway.web_ui.workflow(ref.workflow_id))
+
     Reachable = Annotated[SubscriptionRef, Depends(reachable)]  # noqa: N806, a type
 
     @routes.post(
@@ -104,24 +111,24 @@ def router(gateway: Gateway) -> APIRouter:
         if subscription.options.group_id:
             await _check_group_is_free(gateway.client, subscription)
         await start(gateway.client, subscription, checkpoint)
-        view = await _view(subscription.ref)
-        if view.status is SubscriptionStatus.DELETED:
-            detail = f"Subscription {view.id} was deleted and is still draining: try again in a few seconds."
-            raise Problem(409, "deleting", detail, id=view.id)
-        if view.options != subscription.options:
-            detail = f"Subscription {view.id} exists with other options: delete it first, or use its options."
-            raise conflict(detail, id=view.id)
-        about = execution_headers(subscription.ref.workflow_id, view.web_ui)
-        headers = {"Location": f"/subscriptions/{view.id}", **about}
-        return JSONResponse(view.model_dump(mode="json", by_alias=True), 201, headers)
+        shown = await view(subscription.ref)
+        if shown.status is SubscriptionStatus.DELETED:
+            detail = f"Subscription {shown.id} was deleted and is still draining: try again in a few seconds."
+            raise Problem(409, "deleting", detail, id=shown.id)
+        if shown.options != subscription.options:
+            detail = f"Subscription {shown.id} exists with other options: delete it first, or use its options."
+            raise conflict(detail, id=shown.id)
+        about = execution_headers(subscription.ref.workflow_id, shown.web_ui)
+        headers = {"Location": f"/subscriptions/{shown.id}", **about}
+        return JSONResponse(shown.model_dump(mode="json", by_alias=True), 201, headers)
 
     @routes.get("", dependencies=operators, operation_id="listSubscriptions", responses=responses(503))
     async def list_subscriptions(caller: CurrentCaller) -> list[SubscriptionView]:
         """Every subscription that is not deleted."""
         return [
-            view
-            for view in [await _view(ref) async for ref in running_subscriptions(gateway.client, caller.tenant)]
-            if view.status is not SubscriptionStatus.DELETED and caller.may_reach(urlsplit(view.sink).netloc)
+            shown
+            for shown in [await view(ref) async for ref in running_subscriptions(gateway.client, caller.tenant)]
+            if shown.status is not SubscriptionStatus.DELETED and caller.may_reach(urlsplit(shown.sink).netloc)
         ]
 
     @routes.get(
@@ -132,7 +139,9 @@ def router(gateway: Gateway) -> APIRouter:
     )
     async def read(ref: Reachable) -> SubscriptionView:
         """Status, last error, and for each partition the committed offset and how many records wait."""
-        return await _view(ref)
+        return await view(ref)
+
+    add_subscription_events(routes, gateway, reachable, view)
 
     @routes.patch(
         "/{subscription_id}",
@@ -148,7 +157,7 @@ def router(gateway: Gateway) -> APIRouter:
         update = SubscriptionWorkflow.pause if change.status == "PAUSED" else SubscriptionWorkflow.resume
         with _known(ref):
             await _handle(gateway.client, ref).execute_update(update, rpc_timeout=RPC_TIMEOUT)
-        return await _view(ref)
+        return await view(ref)
 
     @routes.delete(
         "/{subscription_id}",
@@ -161,13 +170,7 @@ def router(gateway: Gateway) -> APIRouter:
         """Drain the consumers, then end. The group keeps its offsets, and a new subscription continues from them."""
         with _known(ref):
             await _handle(gateway.client, ref).execute_update(SubscriptionWorkflow.delete, rpc_timeout=RPC_TIMEOUT)
-        return await _view(ref)
-
-    async def _view(ref: SubscriptionRef) -> SubscriptionView:
-        state = await read_state(gateway.client, ref)
-        with _known(ref):
-            running = await consumers(gateway.client, ref)
-        return _as_view(state, running, gateway.web_ui.workflow(ref.workflow_id))
+        return await view(ref)
 
     return routes
 

@@ -34,6 +34,9 @@ class Gateway:
     drain: Drain = field(default_factory=Drain)
     watches: Watches = field(default_factory=Watches)
 
+    def __post_init__(self) -> None:
+        self.drain.calls(self.watches.close)
+
     @property
     def web_ui(self) -> WebUi:
         return WebUi(self.settings.web_ui_url.rstrip("/"), self.client.namespace)

@@ -5,6 +5,7 @@ SIGTERM ─► draining ──── DRAIN_DELAY ───► listener closed �
 """
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,13 +19,21 @@ class Drain:
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()
+        self._calls: list[Callable[[], None]] = []
 
     @property
     def begun(self) -> bool:
         return self._begun.is_set()
 
     def begin(self) -> None:
-        self._begun.set()
+        if not self.begun:
+            self._begun.set()
+            for call in self._calls:
+                call()
+
+    def calls(self, call: Callable[[], None]) -> None:
+        """Have `call` called when it begins."""
+        self._calls.append(call)
 
     async def wait(self) -> None:
         """Return once it has begun."""

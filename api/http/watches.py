@@ -105,6 +105,7 @@ class Watches:
 
     def __init__(self) -> None:
         self._watches: dict[str, Watch] = {}
+        self._is_closed = False
 
     @asynccontextmanager
     async def watching(self, name: str, read: Read) -> AsyncIterator[Watch]:
@@ -112,6 +113,7 @@ class Watches:
         watch = self._watches.get(name)
         if watch is None:
             watch = self._watches[name] = Watch(read)
+            watch.is_over = self._is_closed
         watch.watchers += 1
         try:
             await asyncio.shield(watch.first)
@@ -124,7 +126,8 @@ class Watches:
                 await asyncio.gather(watch.reader, return_exceptions=True)
 
     def close(self) -> None:
-        """End every watch: clients connect again, to another gateway."""
+        """End every watch, and let new ones show one state: clients connect again, to another gateway."""
+        self._is_closed = True
         for watch in self._watches.values():
             watch.is_over = True
             watch.notify()

@@ -218,3 +218,11 @@ def test_on_other_addresses_it_waits_for_them() -> None:
     app = PlainTextResponse("served")
     assert server(app, Settings(), "0.0.0.0", Drain()).delay == DRAIN_DELAY
     assert server(app, Settings(drain_delay=timedelta(0)), "0.0.0.0", Drain()).delay == timedelta(0)
+
+
+async def test_what_lasts_is_ended_when_it_begins(gateway: Running) -> None:
+    called: list[str] = []
+    gateway.drain.calls(lambda: called.append("once"))
+    async with draining(gateway):
+        gateway.drain.begin()
+        assert called == ["once"]

@@ -189,3 +189,6 @@ async def test_a_gateway_that_stops_ends_the_streams() -> None:
         shared.close()
 
         assert [event async for event in seen] == []
+
+    async with shared.watching("other", Source("2")) as watched:
+        assert [event.raw_data async for event in events(watched, None)] == ["2"]

@@ -41,6 +41,6 @@ def test_one_that_cannot_be_is_named_with_its_settings(host: str, reason: str) -
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 99_999, 2**40])
-def test_a_port_that_does_not_exist_is_not_taken_for_another(port: int) -> None:
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
     with pytest.raises(SystemExit, match="no such address or port"):
         listen(HOST, port, "GATEWAY_HOST, GATEWAY_PORT")

@@ -66,6 +66,8 @@ class Check:
             return unavailable.state  # the database has logged it
         except NotReady as failed:
             return self._failed(failed, failed.state)
+        except Exception as error:  # a fault of the check is no reason to restart, which a 500 would be for some
+            return self._failed(error, "cannot be checked")
         self._outages.worked()
         return OK
 

@@ -1,8 +1,8 @@
 """Connections to Temporal: its standard configuration, our payload format."""
 
 import logging
+import re
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
@@ -16,6 +16,8 @@ WORKER_RETRY_TIMEOUT = timedelta(seconds=10)
 """How long a call is retried while Temporal is unavailable. The worker's polling is retried indefinitely."""
 GATEWAY_RETRY_TIMEOUT = timedelta(seconds=2)
 """Short, because a client waits for the answer and can retry itself."""
+
+_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 
 def runtime(metrics_address: str | None = None) -> Runtime:
@@ -78,9 +80,10 @@ def _configured() -> ClientConnectConfig:
 
 def _must_be_usable(config: ClientConnectConfig) -> None:
     """Raises `ValueError` for what the SDK would refuse with a gateway's first call only."""
-    address = urlsplit(f"//{config['target_host']}")
-    if not address.hostname or address.port is None or not config["target_host"].isprintable() or " " in address.netloc:
+    address = _ADDRESS.fullmatch(config["target_host"])
+    if address is None:
         raise ValueError(f"the address {config['target_host']!r} is not host:port")
+    address["host"].encode().decode("idna")
     key, tls = config.get("api_key", ""), config.get("tls")
     if not (key.isascii() and key.isprintable()):
         raise ValueError("the API key has a line break, or another character that cannot be sent")

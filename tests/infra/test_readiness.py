@@ -50,6 +50,15 @@ async def test_ready_names_what_is_wrong_and_health_does_not_depend_on_it(caplog
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 
+async def test_a_check_that_is_at_fault_itself_is_named_too(caplog: pytest.LogCaptureFixture) -> None:
+    thing = Thing()
+    thing.fault = KeyError("a mistake")
+    async with client_of(Readiness({"thing": thing.check}, lambda: False)) as http:
+        answer = await http.get("/ready")
+    assert (answer.status_code, answer.json()["checks"]) == (503, {"thing": "cannot be checked"})
+    assert "KeyError: 'a mistake'" in caplog.text
+
+
 async def test_a_process_that_drains_is_not_ready_whatever_its_checks_say() -> None:
     async with client_of(Readiness({"thing": Thing().check}, lambda: True)) as http:
         answer = await http.get("/ready")

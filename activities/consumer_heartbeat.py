@@ -1,4 +1,4 @@
-"""What a consumer shows of itself: its progress in heartbeats, a stall also in its workflow and as a metric."""
+"""What a consumer shows of itself: progress and stalls in its heartbeats and as metrics, stalls in its workflow too."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from temporalio import activity
 
+from activities.consumer_metrics import ConsumerMetrics
 from domain.subscription import (
     Checkpoint,
     ConsumerReport,
@@ -22,7 +23,6 @@ HEARTBEAT_SECONDS = 2.0
 SIGNAL_SECONDS = 5.0
 OTHER_REASON_SECONDS = 60.0
 """Each signal lengthens the history: while a stall lasts, another reason is sent only so often."""
-METRIC = "subscription_stalled_seconds"
 
 
 class StallReports(Protocol):
@@ -35,10 +35,11 @@ class StallReports(Protocol):
 class ConsumerHeartbeat:
     """Belongs to one attempt of the activity. It continues what the attempt before it showed."""
 
-    def __init__(self, task: ConsumerTask, reports: StallReports) -> None:
+    def __init__(self, task: ConsumerTask, reports: StallReports, metrics: ConsumerMetrics) -> None:
         info = activity.info()
         self._task = task
         self._reports = reports
+        self._metrics = metrics
         self._attempt = info.attempt
         self._progress = _progress_before(info)
         before = self._progress.stall if self._progress else None
@@ -47,9 +48,6 @@ class ConsumerHeartbeat:
         self._sent_at = 0.0
         # A worker that was killed may have sent a stall that its heartbeats do not have.
         self._outdated = info.attempt > 1
-        attributes = {"subscription": task.subscription.name, "consumer": str(task.member + 1)}
-        meter = activity.metric_meter().with_additional_attributes(attributes)
-        self._gauge = meter.create_gauge_float(METRIC, "How long the records have not moved", "s")
 
     @property
     def task(self) -> ConsumerTask:
@@ -66,6 +64,7 @@ class ConsumerHeartbeat:
         if progress.checkpoint is None:  # it has not begun
             progress = progress.model_copy(update={"checkpoint": self.checkpoint})
         self._progress = progress
+        self._metrics.report(progress)
         self._note(progress.stall)
 
     async def repeat(self) -> None:
@@ -77,12 +76,11 @@ class ConsumerHeartbeat:
                 await asyncio.sleep(HEARTBEAT_SECONDS)
         finally:
             signalling.cancel()
-            self._gauge.set(0.0)
 
     def send(self) -> None:
         """Send a heartbeat."""
         since = self._stall.since if self._stall else None
-        self._gauge.set(max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0)
+        self._metrics.stalls(max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0)
         if self._progress is None:
             activity.heartbeat()
         else:
@@ -91,6 +89,7 @@ class ConsumerHeartbeat:
     async def restarts(self, error: BaseException) -> None:
         """Show that the consumer is started again because of `error`. Takes 5 s at most."""
         since = self._stall.since if self._stall else datetime.now(UTC)
+        self._metrics.restarts(type(error).__name__)
         reason = f"Consumer {self._task.member + 1} is started again: {type(error).__name__}: {error}"
         if self._stall is None or self._stall.reason != reason:
             name = self._task.subscription.name

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from temporalio import activity
+from temporalio.common import MetricMeter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.consumer_heartbeat import ConsumerHeartbeat, StallReports
+from activities.consumer_metrics import IngressMetrics
 from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, OffsetsToKeep, SubscriptionBroken
 
 
@@ -29,9 +31,10 @@ class Ingress(Protocol):
 class SubscriptionActivities:
     """Consumers, which Temporal starts on another worker if theirs is lost."""
 
-    def __init__(self, ingress: Ingress, reports: StallReports) -> None:
+    def __init__(self, ingress: Ingress, reports: StallReports, meter: MetricMeter = MetricMeter.noop) -> None:
         self._ingress = ingress
         self._reports = reports
+        self._metrics = IngressMetrics(meter)
 
     @activity.defn
     async def consume(self, task: ConsumerTask) -> Checkpoint | None:
@@ -40,7 +43,8 @@ class SubscriptionActivities:
         Returns only if it is cancelled and has drained: where the next consumer continues, if that is known.
         """
         stop = asyncio.Event()
-        heartbeat = ConsumerHeartbeat(task, self._reports)
+        metrics = self._metrics.consumer(task.subscription)
+        heartbeat = ConsumerHeartbeat(task, self._reports, metrics)
         beating = asyncio.create_task(heartbeat.repeat())
         shutdown = asyncio.create_task(activity.wait_for_worker_shutdown())
         consuming = asyncio.create_task(self._ingress.run(heartbeat.task, heartbeat.report, stop))
@@ -48,6 +52,7 @@ class SubscriptionActivities:
             await asyncio.wait({consuming, shutdown}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             if _is_replaced():
+                metrics.restarts("Replaced")
                 consuming.cancel()
                 raise
             cancelled = True
@@ -59,9 +64,11 @@ class SubscriptionActivities:
             shutdown.cancel()
             beating.cancel()
             await _show_end(consuming, heartbeat)
+            metrics.end()
         _raise_error(consuming, heartbeat.checkpoint)
         if cancelled:
             return heartbeat.checkpoint
+        metrics.restarts("WorkerShutdown")
         raise ApplicationError(
             "The worker is shutting down: another worker continues.",
             type="WorkerShutdown",

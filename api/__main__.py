@@ -12,6 +12,7 @@ from temporalio.runtime import Runtime
 
 from api.app import create_app, open_gateway
 from api.http.connections import allow_open_files
+from api.http.meter import BufferedMetrics, metric_buffer
 from api.security import key_command
 from api.security.authentication import Authentication, authentication, check_exposure
 from api.server import OnlyWatched, server
@@ -44,16 +45,27 @@ def main() -> None:
     callers = authentication(settings)
     if warning := check_exposure(callers, arguments.host):
         log.warning(warning)
-    Runtime.set_default(temporal.runtime())
+    buffer = metric_buffer()
+    runtime = temporal.runtime(buffer)
+    Runtime.set_default(runtime)
+    recorded = BufferedMetrics(runtime, buffer)
     ring = load_key_ring(settings)
     listening = listen(arguments.host, arguments.port, "GATEWAY_HOST, GATEWAY_PORT")
-    uvloop.run(serve(settings, ring, callers, arguments.host, listening))
+    uvloop.run(serve(settings, ring, callers, arguments.host, listening, recorded=recorded))
 
 
-async def serve(settings: Settings, ring: KeyRing, callers: Authentication, host: str, listening: list[socket]) -> None:
+async def serve(
+    settings: Settings,
+    ring: KeyRing,
+    callers: Authentication,
+    host: str,
+    listening: list[socket],
+    *,
+    recorded: BufferedMetrics,
+) -> None:
     """Serve on the sockets that listen on `host`, until SIGTERM or Ctrl-C; then drain, see `api.http.draining`."""
     allow_open_files(settings.max_connections)
-    async with open_gateway(settings, ring, callers) as gateway:
+    async with open_gateway(settings, ring, callers, recorded) as gateway:
         app = create_app(gateway)
         serving = server(app, settings, host, gateway.drain)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,16 +1,19 @@
 """The gateway: the routes of every pattern, and those that patterns share."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from starlette.routing import Route
+from temporalio.common import MetricMeter
 
 from api.gateway import Gateway
 from api.http import failures, problems
 from api.http.access_log import AccessLog
 from api.http.head import HeadAsGet
+from api.http.meter import BufferedMetrics
 from api.http.metrics import MetricsMiddleware, process_metrics
 from api.http.openapi import describe_bodies
 from api.http.request_ids import RequestIds
@@ -62,9 +65,18 @@ ROUTES = {
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, ring: KeyRing, callers: Authentication) -> AsyncIterator[Gateway]:
-    """Open what the gateway needs. Temporal need not be reachable yet."""
-    database = Database(settings.database_url, settings.database_limits)
+async def open_gateway(
+    settings: Settings, ring: KeyRing, callers: Authentication, recorded: BufferedMetrics | None = None
+) -> AsyncIterator[Gateway]:
+    """Open what the gateway needs. Temporal need not be reachable yet. Without `recorded` its metrics lack those of the
+    SDK and of the database."""
+    meter = recorded.meter if recorded else MetricMeter.noop
+    database = Database(settings.database_url, settings.database_limits, meter)
+    metrics = process_metrics()
+    draining = None
+    if recorded:
+        metrics.register(recorded)
+        draining = asyncio.create_task(recorded.drain_regularly())
     try:
         client = await temporal.connect_gateway(settings.max_payload_bytes, ring)
         yield Gateway(
@@ -74,10 +86,12 @@ async def open_gateway(settings: Settings, ring: KeyRing, callers: Authenticatio
             database=database,
             vault=CardVault(database, load_card_token_key(settings)),
             entities=EntityClient(client, settings.plans),
-            metrics=process_metrics(),
+            metrics=metrics,
             authentication=callers,
         )
     finally:
+        if draining:
+            draining.cancel()
         await database.close()
 
 

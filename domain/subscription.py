@@ -226,7 +226,6 @@ class PartitionProgress(Payload):
     rate: float
     """Records delivered per second, over about the last 10 seconds."""
     dead_lettered: int
-    """Since the consumer began."""
     oldest_in_flight_seconds: float
     """How long the oldest unfinished record has been waiting since it was read."""
     last_error: str | None
@@ -234,15 +233,15 @@ class PartitionProgress(Payload):
 
 
 class ConsumerProgress(Payload):
-    """What a consumer reports with each heartbeat: its first 100 partitions, and totals over all of them.
-
-    Counts begin at 0 with each consumer.
-    """
+    """A heartbeat's report: the first 100 partitions, and totals over all. Counts begin at 0 with each consumer."""
 
     partitions: list[PartitionProgress]
     received: int
     delivered: int
     dead_lettered: int
+    lag: int
+    stalled_keys: int
+    """Keys whose records wait because a call failed and is repeated, and dead letters that cannot be written."""
     in_flight: int
     """Calls to Temporal that have not returned."""
     rate: float

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
+from temporalio.common import MetricMeter
 
 from infra.database_engines import Limits, postgresql_engine, sqlite_engine
 from infra.database_errors import (
@@ -28,6 +29,7 @@ from infra.database_errors import (
     DatabaseUnavailable,
     described,
 )
+from infra.database_metrics import PoolMetrics
 from infra.retry_log import RetryLog
 from infra.tables import REVISION, Table
 
@@ -45,7 +47,7 @@ class Database:
     While the database fails, its log has a line per change, however many callers there are.
     """
 
-    def __init__(self, url: str, limits: Limits | None = None) -> None:
+    def __init__(self, url: str, limits: Limits | None = None, meter: MetricMeter = MetricMeter.noop) -> None:
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._limits = limits or Limits()
         self._engine = sqlite_engine(url) if self._is_sqlite else postgresql_engine(url, self._limits)
@@ -53,6 +55,7 @@ class Database:
         if not self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", self._on_connect)
         self._outages = RetryLog(log, "database: a transaction")
+        self._metrics = PoolMetrics(meter, 1 if self._is_sqlite else self._limits.connections)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -60,10 +63,11 @@ class Database:
 
         Raises `DatabaseUnavailable`, on PostgreSQL after 9 s at the latest, and `DatabaseFault`.
         """
-        with self._describing_failures():
+        with self._describing_failures(), self._metrics.transaction() as begun:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self._seconds_to_connect()):
                     connection = await stack.enter_async_context(self._engine.begin())
+                begun()
                 with self._aborting(await self._driver_connection(connection)):
                     # The commit is part of what may take too long.
                     async with stack.pop_all():

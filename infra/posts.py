@@ -4,7 +4,7 @@ from sqlalchemy import Update, func, select, update
 
 from domain.user_feed import Draft, PostStatus
 from infra.database import Database
-from infra.tables import FeedEntries, Posts
+from infra.tables import IN_REVIEW, FeedEntries, Posts
 
 
 class PostStore:
@@ -40,6 +40,11 @@ class PostStore:
             entries = ({"user": user, "position": n, "post_id": i} for n, i in enumerate(new, position + 1))
             await self._database.insert_each_once(connection, FeedEntries, entries, unique="post_id")
             await connection.execute(_with_status(post_ids, PostStatus.PUBLISHED))
+
+    async def in_review(self) -> int:
+        """How many posts wait for a person, of all users."""
+        async with self._database.transaction() as connection:
+            return (await connection.execute(select(func.count()).select_from(Posts).where(IN_REVIEW))).scalar_one()
 
     async def set_status(self, post_ids: list[str], status: PostStatus) -> None:
         async with self._database.transaction() as connection:

@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     health_host: str = "127.0.0.1"
     """The address of that port. Kubernetes asks at the pod's own: 0.0.0.0."""
     workers_metrics_address: str | None = None
-    """`host:port` for Prometheus metrics of the Temporal SDK in the worker process."""
+    """`host:port` where the worker process serves its metrics to Prometheus, those of Temporal's SDK included."""
     cached_workflows: Annotated[int, Field(ge=0), formats.DIGITS] = 1_000
     """Open workflows that a pool keeps in memory, for their next event; all others are replayed from their history. One
     takes up to 0.8 MB, and a worker process has five pools with workflows."""

@@ -6,9 +6,17 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    MetricBuffer,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+)
 from temporalio.service import RetryConfig, TLSConfig
 
+from domain.metrics import ALL, SECONDS, Histogram
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
 
@@ -20,10 +28,11 @@ GATEWAY_RETRY_TIMEOUT = timedelta(seconds=2)
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 
-def runtime(metrics_address: str | None = None) -> Runtime:
+def runtime(metrics: PrometheusConfig | MetricBuffer | None = None) -> Runtime:
     """The SDK's core, whose warnings go to Python's log; by itself it writes lines of its own form.
 
-    `metrics_address` is where it serves metrics for Prometheus. Raises `SystemExit` with a line if it cannot.
+    `metrics` is where its metrics go, and what is recorded on its `metric_meter`. Raises `SystemExit` with a line if it
+    cannot serve them.
     """
     to_the_log = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False
@@ -32,11 +41,19 @@ def runtime(metrics_address: str | None = None) -> Runtime:
         return Runtime(
             telemetry=TelemetryConfig(
                 logging=LoggingConfig(filter=LoggingConfig.default.filter, forwarding=to_the_log),
-                metrics=PrometheusConfig(bind_address=metrics_address) if metrics_address else None,
+                metrics=metrics,
+                attach_service_name=False,  # it would be the SDK's name
             )
         )
     except (RuntimeError, ValueError) as error:
-        raise SystemExit(f"WORKERS_METRICS_ADDRESS: cannot listen on {metrics_address!r}: {one_line(error)}.") from None
+        address = metrics.bind_address if isinstance(metrics, PrometheusConfig) else ""
+        raise SystemExit(f"WORKERS_METRICS_ADDRESS: cannot listen on {address!r}: {one_line(error)}.") from None
+
+
+def metrics_endpoint(address: str) -> PrometheusConfig:
+    """Serve metrics for Prometheus at `address`, durations in seconds."""
+    buckets = {metric.name: SECONDS for metric in ALL.values() if isinstance(metric, Histogram)}
+    return PrometheusConfig(bind_address=address, durations_as_seconds=True, histogram_bucket_overrides=buckets)
 
 
 async def connect_worker(max_payload_bytes: int, ring: KeyRing, runtime: Runtime | None) -> Client:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import uvloop
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 
 from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import gc_tuning, logs, temporal
@@ -17,6 +18,7 @@ from infra.database_errors import DatabaseUnavailable
 from infra.health_server import health_application, health_server
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
+from workers.census import count_regularly
 from workers.pools import POOLS, Pool
 from workers.readiness import worker_readiness
 from workers.resources import Resources
@@ -57,8 +59,10 @@ async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await _connect(settings, ring)
-    async with Resources.open(settings, client) as resources:
+    address = settings.workers_metrics_address
+    runtime = temporal.runtime(temporal.metrics_endpoint(address) if address else None)
+    client = await _connect(settings, ring, runtime)
+    async with Resources.open(settings, client, runtime.metric_meter) as resources:
         readiness = worker_readiness(client, resources, pools, stop.is_set)
         async with health_server(health_application(readiness), settings):
             await _work(client, resources, pools, stop)
@@ -72,18 +76,19 @@ async def _work(client: Client, resources: Resources, pools: Sequence[Pool], sto
     gc_tuning.apply()
     running = [asyncio.create_task(worker.run()) for worker in workers]
     log.info("workers ready: %s", ", ".join(pool.task_queue for pool in pools))
+    counted = pools if resources.settings.workers_metrics_address else ()
+    counting = asyncio.create_task(count_regularly(resources, (pool.serves for pool in counted)))
     await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     log.info("draining")
+    counting.cancel()
     await asyncio.gather(*(worker.shutdown() for worker in workers))
     await asyncio.gather(*running)
 
 
-async def _connect(settings: Settings, ring: KeyRing) -> Client:
+async def _connect(settings: Settings, ring: KeyRing, runtime: Runtime) -> Client:
     """Raises `TemporalUnusable`."""
     try:
-        client = await temporal.connect_worker(
-            settings.max_result_bytes, ring, temporal.runtime(settings.workers_metrics_address)
-        )
+        client = await temporal.connect_worker(settings.max_result_bytes, ring, runtime)
     except (RuntimeError, ValueError) as error:
         raise TemporalUnusable(
             "cannot be reached", f"{temporal.one_line(error)}; start it, or set TEMPORAL_ADDRESS and TEMPORAL_TLS_..."

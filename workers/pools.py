@@ -133,6 +133,7 @@ POOLS = (
                 consumers=r.consumers,
             ),
             ConsumerReports(r.temporal),
+            r.meter,
         ),
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 
 from clients.entities import EntityClient
 from infra.database import Database
@@ -24,14 +25,18 @@ class Resources:
     database: Database
     http: HttpSender
     entities: EntityClient
+    meter: MetricMeter
+    """For the metrics of this process."""
     consumers: RunningConsumers = field(default_factory=RunningConsumers)
     _slots: dict[str, ActivitySlots] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, client: Client) -> AsyncIterator[Self]:
+    async def open(
+        cls, settings: Settings, client: Client, meter: MetricMeter = MetricMeter.noop
+    ) -> AsyncIterator[Self]:
         """Open what the settings name. `client` stays open."""
-        database = Database(settings.database_url, settings.database_limits)
+        database = Database(settings.database_url, settings.database_limits, meter)
         http = HttpSender(
             settings.http_task_allowed_hosts,
             settings.http_task_allowed_networks,
@@ -39,7 +44,7 @@ class Resources:
             settings.http_task_timeout,
         )
         try:
-            yield cls(settings, client, database, http, EntityClient(client, settings.plans))
+            yield cls(settings, client, database, http, EntityClient(client, settings.plans), meter)
         finally:
             await http.aclose()
             await database.close()

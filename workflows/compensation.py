@@ -14,10 +14,12 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.compensation import Compensation, CompensationStatus, Resolution
+    from domain.metrics import COMPENSATIONS
     from workflows import policies
 
 Action = Callable[[policies.Policy], Awaitable[None]]
 """Undoes one step, with the timeouts and retries of the policy."""
+_OUTCOMES = (CompensationStatus.DONE, CompensationStatus.STUCK, CompensationStatus.RESOLVED)
 
 
 class Compensations:
@@ -102,4 +104,6 @@ class Compensations:
 
     def _set(self, name: str, status: CompensationStatus, note: str = "") -> None:
         self._compensations[name] = Compensation(name=name, status=status, note=note)
+        if status in _OUTCOMES:
+            COMPENSATIONS.count(workflow.metric_meter(), compensation=name, outcome=status.lower())
         self._on_change()

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         aggregate,
         batches,
     )
+    from domain.metrics import SUBTASKS
     from workflows import policies
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
@@ -78,6 +79,9 @@ class FanOutWorker:
             finally:
                 self._running -= len(batch.subtasks)
         self._outcomes.update((outcome.index, outcome) for outcome in outcomes)
+        failed = sum(outcome.error is not None for outcome in outcomes)
+        SUBTASKS.count(workflow.metric_meter(), len(outcomes) - failed, outcome="done")
+        SUBTASKS.count(workflow.metric_meter(), failed, outcome="failed")
 
     async def _outcomes_of(self, batch: SubtaskBatch) -> list[SubtaskOutcome]:
         try:

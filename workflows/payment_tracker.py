@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment_tracker import PaymentTrackerActivities
     from domain.inbox import Batch, Message, Receipt
     from domain.invoice import SNAPSHOTS, ClosingEvent, InvoiceState, InvoiceStatus, PaymentEvent
+    from domain.metrics import REMINDERS
     from domain.payment_tracker import (
         ON_INVOICE_CLOSED,
         ON_PAYMENT_FAILURE,
@@ -98,8 +99,10 @@ class PaymentTracker:
             end = await sending
         except ActivityError:
             workflow.logger.exception("Reminder %d failed, and the next one follows after the interval", number)
+            REMINDERS.count(workflow.metric_meter(), outcome="failed")
             self._invoice.reminder_failed(self._plan, workflow.now())
             return
+        REMINDERS.count(workflow.metric_meter(), outcome="closed" if end else "sent")
         if end is None:
             self._invoice.reminded(self._plan, workflow.now())
         else:

@@ -2,6 +2,8 @@
 
 from temporalio import workflow
 
+with workflow.unsafe.imports_passed_through():
+    from domain.metrics import STATUS_CHANGES
 from workflows.search_attributes import STATUS
 
 FULL = "FULL"
@@ -19,6 +21,7 @@ class StatusDisplay:
         if status != self._shown:
             self._shown = status
             workflow.upsert_search_attributes([STATUS.value_set(status)])
+            STATUS_CHANGES.count(workflow.metric_meter(), status=status)
         workflow.set_current_details(f"{status}. {details}")
 
     def show_details(self, details: str) -> None:

@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
     from domain.inbox import Batch, Receipt
+    from domain.metrics import POSTS
     from domain.user_feed import (
         PROCESS_POST,
         USER_FEED,
@@ -86,6 +87,7 @@ class UserFeed:
             await self._carry_out(decisions, f"finish {len(decisions)} posts")
             for decision in decisions:
                 self._memory.finish_first(decision.status, workflow.now())
+                POSTS.count(workflow.metric_meter(), outcome=decision.status.lower())
 
     async def _moderate(self, time_left: timedelta) -> None:
         """Store the verdicts on the next posts. Then the first post has one, unless this run must end before."""
@@ -158,6 +160,7 @@ class UserFeed:
         await self._carry_out([decision], f"review of post {review.post_id}")
         outcome = PostOutcome(post_id=review.post_id, status=status)
         self._memory.count(outcome)
+        POSTS.count(workflow.metric_meter(), outcome=status.lower())
         return outcome
 
     @review_post.validator

@@ -75,3 +75,11 @@ async def test_the_longest_content_is_stored_whole(posts: PostStore, database: D
     await posts.create("ana", [draft("a", longest)])
     (stored,) = await rows(database, Posts)
     assert stored.content == longest
+
+
+async def test_posts_in_review_are_counted(posts: PostStore) -> None:
+    await posts.create("ana", [draft(post_id) for post_id in "abc"])
+    await posts.set_status(["a", "b"], PostStatus.IN_REVIEW)
+    assert await posts.in_review() == 2
+    await posts.publish("ana", ["a"])
+    assert await posts.in_review() == 1

@@ -89,6 +89,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_posts_user"), ["user"], unique=False)
+        batch_op.create_index(
+            "ix_posts_in_review",
+            ["status"],
+            unique=False,
+            postgresql_where=sa.text("status = 'IN_REVIEW'"),
+            sqlite_where=sa.text("status = 'IN_REVIEW'"),
+        )
 
     op.create_table(
         "reminders",
@@ -123,6 +130,7 @@ def downgrade() -> None:
     op.drop_table("closed_invoices")
     op.drop_table("reminders")
     with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.drop_index("ix_posts_in_review")
         batch_op.drop_index(batch_op.f("ix_posts_user"))
 
     op.drop_table("posts")

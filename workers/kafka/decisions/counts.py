@@ -21,5 +21,10 @@ class Counts:
     """The error of each call that is being retried, by key or record, oldest first. What expired unread stays here."""
 
     @property
+    def failing(self) -> dict[str, str]:
+        """The errors of keys and records."""
+        return {what: error for what, error in self.errors.items() if what not in (COMMIT, EXPIRED)}
+
+    @property
     def last_error(self) -> str | None:
         return next(reversed(self.errors.values()), None)

@@ -33,6 +33,8 @@ def consumer_progress(
         in_flight=in_flight,
         rate=round(sum(partition.rate for partition in progress), 1),
         oldest_in_flight_seconds=max((partition.oldest_in_flight_seconds for partition in progress), default=0.0),
+        lag=sum(partition.lag for partition in progress),
+        stalled_keys=sum(len(each.failing) for each in counts),
         received=sum(each.received for each in counts),
         delivered=sum(each.delivered for each in counts),
         dead_lettered=sum(each.dead_lettered for each in counts),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.subscription import Stall
-from workers.kafka.decisions.counts import COMMIT, EXPIRED
+from workers.kafka.decisions.counts import COMMIT
 from workers.kafka.decisions.partition import Partition
 from workers.kafka.decisions.standstill import Standstill
 
@@ -93,8 +93,8 @@ class StallMonitor:
     def _unfinished(self, partitions: Mapping[int, Partition], now: float) -> Iterator[_Cause]:
         waiting = {number: each.tracker.safe for number, each in partitions.items() if each.tracker.pending}
         for number, since in self._finished.since(waiting, now).items():
-            errors = partitions[number].counts.errors
-            failing = next((f"{what}: {error}" for what, error in errors.items() if what not in (COMMIT, EXPIRED)), "")
+            errors = partitions[number].counts.failing
+            failing = next((f"{what}: {error}" for what, error in errors.items()), "")
             at = f"Partition {number} waits at offset {waiting[number]}"
             yield _Cause(since, f"{at}: {failing or 'its record is sent, and the answer has not come yet.'}")
 

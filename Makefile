@@ -91,6 +91,8 @@ env: install ## Write what follows from code: .env.example, docs/configuration.m
 	$(BIN)/python -m tests.packaging.chart_schema
 	$(BIN)/python -m tests.packaging.sizing
 	$(BIN)/python -m tests.packaging.access_matrix
+	$(BIN)/python -m tests.packaging.metrics_page
+	$(BIN)/python -m tools.boards
 
 clean: ## Remove .venv, data and caches
 	rm -rf $(VENV) $(VENV_BENCH) $(VENV_LOCK) $(VENV_AUDIT) $(VENV_CHART) sbom.json benchmarks/compare/systems/restate/node_modules data .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -85,6 +85,7 @@ IS_DONE: dict[str, Callable[[Pattern], bool]] = {
         "docs/patterns/README.md", f"`{pattern.service}`", f"({pattern.name}.md)"
     ),
     "http": lambda pattern: mentions("docs/http.md", f"| `{pattern.service}` |"),
+    "board": lambda pattern: exists(f"deploy/monitoring/dashboards/{pattern.name}.json"),
     "demo": lambda pattern: pattern.name in {scene.__name__ for scene in SCENES.values()},
     "storms": lambda pattern: pattern in {unit.pattern for unit in make_units(random.Random(1), SHORT)},
     "replay": lambda pattern: ("workflows", pattern) in EMPTY or runs_in_a_scenario(pattern),

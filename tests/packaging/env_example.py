@@ -27,8 +27,12 @@ EXAMPLES = {
 """Commands that make what is required."""
 
 OF_COMPOSE_ALONE = {
+    "GRAFANA_PORT": "Grafana's port on this machine, with `--profile monitoring`.",
+    "JAEGER_PORT": "Jaeger's port on this machine.",
+    "OTLP_PORT": "The collector's port on this machine, for traces.",
     "PATTERNS_DB_PASSWORD": "The password of the application's role in PostgreSQL, as POSTGRES_PASSWORD.",
     "POSTGRES_PASSWORD": "The password of PostgreSQL's superuser: letters and digits. Set at the first start only.",
+    "PROMETHEUS_PORT": "Prometheus' port on this machine.",
     "TEMPORAL_DB_PASSWORD": "The password of Temporal's role in PostgreSQL, as POSTGRES_PASSWORD.",
     "TEMPORAL_PORT": "Temporal's port on this machine.",
     "TOPIC_PARTITIONS": "How many partitions the topics are created with.",

@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "topics", "migrate"}
-LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
+MONITORING = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
+WITHOUT_A_SHELL = {"collector", "jaeger"}
+"""Their images have nothing to run a check with: Prometheus scrapes them."""
+LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT - WITHOUT_A_SHELL)
 OURS = ("gateway", "migrate", "workers")
 TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
@@ -59,7 +62,7 @@ class TestEveryService:
         if service in OURS:
             assert (name, tag) == ("durable-patterns", "local")
         else:
-            assert re.fullmatch(r"\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", tag), f"{name} has the tag {tag!r}"
+            assert re.fullmatch(r"v?\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", tag), f"{name} has the tag {tag!r}"
 
     def test_publishes_ports_to_this_machine_only(self, service: str) -> None:
         for port in SERVICES[service].get("ports", []):
@@ -100,7 +103,8 @@ def test_a_service_that_ends_is_tried_again_a_few_times(service: str) -> None:
 
 
 def test_dependencies_have_no_cycle_and_begin_with_the_two_stores() -> None:
-    sorter = TopologicalSorter({name: service.get("depends_on", {}) for name, service in SERVICES.items()})
+    application = {name: SERVICES[name].get("depends_on", {}) for name in SERVICES.keys() - MONITORING}
+    sorter = TopologicalSorter(application)
     sorter.prepare()
     assert set(sorter.get_ready()) == {"postgresql", "broker"}
 
@@ -193,3 +197,58 @@ def test_clients_reach_the_broker_at_the_addresses_it_advertises() -> None:
     assert SERVICES["broker"]["ports"] == ["127.0.0.1:9092:9092"]
     assert SERVICES["broker"]["container_name"] == "broker"
     assert SERVICES["topics"]["environment"]["BOOTSTRAP_SERVERS"] == "broker:29092"
+
+
+class TestMonitoring:
+    """The profile `monitoring`."""
+
+    def test_is_a_profile_without_which_nothing_of_it_starts(self) -> None:
+        assert {"collector", "jaeger", "prometheus", "grafana"} == MONITORING
+        for name in SERVICES.keys() - MONITORING:
+            assert not SERVICES[name].get("depends_on", {}).keys() & MONITORING
+
+    def test_prometheus_scrapes_each_process_at_its_port_and_reads_the_rules(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = monitoring("prometheus.yml")
+        jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+        gateway, workers = (settings_of(name, GIVEN, monkeypatch) for name in ("gateway", "workers"))
+        assert jobs["gateway"]["static_configs"] == [{"targets": [f"gateway:{gateway.gateway_port}"]}]
+        assert workers.workers_metrics_address is not None
+        [found] = jobs["workers"]["dns_sd_configs"]
+        assert (found["names"], found["type"]) == (["workers"], "A")
+        assert f":{found['port']}" == workers.workers_metrics_address[-5:]
+        assert {target.split(":")[0] for target in jobs["traces"]["static_configs"][0]["targets"]} == WITHOUT_A_SHELL
+        assert set(config["rule_files"]) | {jobs["gateway"]["authorization"]["credentials_file"]} <= mounted(
+            "prometheus"
+        )
+
+    def test_grafana_is_given_its_sources_and_boards(self) -> None:
+        urls = {source["url"] for source in monitoring("datasources.yml")["datasources"]}
+        assert urls == {"http://prometheus:9090", "http://jaeger:16686"}
+        [provider] = monitoring("dashboards.yml")["providers"]
+        boards = provider["options"]["path"]
+        home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        assert {boards, home} <= mounted("grafana")
+
+    def test_the_collector_passes_traces_to_jaeger(self) -> None:
+        config = monitoring("collector.yml")
+        [exporter] = config["service"]["pipelines"]["traces"]["exporters"]
+        assert config["exporters"][exporter]["endpoint"] == "jaeger:4317"
+        assert SERVICES["collector"]["command"] == ["--config=/etc/otelcol/collector.yml"]
+        assert "/etc/otelcol/collector.yml" in mounted("collector")
+
+
+def monitoring(file: str) -> Any:
+    return yaml.safe_load((ROOT / "deploy/monitoring" / file).read_text())
+
+
+def mounted(service: str) -> set[str]:
+    """The paths in the container that come from this repository; `metrics.key` is written by the operator."""
+    paths = {"/etc/durable-patterns/keys/metrics.key"} if service == "prometheus" else set()
+    for volume in SERVICES[service]["volumes"]:
+        source, target, *_ = volume.split(":")
+        if source.startswith("."):
+            files = (ROOT / source).rglob("*") if (ROOT / source).is_dir() else []
+            paths |= {target, *(f"{target}/{file.relative_to(ROOT / source)}" for file in files)}
+    return paths

@@ -20,6 +20,7 @@ LEFT = {
     "readme": "README.md: add `$service` to the table of patterns with a link to docs/patterns/$name.md,"
     " and a section with a call to localhost:8080/$service/.",
     "row of its page": "docs/patterns/README.md: add a row that links $name.md.",
+    "board": "deploy/monitoring/dashboards/$name.json: write its board with `make env`.",
     "http": "docs/http.md: add `$service` to the table of services: key, handlers, bodies and outcomes.",
     "demo": "devstack/demo/scenes.py: add a scene, `async def $name(stage)`, and its row in SCENES.",
     "storms": "tests/chaos: add a unit of $constant to model.py, units.py and load.py, so that storms check it.",

@@ -40,7 +40,8 @@ class TestContinuousIntegration:
 
     def test_it_runs_the_commands_of_a_developer(self) -> None:
         assert commands("check") == ["make check"]
-        assert commands("test") == ["make test"]
+        assert commands("test")[-1] == "make test"
+        assert "--no-install-recommends prometheus" in commands("test")[0], "alerts are tried"
         assert "docker build --tag durable-patterns ." in commands("image")
         assert commands("chart") == ["make chart"]
         assert JOBS["chart"]["steps"][-1]["env"] == {"CHART": "required"}

@@ -19,6 +19,7 @@ from infra.health_server import health_application, health_server
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 from workers.census import count_regularly
+from workers.deadline import leave_within
 from workers.pools import POOLS, Pool
 from workers.readiness import worker_readiness
 from workers.resources import Resources
@@ -81,7 +82,8 @@ async def _work(client: Client, resources: Resources, pools: Sequence[Pool], sto
     await asyncio.wait([*running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     log.info("draining")
     counting.cancel()
-    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    leave_within(resources.settings.graceful_shutdown)
+    await asyncio.gather(*(worker.drain() for worker in workers))
     await asyncio.gather(*running)
 
 

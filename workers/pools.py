@@ -1,11 +1,14 @@
 """One row per pool: its task queue, what it runs, and how much of it at once."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.runtime import Runtime
+from temporalio.worker import FixedSizeSlotSupplier, PollerBehaviorAutoscaling, Worker, WorkerTuner
 
 from activities.booking import BookingActivities
 from activities.delivery import DeliveryActivities
@@ -36,8 +39,10 @@ from workers.activity_methods import activity_methods
 from workers.kafka.decisions.memory import Memory
 from workers.kafka.ingress import KafkaIngress
 from workers.mailbox import EntityMailbox
+from workers.pool_worker import PoolWorker, time_for_polls
 from workers.resources import Resources
 from workers.sandbox import GuardedSandboxRunner
+from workers.slots import METRIC, ClosableSlots
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
 from workflows.package_tracker import PackageTracker
@@ -72,22 +77,38 @@ class Pool:
     def task_queue(self) -> str:
         return self.serves.task_queue if isinstance(self.serves, Pattern) else self.serves
 
-    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> Worker:
-        return Worker(
+    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> PoolWorker:
+        workflow_slots = self._slots(client, "WorkflowWorker", CONCURRENT_WORKFLOW_TASKS)
+        activity_slots = self._slots(client, "ActivityWorker", self.concurrent_activities)
+        threads = ThreadPoolExecutor(CONCURRENT_WORKFLOW_TASKS, f"{self.task_queue}-workflow")
+        draining = threading.Event()
+        worker = Worker(
             client,
             task_queue=self.task_queue,
             workflows=[self.workflow] if self.workflow else [],
             activities=activity_methods(self.activities(resources)) if self.activities else [],
             max_cached_workflows=resources.settings.cached_workflows,
-            max_concurrent_activities=self.concurrent_activities,
-            max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
+            tuner=WorkerTuner.create_composite(
+                workflow_supplier=workflow_slots,
+                activity_supplier=activity_slots,
+                local_activity_supplier=FixedSizeSlotSupplier(1),
+                nexus_supplier=FixedSizeSlotSupplier(1),
+            ),
+            workflow_task_executor=threads,
             workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-            workflow_runner=GuardedSandboxRunner(),
+            workflow_runner=GuardedSandboxRunner(draining=draining),
             interceptors=[resources.slots_of(self.task_queue, self.concurrent_activities)],
-            graceful_shutdown_timeout=graceful_shutdown,
+            graceful_shutdown_timeout=graceful_shutdown - time_for_polls(graceful_shutdown),
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )
+        return PoolWorker(worker, graceful_shutdown, (workflow_slots, activity_slots), draining, threads)
+
+    def _slots(self, client: Client, worker_type: str, count: int) -> ClosableSlots:
+        runtime = client.service_client.config.runtime or Runtime.default()
+        labels = {"namespace": client.namespace, "task_queue": self.task_queue, "worker_type": worker_type}
+        gauge = runtime.metric_meter.with_additional_attributes(labels).create_gauge(METRIC)
+        return ClosableSlots(count, gauge)
 
 
 POOLS = (

@@ -4,6 +4,8 @@ For every payload the SDK also asks the workflow three to four times for the con
 the sandbox to ask: a fifth of a worker's Python time. Our converter does not use contexts.
 """
 
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -13,19 +15,23 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
+from workers.handing_back import NextTask, handed_back
 from workers.query_tasks import RAN_AHEAD, StartedTask
 
 _NO_TARGET = StorageDriverStoreContext(target=None)
 
 
+@dataclass(frozen=True)
 class GuardedSandboxRunner(SandboxedWorkflowRunner):
-    """Runs workflows in the sandbox, guarded against early queries.
+    """Runs workflows in the sandbox, guarded against early queries. They hand back their tasks once `draining` is set.
 
     The client's data converter must be the same in every context, and must not use external storage.
     """
 
+    draining: threading.Event = field(default_factory=threading.Event)
+
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return EarlyQueryGuard(super().create_instance(det))
+        return EarlyQueryGuard(super().create_instance(det), self.draining)
 
 
 class ContextFreeInstance(WorkflowInstance):
@@ -51,13 +57,17 @@ class ContextFreeInstance(WorkflowInstance):
 
 
 class EarlyQueryGuard(ContextFreeInstance):
-    """A workflow that refuses a query whose events belong to a task that has not started (`workers.query_tasks`)."""
+    """A workflow that refuses a query whose events belong to a task that has not started (`workers.query_tasks`), and
+    its next task once its worker drains (`workers.handing_back`)."""
 
-    def __init__(self, inner: WorkflowInstance) -> None:
+    def __init__(self, inner: WorkflowInstance, draining: threading.Event) -> None:
         super().__init__(inner)
         self._started = StartedTask()
+        self._next = NextTask(draining)
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if self._next.is_handed_back(act):
+            return handed_back()
         if self._started.is_ahead(act):
             refusal = WorkflowActivationCompletion()
             refusal.failed.failure.message = RAN_AHEAD

@@ -82,7 +82,7 @@ async def test_a_worker_is_ready_once_temporal_has_seen_it_poll(
     async with Resources.open(Settings(database_url=database_url), client) as resources:
         assert (await checks(client, resources, POOL))["polls"] == "does not poll"
         assert "has not polled booking (workflows), booking (activities) for 90 s" in caplog.text
-        async with POOL.worker(client, resources, timedelta(seconds=1)):
+        async with POOL.worker(client, resources, timedelta(seconds=1)).running():
 
             async def is_ready() -> bool:
                 return set((await checks(client, resources, POOL)).values()) == {"ok"}

@@ -15,6 +15,7 @@ from infra.payload_keys import load_key_ring
 from infra.settings import load_settings
 from workers.__main__ import run
 from workers.activity_methods import activity_methods
+from workers.pool_worker import PoolWorker
 from workers.pools import POOLS, Pool
 from workers.resources import Resources
 
@@ -25,14 +26,15 @@ _WORKFLOWS: dict[str, type] = {BOOKING.task_queue: BookingWorkflow, FAN_OUT.task
 class NaivePool(Pool):
     """A worker with the SDK's defaults."""
 
-    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> Worker:
-        return Worker(
+    def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> PoolWorker:
+        worker = Worker(
             client,
             task_queue=self.task_queue,
             workflows=[self.workflow] if self.workflow else [],
             activities=activity_methods(self.activities(resources)) if self.activities else [],
             graceful_shutdown_timeout=graceful_shutdown,
         )
+        return PoolWorker(worker, graceful_shutdown)
 
 
 def main() -> None:

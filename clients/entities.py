@@ -15,6 +15,7 @@ from domain.access import owned
 from domain.inbox import Batch
 from domain.pattern import Entity
 from domain.plans import Plans
+from workflows.policies import TASK_TIMEOUT
 from workflows.search_attributes import attributes
 
 SEND_TIMEOUT = timedelta(seconds=10)
@@ -46,6 +47,7 @@ class EntityClient:
             entity.start_input(owned(entity.tenant, key), self._plans),
             id=workflow_id,
             task_queue=entity.task_queue,
+            task_timeout=TASK_TIMEOUT,
             start_signal=entity.handlers[handler].signal,
             start_signal_args=[batch],
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

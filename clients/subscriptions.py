@@ -20,6 +20,7 @@ from domain.subscription import (
     SubscriptionRef,
     SubscriptionState,
 )
+from workflows.policies import TASK_TIMEOUT
 from workflows.search_attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
 
@@ -43,6 +44,7 @@ async def start(
         id=subscription.ref.workflow_id,
         start_signal="subscribed",
         task_queue=SUBSCRIPTION.task_queue,
+        task_timeout=TASK_TIMEOUT,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=attributes(SUBSCRIPTION, subscription.id),

@@ -14,6 +14,11 @@ class Policy(TypedDict):
     retry_policy: RetryPolicy
 
 
+TASK_TIMEOUT = timedelta(seconds=10)
+"""How long a worker may take for one task of a workflow before Temporal gives it to another worker: if a worker is
+killed, the workflows that it was working on wait this long. A task takes milliseconds, but seconds on a busy machine,
+or if it replays thousands of events. With 5 s, repeated tasks kept an overloaded machine overloaded."""
+
 BOOKING_STEP = Policy(
     # After five minutes without an answer the trip is undone: that is better for the traveller than to wait longer.
     start_to_close_timeout=timedelta(seconds=10),

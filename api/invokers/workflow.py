@@ -35,6 +35,7 @@ from api.invokers.invocation import (
 from api.invokers.policies import QUERY_TIMEOUT, RPC_TIMEOUT
 from domain.pattern import Pattern
 from domain.payload import Payload, fingerprint
+from workflows.policies import TASK_TIMEOUT
 from workflows.search_attributes import attributes
 
 
@@ -63,6 +64,7 @@ class WorkflowInvoker:
                 argument,
                 id=workflow_id,
                 task_queue=self.pattern.task_queue,
+                task_timeout=TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 start_delay=call.delay or None,
                 memo={"fingerprint": body_fingerprint},

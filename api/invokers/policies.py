@@ -28,7 +28,7 @@ def task(max_attempts: int) -> HeartbeatPolicy:
     return HeartbeatPolicy(
         # The longest that one attempt may take, and how soon a lost worker is noticed.
         start_to_close_timeout=timedelta(minutes=10),
-        heartbeat_timeout=timedelta(seconds=30),
+        heartbeat_timeout=timedelta(seconds=10),
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_interval=timedelta(minutes=5),

@@ -14,6 +14,9 @@ from activities.consumer_heartbeat import ConsumerHeartbeat, StallReports
 from activities.consumer_metrics import IngressMetrics
 from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, OffsetsToKeep, SubscriptionBroken
 
+HANDOVER_DELAY = timedelta(milliseconds=100)
+"""Between the end of a consumer whose worker shuts down and its start on another worker: records wait for it."""
+
 
 class Ingress(Protocol):
     """Carries records from Kafka to the services."""
@@ -72,7 +75,7 @@ class SubscriptionActivities:
         raise ApplicationError(
             "The worker is shutting down: another worker continues.",
             type="WorkerShutdown",
-            next_retry_delay=timedelta(seconds=1),
+            next_retry_delay=HANDOVER_DELAY,
             category=ApplicationErrorCategory.BENIGN,
         )
 

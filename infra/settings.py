@@ -53,6 +53,8 @@ Duration = Annotated[formats.Duration, AfterValidator(_within_a_year)]
 Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 MIN_KEY_LENGTH = 16
 """Characters of a secret under which something is hashed."""
+DEPLOYMENT_NAME = r"^[A-Za-z0-9][\w-]{0,199}$"
+"""Temporal refuses dots and colons, and names that begin with two underscores."""
 _LOCAL_SOURCES = {("http", host) for host in ("localhost", "127.0.0.1", "::1")}
 
 
@@ -201,13 +203,19 @@ class Settings(BaseSettings):
     credentials. 0 is none: the gateway has them at its other port in any case."""
     health_host: str = "127.0.0.1"
     """The address of that port. Kubernetes asks at the pod's own: 0.0.0.0."""
+    worker_deployment: Annotated[str, StringConstraints(pattern=DEPLOYMENT_NAME)] | None = None
+    """The name of the workers' deployment in Temporal, with `WORKER_BUILD_ID`: then a trip or a job ends on the build
+    on which it began (docs/upgrades.md). Without it every worker does every task."""
+    worker_build_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    """The build of the workers' code, such as the tag of their image; each has workflows of its own."""
     workers_metrics_address: str | None = None
     """`host:port` where the worker process serves its metrics to Prometheus, those of Temporal's SDK included."""
     cached_workflows: Annotated[int, Field(ge=0), formats.DIGITS] = 1_000
     """Open workflows that a pool keeps in memory, for their next event; all others are replayed from their history. One
     takes up to 0.8 MB, and a worker process has five pools with workflows."""
     graceful_shutdown: Duration = timedelta(seconds=20)
-    """How long requests and activities in flight may take to end after SIGTERM, of a gateway after `DRAIN_DELAY`."""
+    """How long requests and activities in flight may take to end after SIGTERM, of a gateway after `DRAIN_DELAY`. A
+    worker is gone a second later."""
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` for log collectors: one object per line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -219,6 +227,12 @@ class Settings(BaseSettings):
         given = [self.jwt_issuer, self.jwt_audience, self.jwt_jwks]
         if any(given) and not all(given):
             raise ValueError("JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS go together: set all three, or none")
+        return self
+
+    @model_validator(mode="after")
+    def _has_all_of_the_version(self) -> Self:
+        if (self.worker_deployment is None) != (self.worker_build_id is None):
+            raise ValueError("WORKER_DEPLOYMENT and WORKER_BUILD_ID go together: set both, or none")
         return self
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior
 from temporalio.runtime import Runtime
 from temporalio.worker import FixedSizeSlotSupplier, PollerBehaviorAutoscaling, Worker, WorkerTuner
 
@@ -23,7 +24,7 @@ from domain.delivery import DELIVERY_QUEUE
 from domain.fan_out import FAN_OUT
 from domain.message_queue import MESSAGE_QUEUE
 from domain.package_tracker import PACKAGE_TRACKER
-from domain.pattern import Pattern
+from domain.pattern import Entity, Pattern
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.subscription import SUBSCRIPTION
 from domain.user_feed import USER_FEED
@@ -43,6 +44,7 @@ from workers.pool_worker import PoolWorker, time_for_polls
 from workers.resources import Resources
 from workers.sandbox import GuardedSandboxRunner
 from workers.slots import METRIC, ClosableSlots
+from workers.versions import deployment
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
 from workflows.package_tracker import PackageTracker
@@ -77,6 +79,13 @@ class Pool:
     def task_queue(self) -> str:
         return self.serves.task_queue if isinstance(self.serves, Pattern) else self.serves
 
+    @property
+    def versioning(self) -> VersioningBehavior:
+        """Trips and jobs end on the build on which they began. Entities and subscriptions live for months: their next
+        task is done by the current build."""
+        is_lasting = isinstance(self.serves, Entity) or self.serves == SUBSCRIPTION
+        return VersioningBehavior.AUTO_UPGRADE if is_lasting else VersioningBehavior.PINNED
+
     def worker(self, client: Client, resources: Resources, graceful_shutdown: timedelta) -> PoolWorker:
         workflow_slots = self._slots(client, "WorkflowWorker", CONCURRENT_WORKFLOW_TASKS)
         activity_slots = self._slots(client, "ActivityWorker", self.concurrent_activities)
@@ -99,6 +108,7 @@ class Pool:
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             workflow_runner=GuardedSandboxRunner(draining=draining),
             interceptors=[resources.slots_of(self.task_queue, self.concurrent_activities)],
+            deployment_config=deployment(resources.settings, self.versioning),
             graceful_shutdown_timeout=graceful_shutdown - time_for_polls(graceful_shutdown),
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         )

@@ -60,7 +60,7 @@ GROUPS = (
     Group("Requests of tasks", "HTTP_TASK_.*", "[Message queue](patterns/message_queue.md)."),
     Group("Patterns", "REMINDER.*|MODERATION_.*|REGISTRATION_.*|SIMULATED_.*"),
     Group(
-        "Processes", "WORKERS_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|HEALTH_.*|LOG_.*", "[Production](production.md)."
+        "Processes", "WORKERS?_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|HEALTH_.*|LOG_.*", "[Production](production.md)."
     ),
 )
 

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "stuck-key": Benchmark("benchmarks.kafka.stuck_key", "whether one stuck key delays the others on its partition"),
     "limits": Benchmark("benchmarks.limits.command", "how many, how long, how large: each works or is refused"),
     "steady": Benchmark("benchmarks.steady.command", "an hour of records while brokers and workers restart: none lost"),
+    "rolling": Benchmark("benchmarks.rolling.command", "a restart of the workers under load, and what waits for it"),
     "encryption": Benchmark("benchmarks.encryption.command", "what the encryption of payloads costs"),
     "hot-key": Benchmark("benchmarks.limits.hot_key", "messages to one key as fast as they come (a part of `limits`)"),
 }

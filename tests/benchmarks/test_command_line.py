@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, main
 
 STEADY = ("rate", "minutes", "partitions", "keys", "poison", "seed", "rolling", "restarts", "redrives", "json", "log")
+ROLLING = ("rate", "keys", "workers", "rounds", "quiet", "pause", "graceful", "json", "log")
 
 
 def test_help_lists_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +33,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("encryption", ["--calls", "--records", "--rounds"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),
+        ("rolling", [f"--{each}" for each in ROLLING]),
     ],
 )
 def test_help_of_a_benchmark_names_its_options_and_their_defaults(

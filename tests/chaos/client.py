@@ -25,6 +25,8 @@ class PatientClient:
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self.repeated: Counter[str] = Counter()
         """How often a request was repeated, by reason."""
+        self.seconds: list[tuple[float, str]] = []
+        """How long each request took until its final answer, all repetitions included, and its path."""
 
     async def send(
         self, method: str, path: str, *, json: Any = None, key: str | None = None, repeat_on: tuple[int, ...] = ()
@@ -34,19 +36,23 @@ class PatientClient:
         `repeat_on`: further statuses to repeat on, because they may change.
         """
         headers = {"Idempotency-Key": key} if key else {}
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        began = time.monotonic()
         while True:
-            answer = await self._once(method, path, json, headers)
-            if answer.status not in (0, 429, 503, 504, *repeat_on) or time.monotonic() > deadline:
+            answer, pause_seconds = await self._once(method, path, json, headers)
+            seconds = time.monotonic() - began
+            if answer.status not in (0, 429, 503, 504, *repeat_on) or seconds > PATIENCE_SECONDS:
+                self.seconds.append((seconds, f"{method} {path}"))
                 return answer
             self.repeated[str(answer.status or answer.body)] += 1
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause_seconds)
 
-    async def _once(self, method: str, path: str, json: Any, headers: dict[str, str]) -> Answer:
+    async def _once(self, method: str, path: str, json: Any, headers: dict[str, str]) -> tuple[Answer, float]:
+        """The answer, and how long to wait before the request is repeated: what the answer asks for, if it does."""
         try:
             async with self._slots:
                 response = await self._http.request(method, path, json=json, headers=headers)
             is_json = "json" in response.headers.get("content-type", "")
-            return Answer(response.status_code, response.json() if is_json else response.text)
+            pause_seconds = float(response.headers.get("Retry-After", PAUSE_SECONDS))
+            return Answer(response.status_code, response.json() if is_json else response.text), pause_seconds
         except httpx2.TransportError as error:
-            return Answer(0, type(error).__name__)
+            return Answer(0, type(error).__name__), PAUSE_SECONDS

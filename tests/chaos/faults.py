@@ -67,7 +67,7 @@ def plan(chance: random.Random, counts: FaultCounts, seconds: float) -> list[Fau
     faults = [(kind, processes[number % len(processes)]) for number, kind in enumerate(kinds)]
     for number in range(counts.locks):
         faults.insert((number + 1) * counts.total // counts.locks - 1, (Kind.LOCK, DATABASE))
-    gap = seconds / counts.total
+    gap = seconds / max(counts.total, 1)
     longest = 3 * gap
     return [
         Fault(

@@ -47,7 +47,7 @@ class Storm:
         self._subscriptions = await open_topics(self._stack.bootstrap, self._client)
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._injector.inject(self.faults))
+            group.create_task(self._disturb())
             group.create_task(self._load.play(self.units))
         self._loaded = time.monotonic()
         database = Database(self._stack.database_url)
@@ -56,6 +56,9 @@ class Storm:
         finally:
             await database.close()
             self._ended = time.monotonic()
+
+    async def _disturb(self) -> None:
+        await self._injector.inject(self.faults)
 
     async def _settle(self, database: Database) -> dict[Unit, list[str]]:
         """Check all units repeatedly until all are right at the same time, or the time is over."""
@@ -94,6 +97,11 @@ class Storm:
             *(f"    {fault}" for fault in sorted(self._injector.injected, key=_moment)),
         ]
         return "\n".join(lines)
+
+    def slowest(self, count: int = 5) -> str:
+        """The requests that took longest until their final answer."""
+        slowest = sorted(self._client.seconds, reverse=True)[:count]
+        return "\n".join(f"  {seconds:6.1f} s  {request}" for seconds, request in slowest)
 
     async def explain(self, wrong: dict[Unit, list[str]]) -> str:
         """List each violation; for the first units also what was requested and what happened."""

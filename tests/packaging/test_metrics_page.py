@@ -37,4 +37,5 @@ def test_no_other_file_makes_a_metric() -> None:
     folders = ("workflows", "activities", "infra", "clients", "workers", "api", "domain")
     files = {file for folder in folders for file in (ROOT / folder).rglob("*.py")}
     making = {str(file.relative_to(ROOT)) for file in files if MAKES_A_METRIC.search(file.read_text())}
-    assert making == {"domain/metrics.py"}
+    # The pools have slots of their own, and set the SDK's metric for them.
+    assert making == {"domain/metrics.py", "workers/pools.py"}

@@ -21,6 +21,7 @@ from infra.health_server import health_server
 from infra.listening import listen
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
+from infra.tracing.process import traced
 
 log = logging.getLogger("api")
 
@@ -51,7 +52,8 @@ def main() -> None:
     recorded = BufferedMetrics(runtime, buffer)
     ring = load_key_ring(settings)
     listening = listen(arguments.host, arguments.port, "GATEWAY_HOST, GATEWAY_PORT")
-    uvloop.run(serve(settings, ring, callers, arguments.host, listening, recorded=recorded))
+    with traced("durable-patterns-gateway"):
+        uvloop.run(serve(settings, ring, callers, arguments.host, listening, recorded=recorded))
 
 
 async def serve(

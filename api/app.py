@@ -52,6 +52,7 @@ from infra.database import Database
 from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
+from infra.tracing import spans
 
 ROUTES = {
     MESSAGE_QUEUE: message_queue.routes,
@@ -103,6 +104,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         description="Six durable application patterns on Temporal. HEAD is as GET, without the body.",
         redirect_slashes=False,
         responses=problems.responses(422),
+        telemetry=spans.fastapi(),
     )
     app.state.settings = gateway.settings
     app.state.authentication = gateway.authentication

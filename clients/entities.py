@@ -15,6 +15,7 @@ from domain.access import owned
 from domain.inbox import Batch
 from domain.pattern import Entity
 from domain.plans import Plans
+from infra.tracing import spans
 from workflows.policies import TASK_TIMEOUT
 from workflows.search_attributes import attributes
 
@@ -42,17 +43,18 @@ class EntityClient:
         """
         workflow_id = entity.execution_id(key)
         await self._backpressure.admit(workflow_id, batch)
-        await self._client.start_workflow(
-            entity.service,
-            entity.start_input(owned(entity.tenant, key), self._plans),
-            id=workflow_id,
-            task_queue=entity.task_queue,
-            task_timeout=TASK_TIMEOUT,
-            start_signal=entity.handlers[handler].signal,
-            start_signal_args=[batch],
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes(entity, key),
-            static_summary=f"{entity.service} {key}",
-            rpc_timeout=SEND_TIMEOUT,
-        )
+        with spans.span(f"SignalWithStartWorkflow:{entity.service}", "CLIENT"):
+            await self._client.start_workflow(
+                entity.service,
+                entity.start_input(owned(entity.tenant, key), self._plans),
+                id=workflow_id,
+                task_queue=entity.task_queue,
+                task_timeout=TASK_TIMEOUT,
+                start_signal=entity.handlers[handler].signal,
+                start_signal_args=[batch.traced(spans.current())],
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=attributes(entity, key),
+                static_summary=f"{entity.service} {key}",
+                rpc_timeout=SEND_TIMEOUT,
+            )

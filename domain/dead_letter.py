@@ -16,6 +16,8 @@ from enum import StrEnum
 from functools import cached_property
 from urllib.parse import quote
 
+from domain.traces import PARENT, STATE, read_trace, trace_headers
+
 Headers = Sequence[tuple[str, bytes | None]]
 """Names and values in the order of the log. A name may have surrogates, for bytes that are not UTF-8."""
 
@@ -100,8 +102,14 @@ def read_redriven(topic: str, headers: Headers) -> Redriven | None:
 
 
 def without_redrive_headers(headers: Headers) -> list[tuple[str, bytes | None]]:
-    """Return the headers without those that redriving added."""
-    return [(name, value) for name, value in headers if name not in _REDRIVE_HEADERS]
+    """Return the headers without those that redriving added. Its trace context comes after the others."""
+    names = [name for name, _ in headers]
+    added_at = len(names) - names[::-1].index(Header.REDRIVEN_FROM) if Header.REDRIVEN_FROM in names else len(names)
+    return [
+        (name, value)
+        for at, (name, value) in enumerate(headers)
+        if name not in _REDRIVE_HEADERS and not (at >= added_at and name in (PARENT, STATE))
+    ]
 
 
 @dataclass(frozen=True)
@@ -197,8 +205,13 @@ class DeadLetter:
     def origin(self) -> str:
         return self.added_headers.get(Header.ORIGIN, "")
 
-    def redrive_headers(self) -> list[tuple[str, bytes | None]]:
-        """Return the headers of the redriven record: its own, and those that `read_redriven` reads."""
+    @property
+    def trace(self) -> str | None:
+        """The trace context of the write of this letter; without tracing, that of its record."""
+        return read_trace(self.headers)
+
+    def redrive_headers(self, trace: str | None = None) -> list[tuple[str, bytes | None]]:
+        """Return the headers of the redriven record: its own, those that `read_redriven` reads, and `trace`."""
         added = {
             Header.SUBSCRIPTION: self.subscription,
             Header.REDRIVEN_FROM: self.origin,
@@ -206,6 +219,7 @@ class DeadLetter:
         }
         if self.record_timestamp_ms is not None:
             added[Header.TIMESTAMP] = str(self.record_timestamp_ms)
+        added |= trace_headers(trace)
         return [*self.headers[: self._own_headers_end], *_encoded(added)]
 
     def mark_headers(self, time: str) -> list[tuple[str, bytes | None]]:

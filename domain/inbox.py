@@ -10,7 +10,7 @@ Offsets suffice because the ingress keeps at most one batch per key in flight, i
 from collections import deque
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 
@@ -46,7 +46,7 @@ class Message(Payload, Generic[Body]):
     offset: Annotated[int | None, OmitEmpty] = None
     """Position in the batch's source, from Kafka."""
     trace: Annotated[str | None, OmitEmpty] = None
-    """W3C trace context, from Kafka: `traceparent`, followed by a space and `tracestate` if there is one."""
+    """The trace context that the entity's work for this message belongs to, see `domain.traces`."""
 
     @property
     def origin(self) -> str:
@@ -59,6 +59,14 @@ class Batch(Payload, Generic[Body]):
     messages: list[Message[Body]]
     source: str | None = None
     """The partition that the offsets belong to: `cluster/topic/epoch/partition`. None for HTTP."""
+
+    def traced(self, trace: str | None) -> Self:
+        """The batch as it is sent in `trace`. Of several messages, those that have a context keep it."""
+        if trace is None:
+            return self
+        alone = len(self.messages) == 1
+        sent = [m if m.trace and not alone else m.model_copy(update={"trace": trace}) for m in self.messages]
+        return self.model_copy(update={"messages": sent})
 
 
 class ReceiptStatus(StrEnum):

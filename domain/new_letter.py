@@ -7,6 +7,7 @@ from typing import Self
 
 from domain.dead_letter import Header, Headers, first_origin, without_redrive_headers
 from domain.records import Incoming, Poison, Unreadable
+from domain.traces import trace_headers
 
 MAX_REASON_CHARACTERS = 2_000
 """A reason quotes the record, names of fields for example, and can be as long as the record."""
@@ -24,8 +25,20 @@ class NewLetter:
     added_headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, incoming: Incoming, reason: Poison, subscription_id: str, source: str, now: datetime) -> Self:
-        """The whole letter of a record that was read from the partition `source`, see `Batch.source`."""
+    def of(
+        cls,
+        incoming: Incoming,
+        reason: Poison,
+        subscription_id: str,
+        source: str,
+        now: datetime,
+        *,
+        trace: str | None = None,
+    ) -> Self:
+        """The whole letter of a record that was read from the partition `source`, see `Batch.source`.
+
+        `trace` is the context of its write, if there is one; the record's own stays among its headers.
+        """
         record, redriven = incoming.record, incoming.redriven
         added = {
             Header.TOPIC: record.topic,
@@ -44,6 +57,7 @@ class NewLetter:
             added[Header.TIMESTAMP] = str(first_time)
         if isinstance(record.value, Unreadable):
             added[Header.VALUE_OMITTED] = "the record cannot be read; these are its bytes in the log"
+        added |= trace_headers(trace)
         return cls(
             key=record.key,
             # Kafka requires a key or a value, and the record may have neither.

@@ -10,6 +10,7 @@ from domain.inbox import Inbox
 from domain.invoice import ClosingEvent, Invoice, InvoiceState, InvoiceStatus, PaymentEvent, ReminderPlan
 from domain.pattern import Entity, Handler
 from domain.payload import Payload
+from domain.traces import Cause
 
 
 class MailRejected(BusinessFailure):
@@ -47,6 +48,10 @@ class TrackerMemory(BaseModel):
     inbox: Inbox = Inbox()
     unanswered: list[str] = []
     """The IDs of messages whose receipts wait for the invoice's new state."""
+    traces: list[str] = []
+    """The trace contexts of messages that nothing was done for yet."""
+    cause: Cause = Cause()
+    """What was done last was done for this."""
 
 
 class TrackerInput(Payload):

@@ -1,6 +1,5 @@
 """A Kafka record, and what it is parsed to: a message for a key, or poison."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -13,11 +12,10 @@ from domain.inbox import Message
 from domain.pattern import InvalidKey, valid_key
 from domain.payload import STRICT, Payload, check_json, problem
 from domain.record_keys import KeyFormat, KeyNotJson, KeyNotSingle, entity_key
+from domain.traces import read_trace
 
 MAX_VALUE_BYTES = 512 * 1024
 _MAX_UNREADABLE_BYTES = 1024 * 1024
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 
 class Unreadable(bytes):
@@ -58,14 +56,8 @@ class Record:
 
     @property
     def trace(self) -> str | None:
-        """The W3C trace context, in the form of `Message.trace`. A malformed one is ignored."""
-        if not self.headers:
-            return None
-        headers = dict(self.headers)
-        parent, state = headers.get("traceparent"), headers.get("tracestate")
-        if not parent or not _TRACEPARENT.fullmatch(parent):
-            return None
-        return (parent + b" " + state if state and _TRACESTATE.fullmatch(state) else parent).decode()
+        """The trace context of its producer. A malformed one is ignored."""
+        return read_trace(self.headers)
 
 
 class Poison(Exception):

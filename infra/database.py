@@ -32,6 +32,7 @@ from infra.database_errors import (
 from infra.database_metrics import PoolMetrics
 from infra.retry_log import RetryLog
 from infra.tables import REVISION, Table
+from infra.tracing import spans
 
 log = logging.getLogger("database")
 
@@ -54,6 +55,7 @@ class Database:
         self._connections: WeakSet[asyncpg.Connection] = WeakSet()
         if not self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", self._on_connect)
+        spans.watch(self._engine.sync_engine)
         self._outages = RetryLog(log, "database: a transaction")
         self._metrics = PoolMetrics(meter, 1 if self._is_sqlite else self._limits.connections)
 

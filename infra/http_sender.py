@@ -17,6 +17,7 @@ from infra.http_bodies import Beginning, CannotDecode, beginning_of
 from infra.http_hosts import AllowedHosts, Network
 from infra.http_network import CheckedNetwork, CheckedTransport, Resolve, resolve
 from infra.http_secrets import Hiding, HttpSecret, Secrets, literal_secrets
+from infra.tracing import spans
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 MAX_TIMEOUT = timedelta(minutes=9)
@@ -99,13 +100,16 @@ class HttpSender:
             built = self._client.build_request(request.method, str(request.url), json=request.body, headers=headers)
         except (ValueError, httpx2.InvalidURL):
             raise TaskRejected(f"HTTP cannot express this request to {shown(request.url)}.") from None
-        answer = await self._client.send(built, stream=True)
-        try:
-            beginning = await beginning_of(answer, MAX_BODY_CHARACTERS + hiding.longest)
-        except CannotDecode as error:
-            return answer, "", str(error)
-        finally:
-            await answer.aclose()
+        with spans.span(request.method, "CLIENT", attributes={"http.request.method": request.method}) as span:
+            built.headers.update(spans.headers())  # in place of what the task says about its trace
+            answer = await self._client.send(built, stream=True)
+            span.attribute("http.response.status_code", answer.status_code)
+            try:
+                beginning = await beginning_of(answer, MAX_BODY_CHARACTERS + hiding.longest)
+            except CannotDecode as error:
+                return answer, "", str(error)
+            finally:
+                await answer.aclose()
         return answer, _without_secrets(beginning, hiding)[:MAX_BODY_CHARACTERS], None
 
 

@@ -53,6 +53,7 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
             **_about(record),
             **getattr(record, FIELDS, {}),
+            **{name: value for name in ("trace_id", "span_id") if (value := getattr(record, name, ""))},
         }
         if details := _details(record):
             line["exception"] = details

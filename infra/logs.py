@@ -15,18 +15,22 @@ from infra.retry_log import LONGEST_SECONDS, Distances
 log = logging.getLogger("process")
 _OURS = ("api", "workers", "infra", "database", "mail", "process", "temporalio.activity", "temporalio.workflow")
 _NOISY = ("aiokafka", "httpx2", "httpcore2", "alembic.runtime.plugins", "uvicorn.access")
+_REPEATING = ("aiokafka", "opentelemetry")
 _MAX_LINES = 500
 
 
 class SpacedRepeats(logging.Filter):
-    """Lets a line of aiokafka's through the first time, then at growing distance: it logs each of its own retries."""
+    """Lets a line of aiokafka's through the first time, then at growing distance: it logs each of its own retries.
+
+    So does OpenTelemetry, if the collector is unavailable.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._lines: dict[tuple[str, str], tuple[float, Distances]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("aiokafka"):
+        if not record.name.startswith(_REPEATING):
             return True
         line, now = (record.name, str(record.msg)), record.created
         seen, distances = self._lines.pop(line, (now, Distances()))

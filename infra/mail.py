@@ -23,6 +23,7 @@ from domain.access import without_owner
 from domain.payment_tracker import MailRejected, Reminder
 from infra.database import Database
 from infra.tables import Reminders, now
+from infra.tracing import spans
 
 log = logging.getLogger("mail")
 
@@ -61,7 +62,8 @@ class ReminderMail:
             status = (await connection.execute(select(Reminders.status).where(*this))).scalar_one()
         if status == "SENT":
             return
-        await self._transport(message)
+        with spans.span("send mail", "CLIENT"):
+            await self._transport(message)
         async with self._database.transaction() as connection:
             await connection.execute(update(Reminders).where(*this).values(status="SENT", sent_at=now()))
 

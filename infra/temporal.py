@@ -19,6 +19,7 @@ from temporalio.service import RetryConfig, TLSConfig
 from domain.metrics import ALL, SECONDS, Histogram
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
+from infra.tracing import spans
 
 WORKER_RETRY_TIMEOUT = timedelta(seconds=10)
 """How long a call is retried while Temporal is unavailable. The worker's polling is retried indefinitely."""
@@ -78,6 +79,7 @@ async def _connect(
         runtime=runtime,
         lazy=lazy,
         retry_config=retries,
+        interceptors=spans.interceptors(),
     )
 
 

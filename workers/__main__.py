@@ -18,6 +18,7 @@ from infra.database_errors import DatabaseUnavailable
 from infra.health_server import health_application, health_server
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
+from infra.tracing.process import traced
 from workers.census import count_regularly
 from workers.deadline import leave_within
 from workers.pools import POOLS, Pool
@@ -46,7 +47,8 @@ def main() -> None:
     logs.configure(settings.log_format, settings.log_level)
     pools = [pool for pool in POOLS if not arguments.pool or pool.task_queue in arguments.pool]
     try:
-        uvloop.run(run(settings, load_key_ring(settings), pools))
+        with traced("durable-patterns-workers"):
+            uvloop.run(run(settings, load_key_ring(settings), pools))
     except TemporalUnusable as error:
         raise SystemExit(str(error)) from None
 

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         TrackerInput,
         TrackerMemory,
     )
+    from domain.traces import Cause, works_for
     from workflows import policies
     from workflows.status import StatusDisplay
 
@@ -51,6 +52,7 @@ class PaymentTracker:
         self._invoice = memory.invoice
         self._inbox = memory.inbox
         self._unanswered = memory.unanswered
+        self._traces, self._cause = memory.traces, memory.cause
         self._display = StatusDisplay()
 
     @workflow.run
@@ -59,6 +61,7 @@ class PaymentTracker:
             self._display.show(self._invoice.status, self._invoice.reason(self._plan))
             await self._next_event_or_deadline()
             answering, self._unanswered = self._unanswered, []
+            self._take_cause()
             await self._act()
             self._answer(answering)
             if self._linger_is_over():
@@ -94,6 +97,7 @@ class PaymentTracker:
         )
         await workflow.wait_condition(lambda: sending.done() or self._invoice.has_unrecorded_end())
         if self._invoice.has_unrecorded_end():
+            self._take_cause()
             await self._close()  # a later attempt finds the record, and sends nothing
         try:
             end = await sending
@@ -130,6 +134,12 @@ class PaymentTracker:
         )
         self._invoice.recorded(recorded, workflow.now())
 
+    def _take_cause(self) -> None:
+        """What is done now is for the events that came since, or for the timer that the last ones have set."""
+        traces, self._traces = self._traces, []
+        self._cause = Cause.of(traces) if traces else self._cause.later()
+        works_for(self._cause)
+
     def _answer(self, message_ids: list[str]) -> None:
         for message_id in message_ids:
             self._inbox.done(message_id, self.state(), workflow.now())
@@ -144,7 +154,13 @@ class PaymentTracker:
     async def _continue_as_new(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._inbox.forget_beyond()
-        memory = TrackerMemory(invoice=self._invoice, inbox=self._inbox, unanswered=self._still_unanswered())
+        memory = TrackerMemory(
+            invoice=self._invoice,
+            inbox=self._inbox,
+            unanswered=self._still_unanswered(),
+            traces=self._traces,
+            cause=self._cause,
+        )
         workflow.continue_as_new(TrackerInput(invoice_id=self._id, plan=self._plan, memory=memory))
 
     def _still_unanswered(self) -> list[str]:
@@ -169,6 +185,7 @@ class PaymentTracker:
     def _admit(self, handler: str, batch: Batch[Event]) -> list[Message[Event]]:
         messages = self._inbox.admit(handler, batch, workflow.now())
         self._unanswered.extend(message.id for message in messages)
+        self._traces.extend(message.trace for message in messages if message.trace)
         workflow.logger.info("%s: %s", handler, ", ".join(message.origin for message in messages))
         return messages
 

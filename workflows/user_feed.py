@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.user_feed import UserFeedActivities
     from domain.inbox import Batch, Receipt
     from domain.metrics import POSTS
+    from domain.traces import work_for
     from domain.user_feed import (
         PROCESS_POST,
         USER_FEED,
@@ -70,12 +71,13 @@ class UserFeed:
         if not new:
             return
         drafts = [Draft(id=p.post_id, post=p.draft, origin=p.origin) for p in new if p.draft]
-        await workflow.execute_activity_method(
-            UserFeedActivities.create_posts,
-            Drafts(user=self._user, drafts=drafts),
-            **policies.DATABASE,
-            summary=f"store {len(drafts)} posts",
-        )
+        with work_for(post.trace for post in new):
+            await workflow.execute_activity_method(
+                UserFeedActivities.create_posts,
+                Drafts(user=self._user, drafts=drafts),
+                **policies.DATABASE,
+                summary=f"store {len(drafts)} posts",
+            )
         self._memory.stored(new)
 
     async def _take_turn(self) -> None:
@@ -84,7 +86,8 @@ class UserFeed:
         if not self._memory.decisions(self._user):
             await self._moderate(review_at - workflow.now())
         if decisions := self._memory.decisions(self._user):
-            await self._carry_out(decisions, f"finish {len(decisions)} posts")
+            with work_for(post.trace for post in self._queue[: len(decisions)]):
+                await self._carry_out(decisions, f"finish {len(decisions)} posts")
             for decision in decisions:
                 self._memory.finish_first(decision.status, workflow.now())
                 POSTS.count(workflow.metric_meter(), outcome=decision.status.lower())
@@ -102,12 +105,13 @@ class UserFeed:
         too_late = [Verdict.PENDING] * len(posts)
         if time_left <= timedelta(0):
             return too_late
-        answer = workflow.start_activity_method(
-            UserFeedActivities.await_verdicts,
-            PostsToModerate(posts=[post.ref(self._user) for post in posts], poll_interval=self._plan.poll_interval),
-            **policies.moderation(self._plan.poll_interval, time_left),
-            summary=f"moderation of {len(posts)} posts",
-        )
+        with work_for(post.trace for post in posts):
+            answer = workflow.start_activity_method(
+                UserFeedActivities.await_verdicts,
+                PostsToModerate(posts=[post.ref(self._user) for post in posts], poll_interval=self._plan.poll_interval),
+                **policies.moderation(self._plan.poll_interval, time_left),
+                summary=f"moderation of {len(posts)} posts",
+            )
         await workflow.wait_condition(lambda: answer.done() or self._must_continue_as_new())
         if not answer.done():
             answer.cancel()

@@ -16,9 +16,11 @@ from domain.errors import Refusal
 from domain.new_letter import NewLetter
 from domain.records import Incoming, Poison
 from domain.subscription import Subscription, SubscriptionBroken, UnknownSource
+from domain.traces import Cause
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, Deadlines, answered, start_client, stop_client
 from infra.kafka.record_writing import REFUSED, TOO_LARGE, send
+from infra.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +54,16 @@ class DeadLetterWriter:
         """
         producer = await self._started_producer()
         try:
-            await self._write(producer, incoming, reason, source)
+            cause, about = Cause.of([incoming.record.trace]), spans.kafka("send", self._topic)
+            with spans.span(f"send {self._topic}", "PRODUCER", cause, about) as span:
+                span.attribute("error.type", reason.kind)
+                await self._write(producer, incoming, reason, source)
         except Exception:
             self._topic_exists = False  # it may have been deleted
             raise
 
     async def _write(self, producer: AIOKafkaProducer, incoming: Incoming, reason: Poison, source: str) -> None:
-        letter = NewLetter.of(incoming, reason, self._subscription_id, source, datetime.now(UTC))
+        letter = NewLetter.of(incoming, reason, self._subscription_id, source, datetime.now(UTC), trace=spans.current())
         async with answered(self._cluster, f"a write to {self._topic}", self._deadlines.send):
             async with self._in_turn:  # the first to ask for the topic's partitions would wait longest
                 partitions = await producer.partitions_for(self._topic)

@@ -17,9 +17,11 @@ from aiokafka.structs import RecordMetadata
 
 from domain.dead_letter import DeadLetter, record_id
 from domain.subscription import Subscription
+from domain.traces import Cause
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import Deadlines, answered, started
 from infra.kafka.record_writing import REFUSED, send
+from infra.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -98,16 +100,18 @@ async def _send(
     at_present: bool = False,
 ) -> asyncio.Future[RecordMetadata]:
     """Send to the partition that the record came from, where the other records of its key are, if it still exists."""
-    return await send(
-        producer,
-        topic,
-        _partition(letter, partitions),
-        key=letter.record_key,
-        value=letter.value,
-        timestamp_ms=None if at_present else letter.record_timestamp_ms,
-        headers=letter.redrive_headers(),
-        alone=alone,
-    )
+    continued = Cause.of([letter.trace]).linking(spans.current())
+    with spans.span(f"send {topic}", "PRODUCER", continued, spans.kafka("send", topic)):
+        return await send(
+            producer,
+            topic,
+            _partition(letter, partitions),
+            key=letter.record_key,
+            value=letter.value,
+            timestamp_ms=None if at_present else letter.record_timestamp_ms,
+            headers=letter.redrive_headers(spans.current()),
+            alone=alone,
+        )
 
 
 def _partition(letter: DeadLetter, partitions: Sequence[int]) -> int:

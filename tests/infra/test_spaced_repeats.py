@@ -1,6 +1,8 @@
-"""aiokafka logs each of its own retries: the log shows them at growing distance."""
+"""aiokafka and OpenTelemetry log each of their own retries: the log shows them at growing distance."""
 
 import logging
+
+import pytest
 
 from infra.logs import SpacedRepeats
 
@@ -13,9 +15,10 @@ def record(
     return line
 
 
-def test_a_line_of_aiokafka_that_repeats_is_shown_at_growing_distance() -> None:
+@pytest.mark.parametrize("name", ["aiokafka.consumer.fetcher", "opentelemetry.exporter.otlp.proto.http.trace_exporter"])
+def test_a_line_that_repeats_is_shown_at_growing_distance(name: str) -> None:
     repeats = SpacedRepeats()
-    shown = [tenths / 10 for tenths in range(2_000) if repeats.filter(record(tenths / 10))]
+    shown = [tenths / 10 for tenths in range(2_000) if repeats.filter(record(tenths / 10, name))]
     assert shown == [0, 10, 30, 70, 150]
     assert repeats.filter(record(150.1, message="Unable to update metadata from %s")), "another line"
     assert repeats.filter(record(1_000)), "a new outage"

@@ -87,6 +87,12 @@ of its command line:
 | variable | what it is |
 |---|---|
 """
+TRACES = """
+## Distributed traces
+
+OpenTelemetry's own variables, which its SDK reads: `OTEL_EXPORTER_OTLP_ENDPOINT`, a collector's address, switches
+[traces](tracing.md) on in gateway and workers.
+"""
 
 
 def write() -> None:
@@ -95,7 +101,7 @@ def write() -> None:
 
 def text() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *map(_section, GROUPS), TEMPORAL + _temporal_rows()])
+    return "\n".join([HEAD, *map(_section, GROUPS), TEMPORAL + _temporal_rows() + TRACES])
 
 
 def _temporal_rows() -> str:

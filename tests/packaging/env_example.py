@@ -53,7 +53,8 @@ Settings of the gateway and the workers. Compose passes these to its containers 
 in docker-compose.yml. A value that is already set there has precedence."""
 TEMPORAL = """\
 Outside Compose, Temporal's own variables work too: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
-TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE and the others (docs/production.md)."""
+TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE and the others (docs/production.md).
+So do OpenTelemetry's: OTEL_EXPORTER_OTLP_ENDPOINT switches distributed traces on (docs/tracing.md)."""
 
 
 def write() -> None:

@@ -5,6 +5,7 @@ import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ from domain.payload import Payload
 from domain.record_keys import KeyFormat
 from domain.records import Incoming, Poison, Record
 from domain.subscription import SubscriptionBroken
+from domain.traces import Cause
 from infra.retry_log import RetryLog
+from infra.tracing import spans
 from workers.kafka.decisions.budget import memory_bytes
 from workers.kafka.decisions.counts import Counts
 from workers.kafka.decisions.lanes import Lanes, Limits
@@ -143,7 +146,10 @@ class Delivery:
         partition = self._partitions[incoming[0].partition]
         batch = Batch[Any](messages=[each.content for each in incoming], source=partition.source)
         try:
-            await _retried(self._delivering, key, partition.counts, lambda: self._destination.sink.deliver(key, batch))
+            with _processing(incoming):
+                await _retried(
+                    self._delivering, key, partition.counts, lambda: self._destination.sink.deliver(key, batch)
+                )
         except BatchRefused as refused:
             if len(incoming) == 1:
                 await self._dead_letter(incoming[0], Poison("Refused", str(refused), Stage.SINK))
@@ -168,6 +174,20 @@ class Delivery:
 
     def _finish(self, incoming: Incoming) -> None:
         self._partitions[incoming.partition].tracker.finished(incoming.record.offset)
+
+
+def _processing(incoming: Sequence[Incoming]) -> AbstractContextManager[spans.ActiveSpan]:
+    """The span of records that are delivered together, see `Cause.of`."""
+    if not spans.is_on():
+        return spans.NOTHING
+    record = incoming[0].record
+    about = spans.kafka("process", record.topic) | {"messaging.destination.partition.id": f"{record.partition}"}
+    if len(incoming) == 1:
+        about |= {"messaging.kafka.offset": record.offset}
+    else:
+        about |= {"messaging.batch.message_count": len(incoming)}
+    cause = Cause.of(each.record.trace for each in incoming)
+    return spans.span(f"process {record.topic}", "CONSUMER", cause, about)
 
 
 async def _retried(retry_log: RetryLog, what: str, counts: Counts, call: Callable[[], Awaitable[None]]) -> None:

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "steady": Benchmark("benchmarks.steady.command", "an hour of records while brokers and workers restart: none lost"),
     "rolling": Benchmark("benchmarks.rolling.command", "a restart of the workers under load, and what waits for it"),
     "encryption": Benchmark("benchmarks.encryption.command", "what the encryption of payloads costs"),
+    "tracing": Benchmark("benchmarks.tracing.command", "what distributed traces cost"),
     "hot-key": Benchmark("benchmarks.limits.hot_key", "messages to one key as fast as they come (a part of `limits`)"),
 }
 _DESCRIPTION = """Measure the patterns on servers that run for this benchmark only, and check every result.

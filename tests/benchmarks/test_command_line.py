@@ -31,6 +31,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("stuck-key", ["--users", "--posts", "--rounds"]),
         ("limits", ["--trackers", "--hot", "--large", "--subtasks", "--events", "--locations"]),
         ("encryption", ["--calls", "--records", "--rounds"]),
+        ("tracing", ["--calls", "--records", "--rounds"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),
         ("rolling", [f"--{each}" for each in ROLLING]),

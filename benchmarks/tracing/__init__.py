@@ -1,0 +1,1 @@
+"""What distributed traces cost."""

@@ -24,15 +24,16 @@ from workers.slots import ClosableSlots
 QUIET_SECONDS = 1.0
 """Open polls are not waited for once they have brought nothing for this long: one would have to bring a task in just
 the milliseconds in which all of them end."""
-POLLS_SECONDS = 3.0
-"""How long open polls are waited for at most; a fourth of the time for draining, if that is less."""
+POLLS_SECONDS = 8.0
+"""How long open polls are waited for at most; two fifths of the time for draining, if that is less. A busy pool needs
+it for as many tasks as it has polls: a task that comes when they are cancelled waits for its time limit."""
 PAUSE_SECONDS = 0.02
 """Between two looks at them."""
 
 
 def time_for_polls(graceful_shutdown: timedelta) -> timedelta:
     """The part of `graceful_shutdown` that may pass before the SDK's own shutdown begins."""
-    return min(timedelta(seconds=POLLS_SECONDS), graceful_shutdown / 4)
+    return min(timedelta(seconds=POLLS_SECONDS), graceful_shutdown * 2 / 5)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ EXAMPLES = {
 OF_COMPOSE_ALONE = {
     "GRAFANA_PORT": "Grafana's port on this machine, with `--profile monitoring`.",
     "JAEGER_PORT": "Jaeger's port on this machine.",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "A collector's address switches traces on: http://collector:4318 with the profile.",
     "OTLP_PORT": "The collector's port on this machine, for traces.",
     "PATTERNS_DB_PASSWORD": "The password of the application's role in PostgreSQL, as POSTGRES_PASSWORD.",
     "POSTGRES_PASSWORD": "The password of PostgreSQL's superuser: letters and digits. Set at the first start only.",
@@ -54,7 +55,7 @@ in docker-compose.yml. A value that is already set there has precedence."""
 TEMPORAL = """\
 Outside Compose, Temporal's own variables work too: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
 TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE and the others (docs/production.md).
-So do OpenTelemetry's: OTEL_EXPORTER_OTLP_ENDPOINT switches distributed traces on (docs/tracing.md)."""
+So do OpenTelemetry's: OTEL_EXPORTER_OTLP_ENDPOINT and the others (docs/tracing.md)."""
 
 
 def write() -> None:

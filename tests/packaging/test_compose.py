@@ -21,7 +21,7 @@ WITHOUT_A_SHELL = {"collector", "jaeger"}
 """Their images have nothing to run a check with: Prometheus scrapes them."""
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT - WITHOUT_A_SHELL)
 OURS = ("gateway", "migrate", "workers")
-TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+OF_LIBRARIES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
@@ -126,7 +126,7 @@ class TestOurContainers:
         assert SERVICES[service]["cap_drop"] == ["ALL"]
 
     def test_are_given_only_variables_that_something_reads(self, service: str) -> None:
-        known = {name.upper() for name in Settings.model_fields} | TEMPORAL_VARIABLES
+        known = {name.upper() for name in Settings.model_fields} | OF_LIBRARIES
         assert SERVICES[service]["environment"].keys() <= known
 
     def test_start_with_the_required_secrets_given(self, service: str, monkeypatch: pytest.MonkeyPatch) -> None:

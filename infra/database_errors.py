@@ -23,7 +23,7 @@ BUSY = "is locked or too slow"
 
 _FAULTS = ("21", "22", "23", "42", "44", "54", "P0")
 """Classes of SQLSTATEs that are about a statement and its values. Their messages can repeat a value."""
-_STATES = {
+STATES = {
     "25006": READ_ONLY,
     "28": "refuses the login",
     "3D": "does not exist",
@@ -45,7 +45,7 @@ _STATES = {
     "SQLITE_NOTADB": "is damaged",
 }
 """What the database is or does, by the beginning of PostgreSQL's SQLSTATE or of SQLite's error name."""
-_ABOUT_THE_CONNECTION = (READ_ONLY, UNREACHABLE, _STATES["28"], _STATES["3D"])
+_ABOUT_THE_CONNECTION = (READ_ONLY, UNREACHABLE, STATES["28"], STATES["3D"])
 
 
 class DatabaseUnavailable(Exception):
@@ -88,13 +88,13 @@ def _code(error: DBAPIError) -> str:
 
 def _is_fault(error: DBAPIError, code: str) -> bool:
     if code and not code.startswith("SQLITE"):
-        return code.startswith(_FAULTS) and code not in _STATES
+        return code.startswith(_FAULTS) and code not in STATES
     unsuitable = isinstance(getattr(error.orig, "__cause__", None), UnsuitableArgument)
     return unsuitable or isinstance(error, IntegrityError | DataError | ProgrammingError)
 
 
 def _state(code: str) -> str:
-    known = [state for beginning, state in _STATES.items() if code.startswith(beginning)]
+    known = [state for beginning, state in STATES.items() if code.startswith(beginning)]
     return known[0] if known else UNREACHABLE
 
 

@@ -33,7 +33,7 @@ from workers.activity_methods import activity_methods
 from workers.pools import POOLS, Pool
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("domain", "activities", "infra", "clients", "workers", "api", "devstack")
+FOLDERS = ("domain", "activities", "infra", "clients", "workers", "api", "cli", "devstack")
 MAX_LINES = dict.fromkeys(FOLDERS, 300) | {"workflows": 199}
 EMPTY = (("workflows", MESSAGE_QUEUE), ("activities", PACKAGE_TRACKER))
 """The queue is Temporal itself, and a package calls no other system."""

@@ -1,0 +1,1 @@
+"""The command line: everything over HTTP, so that it works against any gateway."""

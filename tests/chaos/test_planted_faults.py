@@ -74,7 +74,7 @@ class TestAPackageThatForgetsItsWatermark:
             for _ in range(2):
                 records = Batch[LocationUpdate](messages=updates, source="cluster/topic/epoch/0")
                 await entities.send(PACKAGE_TRACKER, package.name, "updateLocation", records)
-            info = await client.get_workflow_handle_for(kind.run, package.execution_id).query(PackageTracker.info)
+            info = await client.get_workflow_handle(package.execution_id).query(PackageTracker.info)
         assert info is not None
         shown = info.model_dump(mode="json", by_alias=True)["locations"]
         return package.violations(World(answers={package.name: Answer(202)}, packages={package.name: shown}))

@@ -20,7 +20,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 
-from domain.booking import BOOKING, CardToken
+from domain.booking import BOOKING, CardToken, TripConfirmation
 from infra.card_network import CardVault
 from infra.database import Database
 from tests.eventually import eventually
@@ -63,7 +63,7 @@ class Trips:
         self, story: Story, acts: dict[str, Act], faults: dict[str, str] | None = None, queue: str | None = None
     ) -> Course:
         workflow_id = BOOKING.execution_id(uuid.uuid4().hex)
-        handle = self.client.get_workflow_handle_for(BookingWorkflow.run, workflow_id)
+        handle = self.client.get_workflow_handle(workflow_id, result_type=TripConfirmation)
         course = Course(handle, acts, {**(faults or {}), **story.faults})
         self.systems.courses[workflow_id] = course
         await self.client.start_workflow(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from devstack.errors import ChildDied
 from devstack.stack import Stack
+from devstack.supervisor import Supervisor
 from tests.chaos.stormy_stack import SEED
 
 DATABASE = "database"
@@ -28,6 +29,8 @@ class Kind(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     LOCK = "lock"
+    RESTART = "restart"
+    REFUSE = "refuse connections"
 
 
 MAX_SECONDS = {Kind.KILL: 4.0, Kind.PAUSE: 13.0, Kind.LOCK: 13.0}
@@ -81,31 +84,43 @@ def plan(chance: random.Random, counts: FaultCounts, seconds: float) -> list[Fau
 
 
 class Injector:
-    """Injects planned faults into a stack, and records them."""
+    """Injects faults, each with `inject`, which returns when it is over. `injected` are those that have begun.
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    Two faults of one target do not overlap; `in_turn` says that no two do.
+    """
+
+    def __init__(
+        self, faults: Sequence[Fault], inject: Callable[[Fault], Awaitable[None]], *, in_turn: bool = False
+    ) -> None:
+        self._faults = faults
+        self._inject = inject
+        self._in_turn = in_turn
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.injected: list[Fault] = []
 
-    async def inject(self, faults: Sequence[Fault]) -> None:
+    async def run(self) -> None:
         """Return when the last fault is over and everything runs again."""
         async with asyncio.TaskGroup() as group:
-            for fault in faults:
-                group.create_task(self._inject(fault))
+            for fault in self._faults:
+                group.create_task(self._when_it_is_due(fault))
 
-    async def _inject(self, fault: Fault) -> None:
+    async def _when_it_is_due(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at_seconds)
-        async with self._turns[fault.target]:
+        async with self._turns["" if self._in_turn else fault.target]:
             self.injected.append(fault)
-            if fault.kind is Kind.KILL:
-                await kill_and_restart(self._stack, fault.target, fault.lasting_seconds)
-            elif fault.kind is Kind.PAUSE:
-                self._stack.processes.pause(fault.target)
-                await asyncio.sleep(fault.lasting_seconds)
-                self._stack.processes.resume(fault.target)
-            else:
-                await asyncio.to_thread(_lock_database, self._stack.data.database, fault.lasting_seconds)
+            await self._inject(fault)
+
+
+async def inject(stack: Stack, fault: Fault) -> None:
+    """Inject a fault into the embedded stack. Return when it is over and everything runs again."""
+    if fault.kind is Kind.KILL:
+        await kill_and_restart(stack.processes, fault.target, fault.lasting_seconds)
+    elif fault.kind is Kind.PAUSE:
+        stack.processes.pause(fault.target)
+        await asyncio.sleep(fault.lasting_seconds)
+        stack.processes.resume(fault.target)
+    else:
+        await asyncio.to_thread(_lock_database, stack.data.database, fault.lasting_seconds)
 
 
 def _lock_database(database: Path, seconds: float) -> None:
@@ -116,13 +131,13 @@ def _lock_database(database: Path, seconds: float) -> None:
         connection.execute("ROLLBACK")
 
 
-async def kill_and_restart(stack: Stack, name: str, down_seconds: float = 0.0) -> None:
-    """Kill a process of the stack, and restart it after `down_seconds`."""
-    await stack.processes.kill(name)
+async def kill_and_restart(processes: Supervisor, name: str, down_seconds: float = 0.0) -> None:
+    """Kill a process, and restart it after `down_seconds`."""
+    await processes.kill(name)
     await asyncio.sleep(down_seconds)
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            await stack.processes.start(name)
+            await processes.start(name)
         except ChildDied:
             if attempt == START_ATTEMPTS:
                 raise
@@ -162,7 +177,7 @@ def killer(stack: Stack, name: str) -> Callable[[], Awaitable[str]]:
 
     async def kill() -> str:
         # A restart that is interrupted would leave the stack without the process.
-        await asyncio.shield(kill_and_restart(stack, name))
+        await asyncio.shield(kill_and_restart(stack.processes, name))
         return name
 
     return kill

@@ -42,10 +42,14 @@ async def open_topics(bootstrap: str, client: PatientClient) -> list[str]:
 
 
 class Load:
-    """Sends each unit when it is due. `answers` has the gateway's final answer to each request."""
+    """Sends each unit when it is due. `answers` has the gateway's final answer to each request.
 
-    def __init__(self, client: PatientClient, bootstrap: str) -> None:
+    `idempotent` says whether its Kafka producer is.
+    """
+
+    def __init__(self, client: PatientClient, bootstrap: str, *, idempotent: bool) -> None:
         self._client = client
+        self._idempotent = idempotent
         self._bootstrap = bootstrap
         self._began = time.monotonic()
         self.answers: dict[str, Answer] = {}
@@ -136,7 +140,7 @@ class Load:
     async def _produce(self, units: Sequence[Unit]) -> None:
         """Write every record once, those of a key in order and to one partition."""
         async with AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=False
+            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=self._idempotent
         ) as producer:
             for moment, records in itertools.groupby(heapq.merge(*map(_records, units)), key=lambda r: int(r[0] * 10)):
                 await self._wait_until(moment / 10)

@@ -4,14 +4,17 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import replace
+from typing import Protocol
 
 import httpx2
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
-from devstack.stack import Stack
+from devstack.supervisor import Supervisor
 from infra.database import Database
 from tests.chaos.client import PatientClient
-from tests.chaos.faults import Fault, Injector, Kind, plan
+from tests.chaos.faults import Fault, Injector, Kind
 from tests.chaos.history import history
 from tests.chaos.load import Load, open_topics
 from tests.chaos.model import Answer, Unit, World
@@ -25,18 +28,44 @@ busy machine."""
 MAX_HISTORIES = 10
 
 
-class Storm:
-    """One storm over a running stack. The seed decides its schedule."""
+class Stormy(Protocol):
+    """What a storm needs of the stack that it is over."""
 
-    def __init__(self, stack: Stack, http: httpx2.AsyncClient, size: Size, seed: int = SEED) -> None:
+    @property
+    def processes(self) -> Supervisor: ...
+    @property
+    def bootstrap(self) -> str: ...
+    @property
+    def temporal_address(self) -> str: ...
+    @property
+    def converter(self) -> DataConverter: ...
+    @property
+    def database_url(self) -> str: ...
+
+
+class Storm:
+    """One storm over a running stack. The seed decides its units, whose names begin with `prefix`.
+
+    `idempotent`: the broker may be killed, and has idempotent producers, which write each record once all the same.
+    """
+
+    def __init__(
+        self,
+        stack: Stormy,
+        http: httpx2.AsyncClient,
+        size: Size,
+        injector: Injector,
+        *,
+        seed: int = SEED,
+        prefix: str = "",
+        idempotent: bool = False,
+    ) -> None:
         self._stack = stack
         self._client = PatientClient(http)
-        self._size = size
         self._seed = seed
-        self.units = make_units(random.Random(seed), size)
-        self.faults = plan(random.Random(seed + 1), size.faults, size.seconds)
-        self._injector = Injector(stack)
-        self._load = Load(self._client, stack.bootstrap)
+        self.units = [replace(unit, name=f"{prefix}{unit.name}") for unit in make_units(random.Random(seed), size)]
+        self._injector = injector
+        self._load = Load(self._client, stack.bootstrap, idempotent=idempotent)
         self._subscriptions: list[str] = []
 
     async def run(self) -> dict[Unit, list[str]]:
@@ -58,7 +87,7 @@ class Storm:
             self._ended = time.monotonic()
 
     async def _disturb(self) -> None:
-        await self._injector.inject(self.faults)
+        await self._injector.run()
 
     async def _settle(self, database: Database) -> dict[Unit, list[str]]:
         """Check all units repeatedly until all are right at the same time, or the time is over."""

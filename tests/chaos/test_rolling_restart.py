@@ -3,12 +3,13 @@
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from devstack.stack import Stack
-from tests.chaos.faults import FaultCounts
+from tests.chaos.faults import FaultCounts, Injector, inject
 from tests.chaos.storm import Storm
 from tests.chaos.stormy_stack import stormy_stack
 from tests.chaos.test_storm import SETTINGS
@@ -43,7 +44,7 @@ async def test_nothing_fails_is_lost_or_doubled_while_workers_and_gateway_restar
 ) -> None:
     settings = {**SETTINGS, "GRACEFUL_SHUTDOWN": f"{GRACEFUL_SHUTDOWN}s"}
     async with stormy_stack(tmp_path, worker_processes=2, **settings) as (stack, http):
-        rolling = RollingRestart(stack, http, SIZE)
+        rolling = RollingRestart(stack, http, SIZE, Injector((), partial(inject, stack)))
         wrong = await rolling.run()
         with capsys.disabled():
             stops = ", ".join(f"{name} {seconds:.1f} s" for name, seconds, _ in rolling.stops)

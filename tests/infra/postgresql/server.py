@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +18,7 @@ USER = "postgres"
 PASSWORD = "a-password"
 MISSING = "PostgreSQL's initdb and postgres are not installed (apt-get install postgresql)"
 _PLACES = "/usr/lib/postgresql/*/bin"
+_SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
 
 
 def find_programs() -> Path | None:
@@ -36,13 +37,16 @@ def _as_ordinary_user() -> dict[str, object]:
 
 
 class PostgresServer:
-    """`postgres` on a loopback port, with `USER` as superuser, who needs `PASSWORD`."""
+    """`postgres` on a loopback port, with `USER` as superuser, who needs `PASSWORD`, and with `settings`."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(
+        self, programs: Path, folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
         self._programs = programs
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        [self.port] = claim_ports(1)
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self.port = port or claim_ports(1)[0]
 
     def url(self, *, database: str = "postgres", user: str = USER, password: str = PASSWORD) -> str:
         return f"postgresql+asyncpg://{user}:{password}@127.0.0.1:{self.port}/{database}"
@@ -60,10 +64,9 @@ class PostgresServer:
             self._run("initdb", f"--pgdata={self._folder}/data", "--encoding=UTF8", *options)
 
     def start(self) -> None:
-        """Start, and wait until it answers or has ended."""
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        """Start it. Some time later it answers."""
         command = [self._programs / "postgres", "-D", f"{self._folder}/data", "-p", str(self.port)]
-        command += [f"--{name}={value}" for name, value in settings.items()]
+        command += [f"--{name}={value}" for name, value in self._settings.items()]
         log = (self._folder / "log.txt").open("ab")
         self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **_as_ordinary_user())  # type: ignore[call-overload]
         log.close()
@@ -75,12 +78,33 @@ class PostgresServer:
             self._process.wait()
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL the server and each of its connections' processes, as if its container was killed."""
+        assert self._process is not None
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def pause(self) -> None:
         """SIGSTOP the server and each of its connections' processes."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def run_script(self, script: Path, environment: Mapping[str, str]) -> None:
+        """Run an SQL script with psql as the superuser, as PostgreSQL's image does on a new volume.
+
+        `environment` are variables for the script. Raises `CalledProcessError`.
+        """
+        address = ["--host=127.0.0.1", f"--port={self.port}", f"--username={USER}", "--dbname=postgres", "--no-psqlrc"]
+        variables = {**environment, "PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "60"}
+        command = [self._programs / "psql", *address, f"--file={script}"]
+        subprocess.run(command, env=variables, check=True, capture_output=True)
 
     async def run(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
         """Run a statement as the superuser, on a connection of its own."""
@@ -97,7 +121,8 @@ class PostgresServer:
         command = ["ps", "-o", "pid=", "--ppid", str(self._process.pid)]
         children = subprocess.run(command, check=False, capture_output=True, text=True).stdout
         for pid in (self._process.pid, *map(int, children.split())):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a connection may end at any time
+                os.kill(pid, number)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [self._programs / program, *arguments]
@@ -105,10 +130,12 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
+def running_postgres(
+    programs: Path, settings: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[PostgresServer]:
     # Not pytest's temporary folder, which only its user may enter.
     with tempfile.TemporaryDirectory() as folder:
-        server = PostgresServer(programs, Path(folder))
+        server = PostgresServer(programs, Path(folder), settings, port)
         server.create()
         server.start()
         try:

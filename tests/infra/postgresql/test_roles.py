@@ -1,7 +1,6 @@
 """deploy/postgres/roles.sql, as PostgreSQL's image runs it on an empty volume."""
 
 import asyncio
-import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.eventually import eventually
-from tests.infra.postgresql.server import MISSING, PASSWORD, USER, PostgresServer, find_programs, running_postgres
+from tests.infra.postgresql.server import MISSING, PostgresServer, find_programs, running_postgres
 
 SCRIPT = Path(__file__).parents[3] / "deploy/postgres/roles.sql"
 PASSWORDS = {"TEMPORAL_DB_PASSWORD": "of'temporal", "PATTERNS_DB_PASSWORD": "of-ours"}
@@ -25,16 +24,13 @@ async def prepared() -> AsyncIterator[PostgresServer]:
     if programs is None:
         pytest.skip(MISSING)
     with running_postgres(programs) as server:
-        address = ["--host=127.0.0.1", f"--port={server.port}", f"--username={USER}", "--dbname=postgres"]
-        environment = os.environ | PASSWORDS | {"PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "60"}
 
         def has_started() -> bool:
-            ready = [f"{programs}/pg_isready", *address]
+            ready = [f"{programs}/pg_isready", "--host=127.0.0.1", f"--port={server.port}"]
             return subprocess.run(ready, check=False, capture_output=True).returncode == 0
 
         await eventually(has_started)
-        command = [f"{programs}/psql", *address, f"--file={SCRIPT}"]
-        await asyncio.to_thread(subprocess.run, command, env=environment, check=True)
+        await asyncio.to_thread(server.run_script, SCRIPT, PASSWORDS)
         yield server
 
 

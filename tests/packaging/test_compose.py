@@ -1,20 +1,14 @@
 """What docker-compose.yml promises, checked without an engine."""
 
 import re
-from graphlib import TopologicalSorter
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from api.server import DRAIN_DELAY
 from infra.payload_keys import key_ring
 from infra.settings import Settings
+from tests.compose import COMPOSE, ROOT, SERVICES, environment_of, interpolated, starting_order
 
-ROOT = Path(__file__).parents[2]
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "topics", "migrate"}
 MONITORING = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
 WITHOUT_A_SHELL = {"collector", "jaeger"}
@@ -22,21 +16,6 @@ WITHOUT_A_SHELL = {"collector", "jaeger"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT - WITHOUT_A_SHELL)
 OURS = ("gateway", "migrate", "workers")
 OF_LIBRARIES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "OTEL_EXPORTER_OTLP_ENDPOINT"}
-
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
-
-
-def interpolated(value: str, environment: dict[str, str]) -> str:
-    """As Compose does it, for the three forms that the file uses; raises `KeyError` where Compose would stop."""
-
-    def value_of(match: re.Match[str]) -> str:
-        given = environment.get(match["name"], "")
-        if not given and match["kind"] != "-":
-            raise KeyError(match["name"])
-        return given or match["rest"]
-
-    return _VARIABLE.sub(value_of, value)
-
 
 GIVEN = {
     "CARD_TOKEN_KEY": "0123456789abcdef",
@@ -50,8 +29,8 @@ GIVEN = {
 
 def settings_of(service: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.delenv("CARD_TOKEN_KEY", raising=False)
-    for name, value in SERVICES[service]["environment"].items():
-        monkeypatch.setenv(name, interpolated(value, environment))
+    for name, value in environment_of(service, environment).items():
+        monkeypatch.setenv(name, value)
     return Settings()
 
 
@@ -103,10 +82,8 @@ def test_a_service_that_ends_is_tried_again_a_few_times(service: str) -> None:
 
 
 def test_dependencies_have_no_cycle_and_begin_with_the_two_stores() -> None:
-    application = {name: SERVICES[name].get("depends_on", {}) for name in SERVICES.keys() - MONITORING}
-    sorter = TopologicalSorter(application)
-    sorter.prepare()
-    assert set(sorter.get_ready()) == {"postgresql", "broker"}
+    first, *_ = starting_order()
+    assert set(first) == {"postgresql", "broker"}
 
 
 def test_images_of_one_product_have_one_version() -> None:
@@ -159,6 +136,11 @@ def test_the_gateway_listens_where_its_port_is_published(monkeypatch: pytest.Mon
     settings = settings_of("gateway", GIVEN, monkeypatch)
     assert settings.gateway_host == "0.0.0.0"
     assert interpolated(SERVICES["gateway"]["ports"][0], {}) == f"127.0.0.1:8080:{settings.gateway_port}"
+
+
+def test_temporal_uses_the_driver_that_halves_the_cpu_of_postgresql() -> None:
+    assert SERVICES["temporal"]["environment"]["DB"] == "postgres12_pgx"
+    assert SERVICES["temporal-schema"]["environment"]["SQL_PLUGIN"] == "postgres12_pgx"
 
 
 def test_workers_scale() -> None:

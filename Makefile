@@ -13,7 +13,7 @@ RESTATE := benchmarks/compare/systems/restate/node_modules/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo quick test coverage chaos bench check pattern lock wheels images sbom advisories chart env clean
+.PHONY: help install up demo quick test production coverage chaos bench check pattern lock wheels images sbom advisories chart env clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ quick: install ## Run the tests that need no server, for every save and every co
 	$(BIN)/python -m pytest -p tests.quick --numprocesses 2 -q -r fE
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --ignore tests/production --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+production: install ## Run docker-compose.yml without containers: six patterns, storms, a rolling restart, limits
+	$(BIN)/python -m pytest tests/production
 
 coverage: install ## Run the tests and list the lines that they do not reach; takes twice the CPU time
 	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS='--cov --cov-report=term'

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,8 @@ OLDEST_JAVA = 17
 NEEDS = f"Java {OLDEST_JAVA} with KAFKA_HOME or Maven"
 
 _POM = Path(__file__).parent / "pom.xml"
+CLASSPATH_KEY = f"{VERSION}-{sha256(_POM.read_bytes()).hexdigest()[:12]}"
+"""Names a class path from Maven, for a cache: another version or other dependencies have another one."""
 
 
 @dataclass(frozen=True)

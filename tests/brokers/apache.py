@@ -18,7 +18,7 @@ from threading import Lock
 
 import pytest
 
-from devstack.apache_kafka.jars import NEEDS, VERSION, Jars, find_jars, resolve_classpath
+from devstack.apache_kafka.jars import CLASSPATH_KEY, NEEDS, VERSION, Jars, find_jars, resolve_classpath
 from devstack.ports import HOST, claim_ports
 from devstack.watchdog import Watchdog
 from tests.brokers.certificates import make_certificates
@@ -129,7 +129,7 @@ def find_installation(cache: pytest.Cache) -> Installation | str:
 
 
 def cached_classpath(cache: pytest.Cache) -> str | None:
-    key = f"apache-kafka/{VERSION}"
+    key = f"apache-kafka/{CLASSPATH_KEY}"
     classpath: str | None = cache.get(key, None)
     if classpath is None or not all(Path(jar).exists() for jar in classpath.split(os.pathsep)):
         classpath = resolve_classpath()

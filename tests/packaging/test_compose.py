@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from api.server import DRAIN_DELAY
 from infra.payload_keys import key_ring

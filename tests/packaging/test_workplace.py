@@ -42,6 +42,8 @@ class TestContinuousIntegration:
         assert commands("check") == ["make check"]
         assert commands("test")[-1] == "make test"
         assert "--no-install-recommends prometheus" in commands("test")[0], "alerts are tried"
+        assert commands("production") == ["make production"]
+        assert JOBS["production"]["steps"][-1]["env"] == {"PRODUCTION": "required"}
         assert "docker build --tag durable-patterns ." in commands("image")
         assert commands("chart") == ["make chart"]
         assert JOBS["chart"]["steps"][-1]["env"] == {"CHART": "required"}

@@ -71,9 +71,10 @@ class Container:
         """Run a mounted program, with `given` as its input. Return all that it says. Raises `CalledProcessError`."""
         program, *arguments = command
         texts = [str(self._replacements.path(f"/usr/local/bin/{program}")), *map(self._replacements.text, arguments)]
-        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        done = subprocess.run(texts, env=self.environment, input=given, check=True, text=True, **both)
-        return done.stdout
+        said, both = subprocess.PIPE, subprocess.STDOUT
+        return subprocess.run(
+            texts, env=self.environment, input=given, check=True, text=True, stdout=said, stderr=both
+        ).stdout
 
     def _check(self) -> Probe:
         if port := _CHECKED_OTHERWISE.get(self._service):

@@ -1,17 +1,17 @@
 """The servers and processes of docker-compose.yml, without a container engine and without the Web UI."""
 
 import asyncio
+import io
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from temporalio.converter import DataConverter
 
+from api.security import key_command
 from devstack.apache_kafka.jars import Jars
 from devstack.child import Log, Spec
 from devstack.ports import claim_ports
@@ -19,7 +19,7 @@ from devstack.supervisor import Supervisor
 from domain.payload import MAX_PAYLOAD_BYTES
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
-from tests.compose import ROOT, SERVICES, starting_order
+from tests.compose import SERVICES, starting_order
 from tests.eventually import eventually
 from tests.infra.postgresql.server import PASSWORD, PostgresServer, running_postgres
 from tests.production.container import Container, own_ports, search_path
@@ -111,7 +111,7 @@ class ProductionStack:
             # PostgreSQL's image runs what is in this folder on an empty volume.
             script = self._replacements.of("postgresql").path("/docker-entrypoint-initdb.d/roles.sql")
             await asyncio.to_thread(self.postgres.run_script, script, self._database.environment)
-            await asyncio.to_thread(self.make_key, "me")
+            self.make_key("me")
             await starting.enter_async_context(self.processes)
             self._running = starting.pop_all()
         return self
@@ -137,13 +137,13 @@ class ProductionStack:
         return await asyncio.to_thread(self._containers[container].execute, command, given)
 
     def make_key(self, name: str) -> str:
-        """Make an API key with the roles that docker-compose.yml names, and add it to the gateway's file."""
+        """Make an API key, as `python -m api keys` does, and add it to the gateway's file."""
         roles = [argument for role in ("caller", "operator", "metrics") for argument in ("--role", role)]
         file = Path(self._gateway.environment["API_KEYS_FILE"])
         file.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "api", "keys", name, *roles, "--file", str(file)]
-        made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-        self.keys[name] = made.stderr.split()[-1]
+        with redirect_stderr(io.StringIO()) as shown:
+            key_command.main([name, *roles, "--file", str(file)])
+        self.keys[name] = shown.getvalue().split()[-1]
         return self.keys[name]
 
     @asynccontextmanager

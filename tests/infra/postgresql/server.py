@@ -103,7 +103,7 @@ class PostgresServer:
         """
         address = ["--host=127.0.0.1", f"--port={self.port}", f"--username={USER}", "--dbname=postgres", "--no-psqlrc"]
         variables = {**environment, "PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "60"}
-        command = [self._programs / "psql", *address, f"--file={script}"]
+        command = [str(self._programs / "psql"), *address, f"--file={script}"]
         subprocess.run(command, env=variables, check=True, capture_output=True)
 
     async def run(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:

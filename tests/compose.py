@@ -46,7 +46,7 @@ def is_one_shot(service: str) -> bool:
 
 
 def starting_order() -> Iterator[list[str]]:
-    """The services that start together, once all that they depend on are healthy or done; without those of a profile."""
+    """The services that start together, once all that they depend on are healthy or done. Profiles are left out."""
     without_profile = {name: service for name, service in SERVICES.items() if "profiles" not in service}
     sorter = TopologicalSorter({name: service.get("depends_on", {}) for name, service in without_profile.items()})
     sorter.prepare()

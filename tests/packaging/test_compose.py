@@ -1,6 +1,7 @@
 """What docker-compose.yml promises, checked without an engine."""
 
 import re
+from typing import Any
 
 import pytest
 import yaml

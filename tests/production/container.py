@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from devstack.child import Probe, Spec
+from devstack.ports import HOST
 from devstack.probes import listens
 from tests.compose import ROOT, SERVICES, environment_of, interpolated, is_one_shot, stop_grace
-from tests.production.replacements import ALL_INTERFACES, Replacements
+from tests.production.replacements import ALL_INTERFACES, Replacements, ports_in
 
 READY_WITHIN = timedelta(minutes=5)
 """Several start at the same time, and the machine may be busy."""
@@ -98,10 +99,12 @@ class Container:
             target.symlink_to(source)
 
 
-def own_ports(service: str) -> list[int]:
-    """The ports on which each container of a service listens, and no other service."""
-    values = SERVICES[service]["environment"].values()
-    return [int(value.rpartition(":")[2]) for value in values if value.startswith(f"{ALL_INTERFACES}:")]
+def own_ports(service: str) -> set[int]:
+    """The ports on which each container of a service listens, and no other service: those that its health check asks in
+    the container itself, and those of all interfaces.
+    """
+    values = [*SERVICES[service]["environment"].values(), *SERVICES[service].get("healthcheck", {}).get("test", [])]
+    return {port for value in values for port in ports_in(value, of={ALL_INTERFACES, HOST})}
 
 
 def search_path(*folders: Path) -> str:

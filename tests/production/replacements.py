@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -28,12 +28,15 @@ _PATHS = (
     "/var/lib/kafka",
 )
 
-_ADDRESS = re.compile(rf"((?<=//)|\b(?:{'|'.join(map(re.escape, _NAMES))})\b)(?P<separator>[:/])(?P<port>\d+)\b")
+_ADDRESS = re.compile(
+    rf"(?P<name>(?<=//)|\b(?:{'|'.join(map(re.escape, _NAMES))})\b)(?P<separator>[:/])(?P<port>\d+)\b"
+)
 _PATH = re.compile(rf"(?<![\w/.])(?={'|'.join(_PATHS)})")
 
 
-def ports_in(text: str) -> set[int]:
-    return {int(match["port"]) for match in _ADDRESS.finditer(text)}
+def ports_in(text: str, of: Collection[str] | None = None) -> set[int]:
+    """The ports in a text that stand after a name; `of` says after which ones."""
+    return {int(match["port"]) for match in _ADDRESS.finditer(text) if of is None or match["name"] in of}
 
 
 @dataclass(frozen=True)

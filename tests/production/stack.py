@@ -14,7 +14,7 @@ from temporalio.converter import DataConverter
 from api.security import key_command
 from devstack.apache_kafka.jars import Jars
 from devstack.child import Log, Spec
-from devstack.ports import claim_ports
+from devstack.ports import HOST, claim_ports
 from devstack.supervisor import Supervisor
 from domain.payload import MAX_PAYLOAD_BYTES
 from infra.payload_keys import KeyRing
@@ -84,7 +84,7 @@ class ProductionStack:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{self._replacements.address(8080)}"
+        return f"http://{HOST}:{self._gateway.environment['GATEWAY_PORT']}"
 
     @property
     def temporal_address(self) -> str:
@@ -149,10 +149,10 @@ class ProductionStack:
     @asynccontextmanager
     async def another_gateway(self) -> AsyncIterator[str]:
         """The URL of a second gateway, beside the first one."""
-        own = self._replacements.of("gateway").with_own(8080)
+        own = self._replacements.of("gateway").with_own(8080, *own_ports("gateway"))
         gateway = Container("gateway", self._given, own, self._image("gateway"))
         async with Supervisor([[gateway.spec("gateway-2")]], self._log):
-            yield f"http://{own.address(8080)}"
+            yield f"http://{HOST}:{gateway.environment['GATEWAY_PORT']}"
 
     def _postgres(self) -> AbstractContextManager[PostgresServer]:
         """With the settings of the container's command: `postgres -c name=value`."""

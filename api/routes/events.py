@@ -29,7 +29,7 @@ EVENTS: dict[str, Any] = {
         "in the end `outcome`. What changes within half a second is one event."
     )
 }
-STREAM = {**responses(404, 409, 422, 503), 200: EVENTS}
+STREAM = {**responses(400, 404, 409, 422, 503), 200: EVENTS}
 
 
 def add_invocation_events(routes: APIRouter, gateway: Gateway, find: Callable[..., Awaitable[Invoker]]) -> None:

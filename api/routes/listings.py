@@ -96,7 +96,7 @@ def router(gateway: Gateway) -> APIRouter:
         tags=["Invocations"],
         dependencies=operators,
         operation_id="listInvocations",
-        responses=responses(422, 503),
+        responses=responses(400, 422, 503),
     )
     async def list_invocations(
         selection: Annotated[Selection, Depends(_conditions)], cursor: Cursor = None, limit: Limit = 50

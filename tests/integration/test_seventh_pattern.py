@@ -100,6 +100,6 @@ async def check_answers(http: httpx2.AsyncClient) -> None:
 async def check_document(http: httpx2.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     paths = {path: operations for path, operations in document["paths"].items() if "SeventhPattern" in path}
-    assert paths.keys() == {f"/SeventhPattern/{{key}}{path}" for path in ("", "/run", "/run/send")}
+    assert paths.keys() == {f"/SeventhPattern/{{key}}{path}" for path in ("", "/events", "/run", "/run/send")}
     body = paths["/SeventhPattern/{key}/run"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/SeventhPatternRequest"}

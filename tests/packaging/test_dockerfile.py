@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COPIED = set(re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE))
 PACKAGES = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"])
-ON_A_DEVELOPERS_MACHINE = {"devstack", "benchmarks"}
+ON_A_DEVELOPERS_MACHINE = {"devstack", "benchmarks", "cli"}
 
 
-def test_every_package_is_copied_but_the_embedded_servers_and_the_benchmarks() -> None:
+def test_every_package_is_copied_but_those_of_a_developers_machine() -> None:
     assert COPIED - {"requirements.txt", "alembic.ini"} == PACKAGES - ON_A_DEVELOPERS_MACHINE
 
 

@@ -95,6 +95,16 @@ async def test_a_client_that_has_the_state_gets_the_next_one(http: httpx2.AsyncC
     assert state["package-info"]["finalDestination"] == "Rome"
 
 
+async def test_head_of_a_stream_ends(http: httpx2.AsyncClient) -> None:
+    package = uuid.uuid4().hex
+    await http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "Paris"})
+
+    answer = await http.head(f"/PackageTracker/{package}/events")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 @pytest.mark.parametrize(
     "path", ["/invocations/booking:none/events", "/UserFeed/none/events", "/subscriptions/none/events"]
 )

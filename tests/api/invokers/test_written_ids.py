@@ -4,7 +4,7 @@ from urllib.parse import quote, unquote
 
 import httpx2
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.invokers.written_ids import read, written
@@ -31,17 +31,18 @@ def test_an_id_of_plain_characters_is_itself(plain: str) -> None:
     assert written(plain) == plain
 
 
-@given(st.text())
+PRINTABLE = st.characters(exclude_categories=["C", "Z"]) | st.just(" ")
+
+
+@given(st.text(PRINTABLE))
 def test_any_key_is_read_back_from_an_id_that_is_the_same_percent_decoded(text: str) -> None:
-    assume(text.isprintable())
     assert read(written(text)) == text
     assert unquote(written(text)) == written(text)
     assert written(text).isascii()
 
 
-@given(st.text())
+@given(st.text(PRINTABLE.filter(lambda character: character != "=")))
 def test_a_key_without_escapes_can_be_read_as_it_is(text: str) -> None:
-    assume(text.isprintable() and "=" not in text)
     assert read(text) == text
 
 

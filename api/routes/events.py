@@ -1,10 +1,10 @@
 """Live events: what an invocation, a key or a subscription is doing, as Server-Sent Events."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, params
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import TypeAdapter
 
@@ -42,19 +42,14 @@ def add_invocation_events(routes: APIRouter, gateway: Gateway, find: Callable[..
         async with gateway.watches.watching(f"invocation {invocation_id}", read) as watch:
             yield watch
 
-    @routes.get(
+    _add_stream(
+        routes,
         "/{invocation_id}/events",
-        dependencies=needs(Role.CALLER, waits=True),
+        watched,
+        access=needs(Role.CALLER, waits=True),
         operation_id="watchInvocation",
-        response_class=EventSourceResponse,
-        responses=STREAM,
+        description="What the invocation is doing, as it changes, until it has an outcome.",
     )
-    async def watch_invocation(
-        watch: Annotated[Watch, Depends(watched)], last_event_id: LastEventId = None
-    ) -> AsyncIterator[ServerSentEvent]:
-        """What the invocation is doing, as it changes, until it has an outcome."""
-        async for event in events(watch, last_event_id):
-            yield event
 
 
 def add_key_events(
@@ -75,19 +70,14 @@ def add_key_events(
         async with gateway.watches.watching(f"key {owned.execution_id(key)}", read) as watch:
             yield watch
 
-    @routes.get(
+    _add_stream(
+        routes,
         f"/{pattern.service}/{{key}}/events",
-        dependencies=needs(Role.CALLER, pattern.service, waits=True),
+        watched,
+        access=needs(Role.CALLER, pattern.service, waits=True),
         operation_id=f"{pattern.service}_watch",
-        response_class=EventSourceResponse,
-        responses=STREAM,
+        description="The key's state, as it changes.",
     )
-    async def watch_key(
-        watch: Annotated[Watch, Depends(watched)], last_event_id: LastEventId = None
-    ) -> AsyncIterator[ServerSentEvent]:
-        """The key's state, as it changes."""
-        async for event in events(watch, last_event_id):
-            yield event
 
 
 def add_subscription_events(
@@ -105,17 +95,36 @@ def add_subscription_events(
         async with gateway.watches.watching(f"subscription {ref.workflow_id}", read) as watch:
             yield watch
 
-    @routes.get(
+    _add_stream(
+        routes,
         "/{subscription_id}/events",
-        dependencies=needs(Role.OPERATOR, waits=True),
+        watched,
+        access=needs(Role.OPERATOR, waits=True),
         operation_id="watchSubscription",
+        description="Status, last error and progress, as they change.",
+    )
+
+
+def _add_stream(
+    routes: APIRouter,
+    path: str,
+    watched: Callable[..., AsyncIterator[Watch]],
+    *,
+    access: Sequence[params.Depends],
+    operation_id: str,
+    description: str,
+) -> None:
+    @routes.get(
+        path,
+        dependencies=access,
+        operation_id=operation_id,
+        description=description,
         response_class=EventSourceResponse,
         responses=STREAM,
     )
-    async def watch_subscription(
+    async def stream(
         watch: Annotated[Watch, Depends(watched)], last_event_id: LastEventId = None
     ) -> AsyncIterator[ServerSentEvent]:
-        """Status, last error and progress, as they change."""
         async for event in events(watch, last_event_id):
             yield event
 

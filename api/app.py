@@ -22,6 +22,7 @@ from api.http.waiting import ClientDisconnected
 from api.routes import (
     booking,
     codec,
+    console,
     dead_letters,
     erasures,
     fan_out,
@@ -123,7 +124,10 @@ def create_app(gateway: Gateway) -> FastAPI:
         *(added.router for added in patterns.values()),
         listings.router(gateway),  # before the paths with an ID
         invocations.router(gateway, patterns),
-        *(each.router(gateway) for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations)),
+        *(
+            each.router(gateway)
+            for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations, console)
+        ),
     ]
     for router in routers:
         check_declared(router.routes)

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """What all Kafka consumers of a worker process may hold of records, in bytes of memory (docs/kafka-ingress.md)."""
     web_ui_url: str = "http://localhost:8233"
     """Where browsers find the Temporal Web UI: the gateway's answers link into it."""
+    console: bool = True
+    """Whether the gateway serves the web console at `/console`. Its files are public; its numbers need credentials."""
 
     gateway_host: str = "127.0.0.1"
     """The address that the gateway listens on. Any but a loopback address needs API_KEYS_FILE or JWT_ISSUER."""

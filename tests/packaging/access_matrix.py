@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
 from infra.settings import Settings
 from tests.api.security.gateways import application
 
@@ -18,7 +20,8 @@ def text() -> str:
     """The whole page, with the table as it must be."""
     before, _, rest = FILE.read_text().partition(HEAD[0])
     after = rest.partition("\n\n")[2]
-    return "\n".join([before + HEAD[0], *HEAD[1:], *rows(application(Settings()).openapi())]) + "\n\n" + after
+    app = application(Settings())
+    return "\n".join([before + HEAD[0], *HEAD[1:], *rows(app.openapi()), *pages(app)]) + "\n\n" + after
 
 
 def rows(document: dict[str, Any]) -> list[str]:
@@ -27,6 +30,12 @@ def rows(document: dict[str, Any]) -> list[str]:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
+
+
+def pages(app: FastAPI) -> list[str]:
+    """What is served to browsers, which the OpenAPI document does not have: `api.security.access.OPEN`."""
+    served = [route.path for route in app.state.operations if not route.include_in_schema]
+    return [f"| `GET {path}` | nothing | served | served |" for path in served]
 
 
 def _answers(operation: dict[str, Any]) -> tuple[str, str, str]:

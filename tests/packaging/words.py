@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CHECKED = frozenset(
-    {".example", ".html", ".ini", ".mako", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
+    {".css", ".example", ".html", ".ini", ".js", ".mako", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
 )
 CHECKED_NAMES = frozenset({"Dockerfile", "Makefile"})
 HERE = frozenset({"tests/packaging/words.py", "tests/packaging/test_words.py"})

@@ -1,0 +1,47 @@
+// The table of pages. A page is a file `pages/NAME.js` that exports
+//
+//   title                     what the browser's tab says
+//   mount(root, context)      fills `root`, an empty element, and starts what it watches
+//
+// docs/console.md describes `context`. What a page starts through it ends when the visitor leaves the page.
+
+function page(name, label, service = null) {
+  return { name, label, service, load: () => import(`./pages/${name}.js`) };
+}
+
+// `service` names the service whose keys the page shows: lists then link there.
+export const GROUPS = [
+  { title: "", pages: [page("overview", "Overview")] },
+
+  { title: "Communication", pages: [] },
+
+  { title: "Orchestration", pages: [] },
+
+  { title: "Scheduling", pages: [] },
+
+  { title: "Event processing", pages: [] },
+
+  { title: "Operations", pages: [] },
+];
+
+// Pages that are reached by links only.
+const HIDDEN = [page("invocation", "Invocation"), page("key", "Key"), page("search", "Search")];
+
+const ALL = new Map([...GROUPS.flatMap((group) => group.pages), ...HIDDEN].map((each) => [each.name, each]));
+
+export function find(name) {
+  return ALL.get(name);
+}
+
+/** The address of a page; `path` are its further segments, `query` its parameters. */
+export function address(name, path = [], query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const parameters = new URLSearchParams(given).toString();
+  return `#/${[name, ...path].map(encodeURIComponent).join("/")}${parameters ? `?${parameters}` : ""}`;
+}
+
+/** Where a key of a service is shown: on the page of its pattern, or as it is. */
+export function addressOfKey(service, key) {
+  for (const each of ALL.values()) if (each.service === service) return address(each.name, [key]);
+  return address("key", [service, key]);
+}

@@ -1,0 +1,73 @@
+// One invocation, as it changes: what it is doing, its outcome, its cancellation.
+
+import { path } from "../api.js";
+import { h, show } from "../dom.js";
+import { distance, status, time } from "../format.js";
+import { facts, json, note, refusal, section, webUi } from "../parts.js";
+import { addressOfKey } from "../pages.js";
+
+export const title = "Invocation";
+
+const OPEN = ["SCHEDULED", "RUNNING", "PAUSED"];
+
+export function mount(root, context) {
+  const [id] = context.path;
+  if (!id) return show(root, note("Search for an ID at the top of the page, such as booking:trip12."));
+  const about = h("div");
+  const actions = h("div.actions");
+  const progress = h("div");
+  const outcome = h("div");
+  const seen = h("ol.log", { "aria-label": "What was seen" });
+  show(root, h("p.id", {}, id), about, actions, progress, outcome, section("Seen since this page is open", seen));
+  const log = (...what) => seen.prepend(h("li", {}, time(new Date().toISOString()), " ", what));
+  const handlers = {
+    state: (state) => {
+      show(about, description(state));
+      show(actions, OPEN.includes(state.status) ? cancellation(context, id) : null);
+      show(progress, state.progress ? section("Progress", json(state.progress, "Progress")) : null);
+      log(status(state.status), progressIn(state.progress));
+    },
+    outcome: ({ status: code, body }) => {
+      show(outcome, section(code === 200 ? "Outcome" : "Why it failed", code === 200 ? null : h("p", {}, body.detail), json(body, "Outcome")));
+      log(status(code === 200 ? "COMPLETED" : "FAILED"), " outcome");
+    },
+    gone: (problem) => log(problem.detail),
+    absent: (problem) => show(about, note(problem.detail)),
+    refused: (error) => show(about, refusal(error, context)),
+  };
+  context.watch(`${path("invocations", id)}/events`, handlers, about);
+}
+
+function progressIn(progress) {
+  return progress?.status ? [" ", status(progress.status)] : null;
+}
+
+function description(state) {
+  return facts([
+    ["Status", status(state.status)],
+    ["Service", `${state.service}${state.handler ? ` / ${state.handler}` : ""}`],
+    ["Key", state.key ? h("a", { href: addressOfKey(state.service, state.key) }, state.key) : null],
+    ["Submitted", state.submittedAt ? time(state.submittedAt) : null],
+    ["Delayed until", state.executionTime ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null],
+    ["Ended", state.finishedAt ? time(state.finishedAt) : null],
+    ["Attempts", state.attempts === null ? null : String(state.attempts)],
+    ["History", webUi(state.webUi)],
+  ]);
+}
+
+function cancellation(context, id) {
+  const ask = h("button", { type: "button" }, "Cancel");
+  const sure = h("button.danger", { type: "button", hidden: true }, "Cancel it: a saga compensates first");
+  ask.addEventListener("click", () => {
+    ask.hidden = true;
+    sure.hidden = false;
+    sure.focus();
+  });
+  sure.addEventListener("click", async () => {
+    sure.disabled = true;
+    const asked = await context.run(() => context.api.delete(path("invocations", id)));
+    if (asked) context.say(`${id} was asked to end.`);
+    sure.disabled = false;
+  });
+  return [ask, sure];
+}

@@ -1,0 +1,30 @@
+"""A browser, and visitors of the console of the stack that tests share."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from devstack.stack import Stack
+from tests.console.visitor import Visitor, chromium
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, without a window. It is the machine's own: Playwright's browsers are not downloaded."""
+    program = chromium()
+    if program is None:
+        pytest.skip("the console is tested in Chromium, which is missing: apt-get install chromium, or set CHROMIUM")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def visitor(browser: Browser, stack: Stack) -> AsyncIterator[Visitor]:
+    visitor = await Visitor.of(browser, stack.gateway_url)
+    yield visitor
+    await visitor.page.context.close()

@@ -2,6 +2,7 @@
 VENV ?= .venv
 # A test process mostly waits for its own servers: five keep two cores busy.
 TEST_PROCESSES ?= 5
+IN_PROCESSES := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock
@@ -28,13 +29,14 @@ demo: install ## Play the six patterns on their own stack and check every answer
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
 
 quick: install ## Run the tests that need no server, for every save and every commit
-	$(BIN)/python -m pytest -p tests.quick --numprocesses 2 -q -r fE
+	$(BIN)/python -m pytest -p tests.quick -m 'not production' --numprocesses 2 -q -r fE
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest --ignore tests/production --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not production' $(IN_PROCESSES)
 
-production: install ## Run docker-compose.yml without containers: six patterns, storms, a rolling restart, limits
+production: install ## Run the tests on production's servers: docker-compose.yml without containers, Apache Kafka, storms, alerts
 	$(BIN)/python -m pytest tests/production
+	$(BIN)/python -m pytest -m production --ignore tests/production $(IN_PROCESSES)
 
 coverage: install ## Run the tests and list the lines that they do not reach; takes twice the CPU time
 	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS='--cov --cov-report=term'

@@ -142,9 +142,10 @@ SHARED = pytest.StashKey[str]()
 
 
 def apache_kafka_here(config: pytest.Config) -> Installation | str:
-    """Apache Kafka on this machine, or why there is none. Looked for once."""
+    """Apache Kafka on this machine, or why it is not tested. Looked for once, and only if tests for it are chosen."""
     if FOUND not in config.stash:
-        config.stash[FOUND] = find_installation(config.cache)
+        left_out = config.getoption("markexpr") == "not production"
+        config.stash[FOUND] = "`make production` does it" if left_out else find_installation(config.cache)
     return config.stash[FOUND]
 
 
@@ -187,9 +188,25 @@ WAITING = {
 """Folders and files whose tests take long, most of them for servers of their own."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They come first, so that no test process ends long after the others."""
-    items.sort(key=lambda item: WAITING.isdisjoint(item.path.parts))
+PRODUCTION = {
+    "apache",
+    "production",
+    "test_alerts.py",
+    "test_kafka_storm.py",
+    "test_rolling_restart.py",
+    "test_storm.py",
+}
+"""Folders and files with the mark `production`: they need production's servers, or last as long as a storm."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no test process ends long after the others."""
+    parts = {item: item.path.relative_to(config.rootpath).parts for item in items}
+    for item in items:
+        if not PRODUCTION.isdisjoint(parts[item]):
+            item.add_marker("production")
+    items.sort(key=lambda item: WAITING.isdisjoint(parts[item]))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

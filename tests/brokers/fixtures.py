@@ -15,15 +15,17 @@ from domain.subscription import Subscription, SubscriptionOptions
 from tests.brokers.apache import ApacheKafka
 from tests.brokers.embedded import running_broker
 from tests.conftest import apache_kafka_here
+from tests.eventually import eventually
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every broker test on each available broker, one with the mark `any_broker` on Apache Kafka if it is there."""
+    """Run every broker test on each available broker, one with the mark `any_broker` on the embedded one."""
     if "broker" in metafunc.fixturenames:
-        absent = isinstance(apache_kafka_here(metafunc.config), str)
-        brokers = ["embedded_broker"] if absent else ["embedded_broker", "apache_broker"]
-        if metafunc.definition.get_closest_marker("any_broker"):
-            brokers = brokers[-1:]
+        brokers = [pytest.param("embedded_broker")]
+        if not metafunc.definition.get_closest_marker("any_broker") and not isinstance(
+            apache_kafka_here(metafunc.config), str
+        ):
+            brokers.append(pytest.param("apache_broker", marks=pytest.mark.production))
         metafunc.parametrize("broker", brokers, indirect=True)
 
 
@@ -110,12 +112,21 @@ async def open_topics(address: str) -> AsyncIterator[Topics]:
 
 
 async def make_topic(address: str, topic: str) -> None:
-    """Make a topic of one partition, unless there is one of this name."""
+    """Make a topic of one partition, unless there is one of this name. Return when the broker knows it.
+
+    Apache Kafka answers when its controller has the topic; the node that is asked next may hear of it later.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     try:
         answer = await admin.create_topics([NewTopic(topic, 1, 1)])
         assert for_code(answer.topic_errors[0][1]) in (NoError, TopicAlreadyExistsError), answer
+
+        async def known() -> bool:
+            (description,) = await admin.describe_topics([topic])
+            return for_code(description["error_code"]) is NoError
+
+        await eventually(known)
     finally:
         await admin.close()
 

@@ -43,11 +43,13 @@ def keys_in(history: WorkflowHistory) -> set[str]:
     return {key_id for key_id in (FIRST, SECOND) if key_id.encode() in text}
 
 
-async def test_an_open_execution_outlives_its_key(tmp_path: Path) -> None:
+async def test_an_open_execution_outlives_its_key_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    run, once = "/FanOutWorker/run", {"Idempotency-Key": "one"}
     async with stack_with_keys(tmp_path, FIRST) as (stack, gateway):
         registered = await gateway.post(f"{PACKAGE}/registerPackage", json={"finalDestination": "Bridge 6"})
         assert registered.status_code == 200, registered.text
         assert keys_in(await history_of(stack)) == {FIRST}
+        assert (await gateway.post(run, json={"description": "done"}, headers=once)).status_code == 200
 
     async with stack_with_keys(tmp_path, FIRST, SECOND) as (stack, gateway):
         location = {"timestamp": "2024-10-10 13:00", "location": "Pinetree Road 5"}
@@ -63,20 +65,14 @@ async def test_an_open_execution_outlives_its_key(tmp_path: Path) -> None:
     assert (await replayer.replay_workflow(history)).replay_failure is None
 
     async with stack_with_keys(tmp_path, SECOND) as (stack, gateway):
-        job = {"description": "unaffected"}
-        assert (await gateway.post("/FanOutWorker/run", json=job)).json() == {"description": "unaffected: DONE"}
+        assert (await gateway.post(run, json={"description": "unaffected"})).json() == {
+            "description": "unaffected: DONE"
+        }
         assert (await gateway.get(PACKAGE)).status_code == 503  # no worker can replay it
+        unreadable = await gateway.post(run, json={"description": "done"}, headers=once)
+        assert (unreadable.status_code, unreadable.json()["type"]) == (500, "urn:problem:unreadable-payload")
+        assert f"key '{FIRST}'" in unreadable.json()["detail"]
+        assert "PAYLOAD_KEYS_FILE" in unreadable.json()["detail"]
 
     async with stack_with_keys(tmp_path, FIRST, SECOND) as (stack, gateway):
         assert (await gateway.get(f"{PACKAGE}/getPackageInfo")).json() == state
-
-
-async def test_a_gateway_without_the_key_of_a_result_says_which_it_needs(tmp_path: Path) -> None:
-    run, headers = "/FanOutWorker/run", {"Idempotency-Key": "one"}
-    async with stack_with_keys(tmp_path, FIRST) as (_, gateway):
-        assert (await gateway.post(run, json={"description": "a"}, headers=headers)).status_code == 200
-    async with stack_with_keys(tmp_path, SECOND) as (_, gateway):
-        answer = await gateway.post(run, json={"description": "a"}, headers=headers)
-    assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:unreadable-payload")
-    assert f"key '{FIRST}'" in answer.json()["detail"]
-    assert "PAYLOAD_KEYS_FILE" in answer.json()["detail"]

@@ -29,7 +29,7 @@ demo: install ## Play the six patterns on their own stack and check every answer
 	@$(BIN)/python -m devstack demo $(if $(KEEP),--keep)
 
 quick: install ## Run the tests that need no server, for every save and every commit
-	$(BIN)/python -m pytest -p tests.quick -m 'not production' --numprocesses 2 -q -r fE
+	$(BIN)/python -m pytest -p tests.quick -p tests.forks -m 'not production' -q -r fE
 
 test: install ## Run the tests
 	$(BIN)/python -m pytest -m 'not production' $(IN_PROCESSES)

@@ -9,7 +9,7 @@ Every reader raises `ValueError`, which says how to write the value and does not
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -27,6 +27,10 @@ _ISO_8601 = (
     r"[Pp](?=[0-9Tt])(?:([0-9]{1,12})[Dd])?"
     r"(?:[Tt](?=[0-9])(?:([0-9]{1,12})[Hh])?(?:([0-9]{1,12})[Mm])?(?:([0-9]{1,12})(?:\.([0-9]{1,9}))?[Ss])?)?"
 )
+_READ_SPACED, _READ_RFC_3339 = re.compile(_SPACED), re.compile(_RFC_3339)
+_SECOND_AT, _ZONE_AT = 6, 8
+"""The groups of both."""
+_DAY_LENGTH = len("2024-10-10")
 _INTEGER = re.compile("-?(?:0|[1-9][0-9]{0,18})")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -51,10 +55,10 @@ def read_time(text: str) -> datetime:
     both may be left out: `2024-10-10 13:00`. Without a zone it is UTC. Digits after the microseconds are dropped. A
     leap second, at the end of June or December in UTC, is the beginning of the next second.
     """
-    parts = re.fullmatch(_SPACED, text) or re.fullmatch(_RFC_3339, text)
+    parts = (_READ_SPACED if text[_DAY_LENGTH:].startswith(" ") else _READ_RFC_3339).fullmatch(text)
     try:
         if parts:
-            return _utc(*parts.groups())
+            return _utc(text, parts)
     except (ValueError, OverflowError):  # no day of the calendar; a year before 1 or after 9999, in UTC
         pass
     raise ValueError(
@@ -62,23 +66,19 @@ def read_time(text: str) -> datetime:
     )
 
 
-def _utc(*parts: str | None) -> datetime:
-    year, month, day, hour, minute, second, fraction, zone = parts
+def _utc(text: str, parts: re.Match[str]) -> datetime:
+    """Python reads what the patterns match, except for a leap second and a small z."""
+    second, zone = parts.group(_SECOND_AT, _ZONE_AT)
     is_leap = second == "60"
-    read = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{'59' if is_leap else second or '00'}+00:00")
-    moment = read - _offset(zone or "Z")
+    if is_leap:
+        text = f"{text[: parts.start(_SECOND_AT)]}59{text[parts.end(_SECOND_AT) :]}"
+    moment = datetime.fromisoformat(text if zone != "z" else text.upper())
+    moment = moment.replace(tzinfo=UTC) if zone is None else moment.astimezone(UTC)
     if is_leap:
         if (moment.month, moment.day, moment.hour, moment.minute) not in ((6, 30, 23, 59), (12, 31, 23, 59)):
             raise ValueError("no leap second can be here")
         moment += timedelta(seconds=1)
-    return moment + timedelta(microseconds=_microseconds(fraction))
-
-
-def _offset(zone: str) -> timedelta:
-    if zone in "Zz":
-        return timedelta(0)
-    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
-    return -offset if zone[0] == "-" else offset
+    return moment
 
 
 def _microseconds(fraction: str | None) -> int:

@@ -23,6 +23,8 @@ SEPARATOR = "~"
 MAX_KEY_LENGTH = 200
 MAX_ENCODED_KEY_BYTES = 2_000
 """The size as a search attribute, where a character beyond U+FFFF takes twelve bytes. Temporal allows 2,048."""
+_PLAIN_KEY = re.compile(rf"(?!\.\.?$)[!-.0-~]{{1,{MAX_KEY_LENGTH}}}")
+"""Most keys: ASCII without a slash or a space. Each record has a key, and going through it by characters takes 5 us."""
 
 
 class InvalidKey(Refusal):
@@ -91,6 +93,8 @@ def valid_key(key: str) -> str:
 
     Raises `InvalidKey`.
     """
+    if _PLAIN_KEY.fullmatch(key):
+        return key
     if not key:
         raise InvalidKey("The key is empty.")
     if len(key) > MAX_KEY_LENGTH:

@@ -1,10 +1,11 @@
 """Event enrichment and joins: a package's registration and its locations, whichever comes first."""
 
 import bisect
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, Field
 
 from domain.formats import Timestamp, read_time
 from domain.inbox import Inbox
@@ -52,15 +53,18 @@ class LocationReceipt(Payload):
     """All locations received, including those that are no longer kept."""
 
 
-class Package(BaseModel):
-    """One package: the join of its registration and its locations, which are in event-time order."""
+@dataclass
+class Package:
+    """One package: the join of its registration and its locations, which are in event-time order.
+
+    No model of pydantic: setting the fields of one would be half of the work for a location.
+    """
 
     final_destination: str | None = None
-    locations: list[LocationUpdate] = Field(default_factory=list)
+    locations: list[LocationUpdate] = field(default_factory=list)
     received: int = 0
-    _kept_bytes: int = PrivateAttr(0)
 
-    def model_post_init(self, _: object) -> None:
+    def __post_init__(self) -> None:
         self._kept_bytes = sum(map(encoded_bytes, self.locations))
 
     def register(self, registration: PackageRegistration) -> None:
@@ -93,7 +97,7 @@ class Package(BaseModel):
 class PackageMemory(BaseModel):
     """What a package carries through continue-as-new."""
 
-    package: Package = Package()
+    package: Package = Field(default_factory=Package)
     inbox: Inbox = Inbox()
     give_up_at: datetime | None = None
 

@@ -84,7 +84,8 @@ class PackageTracker:
         messages = self._inbox.admit(UPDATE_LOCATION, batch, now)
         for message in messages:
             self._package.locate(message.body)
-            self._inbox.done(message.id, self._package.receipt(), now)
+            if message.id in self._inbox.receipts:  # which records have none of
+                self._inbox.done(message.id, self._package.receipt(), now)
         workflow.logger.info("Locations received: %s", ", ".join(message.origin for message in messages))
 
     @workflow.query

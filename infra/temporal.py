@@ -14,7 +14,7 @@ from temporalio.runtime import (
     Runtime,
     TelemetryConfig,
 )
-from temporalio.service import RetryConfig, TLSConfig
+from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
 from domain.metrics import ALL, SECONDS, Histogram
 from infra.payload_keys import KeyRing
@@ -70,7 +70,10 @@ async def connect_gateway(max_payload_bytes: int, ring: KeyRing) -> Client:
 async def _connect(
     retry_timeout: timedelta, max_payload_bytes: int, ring: KeyRing, *, runtime: Runtime | None, lazy: bool
 ) -> Client:
-    """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`."""
+    """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`.
+
+    The SDK compresses every message, and so does Temporal then. What is encrypted does not get smaller.
+    """
     config = _configured()
     retries = RetryConfig(max_elapsed_time_millis=int(retry_timeout.total_seconds() * 1000))
     return await Client.connect(
@@ -80,6 +83,7 @@ async def _connect(
         lazy=lazy,
         retry_config=retries,
         interceptors=spans.interceptors(),
+        grpc_compression=GrpcCompression.GZIP if ring.newest is None else GrpcCompression.NONE,
     )
 
 

@@ -111,7 +111,7 @@ class TaskInvoker:
             execution_time=description.execution_time,
             finished_at=description.close_time,
             attempts=attempts_of(description),
-            progress={"kind": description.activity_type},
+            progress={"kind": description.activity_type, **_options_of(description)},
             activity_id=invocation_id,
             web_ui=self.link(invocation_id),
         )
@@ -147,11 +147,14 @@ class TaskInvoker:
 async def task_of(description: ActivityExecutionDescription) -> Task:
     """The task as it was submitted, read back from Temporal."""
     payloads = await description.input() or [None]
-    priority = description.priority.priority_key
+    options = {name: value for name, value in _options_of(description).items() if value}
+    return Task.model_validate({"kind": description.activity_type, "payload": payloads[0], **options})
+
+
+def _options_of(description: ActivityExecutionDescription) -> dict[str, int | None]:
+    """Priority and attempts, by their names in a request."""
     retries = description.retry_policy
-    return Task(
-        kind=description.activity_type,
-        payload=payloads[0],
-        **({"priority": priority} if priority else {}),
-        **({"max_attempts": retries.maximum_attempts} if retries and retries.maximum_attempts else {}),
-    )
+    return {
+        "priority": description.priority.priority_key,
+        "maxAttempts": retries.maximum_attempts if retries else None,
+    }

@@ -43,7 +43,7 @@ async def test_what_waits_for_its_delay_is_scheduled(http: httpx2.AsyncClient, p
     described = await answer_of(http, invocation_id)
     assert (described["status"], described["attempts"], described["progress"] or {}) in (
         ("SCHEDULED", 0, {}),
-        ("SCHEDULED", 0, {"kind": "heavy_work"}),
+        ("SCHEDULED", 0, {"kind": "heavy_work", "priority": 3, "maxAttempts": 10}),
     )
     output = await http.get(f"/invocations/{invocation_id}/output")
     assert (output.status_code, output.json()["status"]) == (202, "SCHEDULED")

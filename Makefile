@@ -20,7 +20,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## Make .venv, with every package at its locked version (PYTHON=python3.13)
-	@tools/install.sh $(VENV) requirements-dev.txt 180
+	@tools/install.sh $(VENV) requirements-dev.txt 230
 
 up: install ## Run Temporal, broker, workers and gateway until Ctrl-C
 	@$(BIN)/python -m devstack up

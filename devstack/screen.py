@@ -35,6 +35,7 @@ class Screen:
         """Print what runs where."""
         table = Table(title="The stack is up. Ctrl-C stops it.", show_header=False, title_justify="left")
         for what, where in (
+            ("Console", f"{stack.gateway_url}/console"),
             ("Gateway", stack.gateway_url),
             ("API documentation", f"{stack.gateway_url}/docs"),
             ("Temporal Web UI", stack.web_ui_url),

@@ -76,11 +76,15 @@ export class Api {
     return this.call("DELETE", target, options);
   }
 
-  /** The answer's JSON. Throws `Refused`, and an `AbortError` when the page was left. */
+  /**
+   * The answer's JSON. What is empty of `query` and `headers` is left out. Throws `Refused`, and an `AbortError` when
+   * the page was left.
+   */
   async call(method, target, { query = {}, body = undefined, headers = {}, signal = undefined } = {}) {
     const sent = body === undefined ? {} : { "Content-Type": "application/json" };
+    for (const [name, value] of Object.entries(headers)) if (value) sent[name] = value;
     const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
-    const options = { method, headers: { ...sent, ...headers }, body: text, signal };
+    const options = { method, headers: sent, body: text, signal };
     const answer = await this.fetch(url(target, query), options);
     const content = await answer.text();
     return content ? JSON.parse(content) : null;

@@ -1,11 +1,10 @@
 // What a page works with. All that it starts ends when the visitor leaves the page.
 
 import { Refused } from "./api.js";
-import { watch } from "./events.js";
 import { show } from "./dom.js";
-import { refusal } from "./parts.js";
+import { wait, watch } from "./events.js";
 import { address } from "./pages.js";
-import { wait } from "./events.js";
+import { refusal } from "./parts.js";
 
 export class Context {
   #leaving = new AbortController();

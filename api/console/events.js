@@ -84,7 +84,8 @@ export function parse(block) {
 /** Resolves after `milliseconds`, or when `signal` aborts. */
 export function wait(milliseconds, signal) {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    return signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 }

@@ -15,7 +15,7 @@ let forms = 0;
  *   request(values)   `{method, target, query, headers}`; method is POST by default
  *   presets           `{label, values, body}`: buttons that fill the form differently
  *   send              the label of its button
- *   sent(answer, values)  called after the gateway has accepted it
+ *   sent(answer, values)  called after the gateway has accepted it; may return values for the next request
  */
 export function requestForm(context, of) {
   const prefix = `form-${(forms += 1)}`;
@@ -39,9 +39,12 @@ export function requestForm(context, of) {
     curl.textContent = curlOf(of.request(values()), text(), Boolean(context.api.credentials.value));
   };
   const choose = (preset) => {
-    for (const [name, value] of Object.entries(preset.values ?? {})) inputs.get(name).value = value;
     isEdited = false;
     source = preset.body ?? of.body;
+    fillIn(preset.values);
+  };
+  const fillIn = (given) => {
+    for (const [name, value] of Object.entries(given ?? {})) inputs.get(name).value = value;
     update();
   };
   const submit = async (event) => {
@@ -52,7 +55,7 @@ export function requestForm(context, of) {
       const { method = "POST", target, query, headers } = of.request(given);
       const found = await context.api.call(method, target, { query, headers, body: text(), signal: context.signal });
       show(answer, accepted(found));
-      of.sent?.(found, given);
+      fillIn(of.sent?.(found, given));
     } catch (error) {
       if (!context.signal.aborted) show(answer, h("div.error", { role: "alert" }, reasons(error)));
     } finally {
@@ -63,7 +66,7 @@ export function requestForm(context, of) {
   const form = h(
     "form.request",
     { onsubmit: submit, oninput: update, "aria-labelledby": `${prefix}-title` },
-    h("h3", { id: `${prefix}-title` }, of.title),
+    h("h2", { id: `${prefix}-title` }, of.title),
     of.about ? h("p", {}, of.about) : null,
     presets(of.presets ?? [], choose),
     h("div.fields", {}, (of.fields ?? []).map((field) => labelled(field, inputs.get(field.name)))),

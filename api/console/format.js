@@ -58,21 +58,18 @@ export function count(number, one, many = `${one}s`) {
 export const SIGNS = { running: "▶", waiting: "◷", done: "✓", failed: "✕", undone: "↶", ended: "■" };
 
 const MEANINGS = {
-  RUNNING: "running",
-  BOOKING: "running",
-  SCHEDULED: "waiting",
-  PAUSED: "waiting",
-  COMPLETED: "done",
-  BOOKED: "done",
-  FAILED: "failed",
-  TIMED_OUT: "failed",
-  COMPENSATION_STUCK: "failed",
-  COMPENSATING: "undone",
-  CANCELLED: "ended",
-  TERMINATED: "ended",
+  ...all("running", "RUNNING BOOKING WORKING"),
+  ...all("waiting", "SCHEDULED PAUSED PENDING OPEN REMINDING IN_REVIEW AWAITING_REGISTRATION QUEUED"),
+  ...all("done", "COMPLETED BOOKED DONE PAID PUBLISHED REGISTERED RESOLVED"),
+  ...all("failed", "FAILED TIMED_OUT COMPENSATION_STUCK STUCK ESCALATED UNCOLLECTIBLE REJECTED"),
+  ...all("undone", "COMPENSATING"),
 };
 
-/** `running`, `waiting`, `done`, `failed`, `undone` (compensated), or `ended`, for what has none of these meanings. */
+function all(meaning, names) {
+  return Object.fromEntries(names.split(" ").map((name) => [name, meaning]));
+}
+
+/** `running`, `waiting`, `done`, `failed`, `undone` (compensated), or `ended`, for whatever has none of these meanings. */
 export function meaning(status) {
   return MEANINGS[status] ?? "ended";
 }

@@ -32,6 +32,8 @@ function message(text, kind, milliseconds) {
   setTimeout(() => box.remove(), milliseconds);
 }
 
+const other = h("button", { type: "button", onclick: () => frame.signIn() }, "Credentials");
+
 function header() {
   const input = h("input", { type: "search", placeholder: "ID, key or service", "aria-label": "Search", name: "q" });
   const search = (event) => {
@@ -54,7 +56,7 @@ function header() {
   return [
     h("a.brand", { href: address("overview") }, "Durable patterns"),
     h("form.search", { role: "search", onsubmit: search }, input, h("kbd", { "aria-hidden": "true" }, "/")),
-    h("div.tools", {}, h("button", { type: "button", onclick: frame.signIn }, "Credentials"), themes(), menu),
+    h("div.tools", {}, other, themes(), menu),
   ];
 }
 
@@ -103,6 +105,7 @@ function decode(segment) {
 
 async function open() {
   current?.leave();
+  other.hidden = !credentials.value; // a gateway that asks for none needs no button
   const { name, path, query } = place();
   const context = new Context(api, frame, name, path, query);
   current = context;

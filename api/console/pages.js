@@ -13,9 +13,9 @@ function page(name, label, service = null) {
 export const GROUPS = [
   { title: "", pages: [page("overview", "Overview")] },
 
-  { title: "Communication", pages: [] },
+  { title: "Communication", pages: [page("queue", "Queue", "AsyncTaskWorker")] },
 
-  { title: "Orchestration", pages: [] },
+  { title: "Orchestration", pages: [page("trips", "Trips", "BookingWorkflow")] },
 
   { title: "Scheduling", pages: [] },
 

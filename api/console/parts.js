@@ -31,8 +31,8 @@ export function webUi(link, text = "Temporal Web UI") {
   return link ? h("a", { href: link, target: "_blank", rel: "noopener" }, `${text} ↗`) : null;
 }
 
-export function invocation(id) {
-  return h("a.id", { href: address("invocation", [id]) }, id);
+export function invocation(id, text = id) {
+  return h("a.id", { href: address("invocation", [id]), title: id }, text);
 }
 
 export function note(...children) {

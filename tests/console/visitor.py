@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
@@ -34,7 +35,7 @@ class Visitor:
     elsewhere: list[str] = field(default_factory=list)
 
     @classmethod
-    async def of(cls, browser: Browser, url: str) -> "Visitor":
+    async def of(cls, browser: Browser, url: str) -> Self:
         context = await browser.new_context(viewport={"width": WIDE, "height": HEIGHT}, color_scheme="light")
         context.set_default_timeout(PATIENCE_MS)
         visitor = cls(await context.new_page(), url)

@@ -25,7 +25,7 @@ export function mount(root, context) {
       show(about, description(state));
       show(actions, OPEN.includes(state.status) ? cancellation(context, id) : null);
       show(progress, state.progress ? section("Progress", json(state.progress, "Progress")) : null);
-      log(status(state.status), progressIn(state.progress));
+      log(status(state.status), progressIn(state));
     },
     outcome: ({ status: code, body }) => {
       show(outcome, section(code === 200 ? "Outcome" : "Why it failed", code === 200 ? null : h("p", {}, body.detail), json(body, "Outcome")));
@@ -38,8 +38,9 @@ export function mount(root, context) {
   context.watch(`${path("invocations", id)}/events`, handlers, about);
 }
 
-function progressIn(progress) {
-  return progress?.status ? [" ", status(progress.status)] : null;
+/** What the workflow says of itself, if that is more. */
+function progressIn({ status: name, progress }) {
+  return progress?.status && progress.status !== name ? [" ", status(progress.status)] : null;
 }
 
 function description(state) {
@@ -48,11 +49,16 @@ function description(state) {
     ["Service", `${state.service}${state.handler ? ` / ${state.handler}` : ""}`],
     ["Key", state.key ? h("a", { href: addressOfKey(state.service, state.key) }, state.key) : null],
     ["Submitted", state.submittedAt ? time(state.submittedAt) : null],
-    ["Delayed until", state.executionTime ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null],
+    ["Delayed until", isDelayed(state) ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null],
     ["Ended", state.finishedAt ? time(state.finishedAt) : null],
     ["Attempts", state.attempts === null ? null : String(state.attempts)],
     ["History", webUi(state.webUi)],
   ]);
+}
+
+/** Temporal has an execution time of each; it is the end of a delay if it comes after the submission. */
+function isDelayed(state) {
+  return state.executionTime && new Date(state.executionTime) - new Date(state.submittedAt) > 500;
 }
 
 function cancellation(context, id) {

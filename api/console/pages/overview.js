@@ -47,7 +47,7 @@ function countRow(service, name, choose) {
 function mountList(place, context, filter) {
   const fields = {};
   const form = filters(fields, (event) => (event?.preventDefault(), refresh(true)));
-  const { frame, body } = table("Executions", ["Execution", "Status", "Says", "Started", "Ended", "History"]);
+  const { frame, body } = table("Executions", ["Execution", "Status", "State", "Started", "Ended", "History"]);
   const empty = note();
   const pages = h("div.actions");
   const body_ = h("div", {}, frame, empty, pages);

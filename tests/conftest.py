@@ -176,6 +176,7 @@ def pytest_configure_node(node: Any) -> None:
 WAITING = {
     "apache",
     "chaos",
+    "console",
     "integration",
     "kafka",
     "test_booking_points.py",

@@ -1,6 +1,7 @@
 """A browser, and visitors of the console of the stack that tests share."""
 
 import os
+import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,11 +12,18 @@ from tests.console.visitor import Visitor, chromium
 
 
 @pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium, without a window. It is the machine's own: Playwright's browsers are not downloaded."""
-    program = chromium()
-    if program is None:
+def program() -> str:
+    """Chromium's program. It is the machine's own: Playwright's browsers are not downloaded."""
+    found = chromium()
+    if found is None:
         pytest.skip("the console is tested in Chromium, which is missing: apt-get install chromium, or set CHROMIUM")
+    subprocess.run([found, "--version"], check=True, capture_output=True)  # one that cannot run says so here
+    return found
+
+
+@pytest.fixture(scope="session")
+async def browser(program: str) -> AsyncIterator[Browser]:
+    """Chromium, without a window."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=sandbox)

@@ -1,12 +1,15 @@
 """Every page of the console: without errors, without another host, for everyone, and 360 px wide."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from playwright.async_api import expect
 
+from devstack.stack import Stack
 from tests.console.visitor import Visitor
+from tests.eventually import eventually
 
 PAGES = sorted(file.stem for file in (Path(__file__).parents[2] / "api/console/pages").glob("*.js"))
 ADDRESSES = {
@@ -15,6 +18,23 @@ ADDRESSES = {
     "search": "search?q=worker",
 }
 """Where a page is looked at that needs more than its name."""
+
+TRIP = {
+    "flights": {"flightId": "12345", "passengerName": "John Doe"},
+    "car": {"pickupLocation": "Airport", "rentalDate": "2024-12-16"},
+    "paymentInfo": {"cardNumber": "4111111111111111", "amount": 1500},
+}
+FAILURE = {"type": "customer.subscription_created", "created": 1633025000, "data": {"id": "evt_1", "customer": "cus_1"}}
+ONE_OF_EACH: dict[str, Any] = {
+    "/BookingWorkflow/trip12/run/send": TRIP,
+    "/PaymentTracker/invoice123/onPaymentFailure/send": FAILURE,
+    "/FanOutWorker/run/send": {"description": "get out of bed,shower,make coffee,have breakfast"},
+    "/UserFeed/userid1/processPost/send": {
+        "content": "Hi! This is my new post!",
+        "metadata": "Public, on the home page",
+    },
+    "/PackageTracker/package1/registerPackage/send": {"finalDestination": "Bridge 6, Amsterdam"},
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -25,6 +45,8 @@ async def test_a_page_is_for_everyone(visitor: Visitor, page: str) -> None:
 
 
 async def test_the_overview_counts_and_lists_and_filters(visitor: Visitor, http: httpx2.AsyncClient) -> None:
+    for path, body in ONE_OF_EACH.items():
+        assert (await http.post(path, json=body)).is_success
     sent = await http.post("/AsyncTaskWorker/runTask/send?delay=1h", json={"kind": "heavy_work"})
     task = sent.json()["invocationId"]
 
@@ -36,6 +58,8 @@ async def test_the_overview_counts_and_lists_and_filters(visitor: Visitor, http:
     await expect(visitor.page.get_by_role("link", name=task)).to_have_count(0)
     await visitor.page.get_by_label("Status").select_option("SCHEDULED")
     await expect(visitor.page.get_by_role("link", name=task)).to_be_visible()
+    await visitor.page.get_by_label("Status").select_option("any")
+    await expect(visitor.page.get_by_role("link", name="UserFeed userid1").first).to_be_visible()
     await visitor.picture("overview")
     await visitor.check()
 
@@ -49,7 +73,7 @@ async def test_an_invocation_is_shown_live_and_cancelled(visitor: Visitor, http:
     await visitor.page.get_by_role("button", name="Cancel", exact=True).click()
     await visitor.page.get_by_role("button", name="Cancel it").click()
 
-    await expect(visitor.page.get_by_role("heading", name="Why it failed")).to_be_visible()
+    await expect(visitor.page.get_by_role("heading", name="Outcome")).to_be_visible()
     await expect(visitor.page.locator(".facts .status")).to_have_text("■cancelled")
     await visitor.picture("invocation")
     await visitor.check()
@@ -66,6 +90,34 @@ async def test_a_key_is_shown_as_it_changes(visitor: Visitor, http: httpx2.Async
         "/PackageTracker/shown/updateLocation", json={"timestamp": "2024-10-10 13:00", "location": "Brussels"}
     )
     await expect(visitor.text("Brussels")).to_be_visible()
+
+
+async def test_the_page_goes_on_after_the_gateway_was_killed(
+    visitor: Visitor, stack: Stack, http: httpx2.AsyncClient
+) -> None:
+    package = {"timestamp": "2024-10-10 13:00", "location": "Brussels"}
+    await http.post("/PackageTracker/lost/registerPackage", json={"finalDestination": "Paris"})
+    await visitor.go("key/PackageTracker/lost")
+    await expect(visitor.text("Paris")).to_be_visible()
+
+    await stack.processes.kill("gateway")
+    try:
+        await expect(visitor.page.locator(".trouble")).to_contain_text("Trying again.")
+        await expect(visitor.text("Paris")).to_be_visible()
+    finally:
+        await stack.processes.start("gateway")
+    await eventually(lambda: posted(http, "/PackageTracker/lost/updateLocation", package))
+
+    await expect(visitor.text("Brussels")).to_be_visible()
+    await expect(visitor.page.locator(".trouble")).to_be_empty()
+
+
+async def posted(http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> bool:
+    """Whether the gateway has taken it: a connection of the killed one may be used once more."""
+    try:
+        return (await http.post(path, json=body)).is_success
+    except httpx2.TransportError:
+        return False
 
 
 async def test_what_is_searched_is_found_by_id_by_key_and_by_service(

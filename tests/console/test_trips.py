@@ -1,11 +1,15 @@
 """Trips, played by clicking: one that is paid, one whose card is declined, and a worker that is killed."""
 
+import json
 import uuid
+from typing import Any
 
-from playwright.async_api import Locator, expect
+import pytest
+from playwright.async_api import Locator, Route, expect
 
 from devstack.stack import Stack
 from tests.console.visitor import Visitor
+from tests.eventually import eventually
 
 STEPS = ["reserve flight", "reserve car", "charge card", "confirm flight", "confirm car"]
 NOT_STARTED = ["confirm flight: not started", "confirm car: not started"]
@@ -61,6 +65,27 @@ async def test_a_trip_goes_on_where_it_was_after_its_worker_is_killed(visitor: V
     await expect(visitor.text("Failed to reserve the trip").first).to_be_visible()
 
 
+async def test_a_person_decides_on_an_undo_that_keeps_failing(visitor: Visitor) -> None:
+    await visitor.go("trips")
+    body = visitor.page.get_by_label("Body")
+    await body.fill((await body.input_value()).replace("Airport", "NO-RETURN"))  # a station that refuses cancellations
+    await visitor.page.get_by_role("button", name="Book", exact=True).click()
+    await expect(visitor.page.get_by_role("heading", name="Decide on: cancel car")).to_be_visible()
+    await visitor.check()
+
+    await visitor.page.get_by_role("button", name="Done by hand").click()
+    decide = visitor.page.get_by_role("button", name="Decide", exact=True)
+
+    async def decided() -> bool:  # 503: the update met another event at the same moment
+        if await decide.is_visible():
+            await decide.click()
+        return await visitor.text("Cancelled by phone.").first.is_visible()
+
+    await eventually(decided)
+    await expect(decide).to_have_count(0)
+    await expect(visitor.page.locator(".mark.undone")).to_have_count(3)
+
+
 async def test_the_form_shows_the_command_that_sends_the_same(visitor: Visitor) -> None:
     await visitor.go("trips")
     await visitor.page.get_by_text("The same with curl").click()
@@ -78,4 +103,61 @@ async def test_what_the_gateway_refuses_is_said_field_by_field(visitor: Visitor)
     await visitor.page.get_by_role("button", name="Book", exact=True).click()
 
     await expect(visitor.page.get_by_role("alert")).to_contain_text("flights.flightId")
+    await visitor.check()
+
+
+def state(status: str, done: int, **undos: str) -> dict[str, Any]:
+    """A trip with the first steps done, and its undos with their statuses, in the order in which they run."""
+    compensations = [{"name": name.replace("_", " "), "status": each, "note": ""} for name, each in undos.items()]
+    return {"status": status, "done": STEPS[:done], "compensations": compensations}
+
+
+REFUND, CAR, FLIGHT = "↶refund payment: undone", "↶cancel car: undone", "↶cancel flight: undone"
+DONE_TO_CHARGE = ["✓reserve flight: done", "✓reserve car: done", "✓charge card: done"]
+LINES = {
+    "a flight that is sold out leaves nothing to undo": (
+        state("FAILED", 0),
+        ["✕reserve flight: failed", "reserve car: not started", "charge card: not started", *NOT_STARTED],
+    ),
+    "a car that cannot be confirmed is on the way back": (
+        state("COMPENSATING", 4, refund_payment="DONE", cancel_car="RUNNING", cancel_flight="REGISTERED"),
+        [
+            *DONE_TO_CHARGE,
+            "✓confirm flight: done",
+            "✕confirm car: failed",
+            *["", ""],  # the line passes below the confirmations, which have no undo
+            REFUND,
+            "▶cancel car: running",
+            "cancel flight: not started",
+        ],
+    ),
+    "a stuck undo is shown and waits for a person": (
+        state("COMPENSATION_STUCK", 2, refund_payment="DONE", cancel_car="STUCK", cancel_flight="DONE"),
+        [
+            *["✓reserve flight: done", "✓reserve car: done", "✕charge card: failed", *NOT_STARTED],
+            *[REFUND, "✕cancel car: failedstuck: keeps failing", FLIGHT],
+        ],
+    ),
+    "a cancelled trip is no failed one": (
+        state("CANCELLED", 1, cancel_car="DONE", cancel_flight="DONE"),
+        ["✓reserve flight: done", "■reserve car: cancelled", "charge card: not started", *NOT_STARTED, CAR, FLIGHT],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+async def test_each_state_of_a_trip_has_its_line(visitor: Visitor, what: str) -> None:
+    shown, expected = LINES[what]
+
+    async def answer(route: Route) -> None:
+        body = f"event: state\ndata: {json.dumps(shown)}\nid: 1\n\n"
+        await route.fulfill(body=body, content_type="text/event-stream")
+
+    await visitor.page.route("**/BookingWorkflow/shown/events", answer)
+    await visitor.go("trips/shown")
+
+    await expect(marks(visitor)).to_have_text([each for each in expected if each])
+    await expect(visitor.page.locator(".mark.bend")).to_have_count(expected.count(""))
+    stuck = visitor.page.get_by_role("heading", name="Decide on: cancel car")
+    await expect(stuck).to_have_count(1 if shown["status"] == "COMPENSATION_STUCK" else 0)
     await visitor.check()

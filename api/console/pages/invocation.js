@@ -27,10 +27,8 @@ export function mount(root, context) {
       show(progress, state.progress ? section("Progress", json(state.progress, "Progress")) : null);
       log(status(state.status), progressIn(state));
     },
-    outcome: ({ status: code, body }) => {
-      show(outcome, section(code === 200 ? "Outcome" : "Why it failed", code === 200 ? null : h("p", {}, body.detail), json(body, "Outcome")));
-      log(status(code === 200 ? "COMPLETED" : "FAILED"), " outcome");
-    },
+    outcome: ({ status: code, body }) =>
+      show(outcome, section("Outcome", code === 200 ? null : h("p", {}, body.detail), json(body, "Outcome"))),
     gone: (problem) => log(problem.detail),
     absent: (problem) => show(about, note(problem.detail)),
     refused: (error) => show(about, refusal(error, context)),

@@ -158,7 +158,7 @@ function updateMark(element, each, turn, hasUndos) {
   element.classList.toggle("bend", Boolean(each.isBend));
   element.classList.toggle("turn", hasUndos && each.column === turn);
   element.classList.toggle("last", each.row === 1 && (each.column === STEPS.length || (hasUndos && each.column >= turn)));
-  element.toggleAttribute("aria-hidden", Boolean(each.isBend));
+  element.setAttribute("aria-hidden", String(Boolean(each.isBend)));
   element.style.setProperty("--column", each.column);
   element.style.setProperty("--row", each.row);
   const [dot, name, said, words] = element.children;

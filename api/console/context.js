@@ -102,7 +102,9 @@ export class Context {
   watch(target, handlers, place) {
     const ending = new AbortController();
     const source = {};
-    const isUp = (name) => (...given) => (this.#trouble(source, null), handlers[name]?.(...given));
+    const isUp =
+      (name) =>
+      (...given) => (this.#trouble(source, null), handlers[name]?.(...given));
     const all = {
       unavailable: (problem) => this.#trouble(source, problem.detail),
       broken: (message) => this.#trouble(source, message),

@@ -6,7 +6,13 @@ import { h } from "./dom.js";
 export function askForCredential(reason) {
   return new Promise((resolve) => {
     let entered = null;
-    const input = h("input", { type: "password", id: "credential", autocomplete: "off", required: true, spellcheck: "false" });
+    const input = h("input", {
+      type: "password",
+      id: "credential",
+      autocomplete: "off",
+      required: true,
+      spellcheck: "false",
+    });
     const submit = (event) => {
       event.preventDefault();
       entered = input.value.trim() || null;
@@ -27,7 +33,12 @@ export function askForCredential(reason) {
         h("label", { for: "credential" }, "API key or token"),
         input,
         h("p.hint", {}, "It is kept in this tab until you close it, and sent to this gateway only."),
-        h("div.actions", {}, h("button.primary", {}, "Continue"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")),
+        h(
+          "div.actions",
+          {},
+          h("button.primary", {}, "Continue"),
+          h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+        ),
       ),
     );
     document.body.append(dialog);

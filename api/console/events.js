@@ -10,8 +10,8 @@ const SILENCE = 40_000; // the gateway sends a comment when nothing changed for 
  * Watch `target`, such as `/invocations/ID/events`, until it ends or `signal` aborts.
  *
  * `handlers` are functions, each optional: `state(data)`, `outcome({status, body})`, `unavailable(problem)`,
- * `gone(problem)`, and of the watch itself `absent(problem)`: it does not exist (yet), `broken(message)`: the connection
- * is lost, and `refused(error)`: the gateway will not show it. After `absent` and `broken` it tries again.
+ * `gone(problem)`, and of the watch itself `absent(problem)`: it does not exist (yet), `broken(message)`: the
+ * connection is lost, and `refused(error)`: the gateway will not show it. After `absent` and `broken` it tries again.
  */
 export async function watch(api, target, handlers, signal) {
   const call = (name, ...given) => signal.aborted || handlers[name]?.(...given);

@@ -20,7 +20,8 @@ let forms = 0;
 export function requestForm(context, of) {
   const prefix = `form-${(forms += 1)}`;
   const inputs = new Map((of.fields ?? []).map((field) => [field.name, input(field, prefix)]));
-  const body = of.body === undefined ? null : h("textarea", { id: `${prefix}-body`, spellcheck: "false", autocomplete: "off" });
+  const body =
+    of.body === undefined ? null : h("textarea", { id: `${prefix}-body`, spellcheck: "false", autocomplete: "off" });
   const answer = h("div.answer", { role: "status" });
   const curl = h("pre.curl", { tabindex: "0", "aria-label": "The same with curl" });
   const button = h("button.primary", {}, of.send ?? "Send");
@@ -69,11 +70,21 @@ export function requestForm(context, of) {
     h("h2", { id: `${prefix}-title` }, of.title),
     of.about ? h("p", {}, of.about) : null,
     presets(of.presets ?? [], choose),
-    h("div.fields", {}, (of.fields ?? []).map((field) => labelled(field, inputs.get(field.name)))),
+    h(
+      "div.fields",
+      {},
+      (of.fields ?? []).map((field) => labelled(field, inputs.get(field.name))),
+    ),
     body ? h("div.field", {}, h("label", { for: body.id }, "Body"), body) : null,
     h("div.actions", {}, button),
     answer,
-    h("details", {}, h("summary", {}, "The same with curl"), curl, copy(() => curl.textContent)),
+    h(
+      "details",
+      {},
+      h("summary", {}, "The same with curl"),
+      curl,
+      copy(() => curl.textContent),
+    ),
   );
   update();
   return form;
@@ -111,7 +122,11 @@ function accepted(answer) {
 function reasons(error) {
   const errors = error.problem?.errors ?? [];
   if (!errors.length) return error.message;
-  return h("ul", {}, errors.map((each) => h("li", {}, h("code", {}, each.field), ` ${each.message}`)));
+  return h(
+    "ul",
+    {},
+    errors.map((each) => h("li", {}, h("code", {}, each.field), ` ${each.message}`)),
+  );
 }
 
 function copy(text) {
@@ -125,7 +140,7 @@ function copy(text) {
   return button;
 }
 
-/** The command that sends the same, for a POSIX shell. A credential is not shown: the shell takes it from PATTERNS_KEY. */
+/** The command that sends the same, for a POSIX shell, which takes the credential from PATTERNS_KEY. */
 export function curlOf({ method = "POST", target, query = {}, headers = {} }, body, hasCredential) {
   const lines = [`curl -X ${method} ${quote(url(target, query).href)}`];
   for (const [name, value] of Object.entries(headers)) if (value) lines.push(`-H ${quote(`${name}: ${value}`)}`);

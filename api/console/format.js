@@ -69,7 +69,7 @@ function all(meaning, names) {
   return Object.fromEntries(names.split(" ").map((name) => [name, meaning]));
 }
 
-/** `running`, `waiting`, `done`, `failed`, `undone` (compensated), or `ended`, for whatever has none of these meanings. */
+/** `running`, `waiting`, `done`, `failed`, `undone` (compensated), or `ended`, which is none of these. */
 export function meaning(status) {
   return MEANINGS[status] ?? "ended";
 }

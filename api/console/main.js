@@ -85,7 +85,11 @@ function themes() {
 function navigation() {
   return GROUPS.filter((group) => group.pages.length).map((group) => [
     group.title ? h("h2", {}, group.title) : null,
-    h("ul", {}, group.pages.map((each) => h("li", {}, h("a", { href: address(each.name), "data-page": each.name }, each.label)))),
+    h(
+      "ul",
+      {},
+      group.pages.map((each) => h("li", {}, h("a", { href: address(each.name), "data-page": each.name }, each.label))),
+    ),
   ]);
 }
 

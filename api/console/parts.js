@@ -11,7 +11,15 @@ export function section(heading, ...children) {
 /** A table that scrolls within itself where the window is narrow. Return its frame, and its body for `showEach`. */
 export function table(label, columns) {
   const body = h("tbody");
-  const head = h("thead", {}, h("tr", {}, columns.map((each) => h("th", { scope: "col" }, each))));
+  const head = h(
+    "thead",
+    {},
+    h(
+      "tr",
+      {},
+      columns.map((each) => h("th", { scope: "col" }, each)),
+    ),
+  );
   const frame = h("div.scrolls", { tabindex: "0", role: "region", "aria-label": label }, h("table", {}, head, body));
   return { frame, body };
 }
@@ -19,7 +27,11 @@ export function table(label, columns) {
 /** Names and values, of a list of pairs; pairs without a value are left out. */
 export function facts(pairs) {
   const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return h("dl.facts", {}, given.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl.facts",
+    {},
+    given.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 export function json(value, label = "JSON") {
@@ -41,6 +53,8 @@ export function note(...children) {
 
 /** Why the gateway refused to show something; for missing credentials or a missing role, a way to show others. */
 export function refusal(error, context) {
-  const other = [401, 403].includes(error.status) ? h("button", { type: "button", onclick: context.signIn }, "Use other credentials") : null;
+  const other = [401, 403].includes(error.status)
+    ? h("button", { type: "button", onclick: context.signIn }, "Use other credentials")
+    : null;
   return h("div.refusal", { role: "alert" }, h("p", {}, error.message), other);
 }

@@ -47,7 +47,10 @@ function description(state) {
     ["Service", `${state.service}${state.handler ? ` / ${state.handler}` : ""}`],
     ["Key", state.key ? h("a", { href: addressOfKey(state.service, state.key) }, state.key) : null],
     ["Submitted", state.submittedAt ? time(state.submittedAt) : null],
-    ["Delayed until", isDelayed(state) ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null],
+    [
+      "Delayed until",
+      isDelayed(state) ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null,
+    ],
     ["Ended", state.finishedAt ? time(state.finishedAt) : null],
     ["Attempts", state.attempts === null ? null : String(state.attempts)],
     ["History", webUi(state.webUi)],

@@ -27,20 +27,42 @@ export function mount(root, context) {
 function mountCounts(place, context, choose) {
   const grid = h("div.counts");
   place.append(grid);
-  context.every(REFRESH, async (signal) => {
-    const counted = await context.api.get("/invocations/counts", {}, { signal });
-    showEach(grid, counted, (each) => each.service, (each) => h("div.card", {}, h("h3", {}, each.service), h("ul.plain")), (card, each) => {
-      const given = STATUSES.filter((name) => each.counts[name]);
-      showEach(card.lastChild, given.length ? given : [""], (name) => name, (name) => countRow(each.service, name, choose), (row, name) => {
-        if (name) row.querySelector("b").textContent = each.counts[name].toLocaleString("en-GB");
-      });
-    });
-  }, grid);
+  context.every(
+    REFRESH,
+    async (signal) => {
+      const counted = await context.api.get("/invocations/counts", {}, { signal });
+      showEach(
+        grid,
+        counted,
+        (each) => each.service,
+        (each) => h("div.card", {}, h("h3", {}, each.service), h("ul.plain")),
+        (card, each) => {
+          const given = STATUSES.filter((name) => each.counts[name]);
+          showEach(
+            card.lastChild,
+            given.length ? given : [""],
+            (name) => name,
+            (name) => countRow(each.service, name, choose),
+            (row, name) => {
+              if (name) row.querySelector("b").textContent = each.counts[name].toLocaleString("en-GB");
+            },
+          );
+        },
+      );
+    },
+    grid,
+  );
 }
 
 function countRow(service, name, choose) {
   if (!name) return h("li.quiet", {}, "none yet");
-  const label = h("button.plain", { type: "button", title: "List them", onclick: () => choose(service, name) }, h("b"), " ", status(name));
+  const label = h(
+    "button.plain",
+    { type: "button", title: "List them", onclick: () => choose(service, name) },
+    h("b"),
+    " ",
+    status(name),
+  );
   return h("li", {}, label);
 }
 
@@ -50,16 +72,25 @@ function mountList(place, context, filter) {
   const { frame, body } = table("Executions", ["Execution", "Status", "State", "Started", "Ended", "History"]);
   const empty = note();
   const pages = h("div.actions");
-  const body_ = h("div", {}, frame, empty, pages);
-  place.append(form, body_);
+  const content = h("div", {}, frame, empty, pages);
+  place.append(form, content);
   let cursors = [];
 
   const read = async (signal) => {
     const query = { ...filter, limit: PAGE, cursor: cursors.at(-1) };
     const page = await context.api.get("/invocations", query, { signal });
-    showEach(body, page.executions, (each) => `${each.service} ${each.key} ${each.invocationId} ${each.startedAt}`, row, update);
+    showEach(
+      body,
+      page.executions,
+      (each) => `${each.service} ${each.key} ${each.invocationId} ${each.startedAt}`,
+      row,
+      update,
+    );
     frame.hidden = !page.executions.length;
-    show(empty, page.executions.length ? null : page.next ? "None on this page. Read on." : "There are none that match.");
+    show(
+      empty,
+      page.executions.length ? null : page.next ? "None on this page. Read on." : "There are none that match.",
+    );
     show(pages, pager(page.next));
   };
   const pager = (next) => [
@@ -80,14 +111,26 @@ function mountList(place, context, filter) {
     turn([]);
   };
   for (const [name, field] of Object.entries(fields)) field.value = filter[name];
-  const again = context.every(REFRESH, read, body_);
+  const again = context.every(REFRESH, read, content);
   return refresh;
 }
 
 function filters(fields, submit) {
-  const services = ["AsyncTaskWorker", "BookingWorkflow", "PaymentTracker", "FanOutWorker", "UserFeed", "PackageTracker"];
+  const services = [
+    "AsyncTaskWorker",
+    "BookingWorkflow",
+    "PaymentTracker",
+    "FanOutWorker",
+    "UserFeed",
+    "PackageTracker",
+  ];
   const choice = (name, values, all) => {
-    fields[name] = h("select", { id: `filter-${name}`, onchange: submit }, h("option", { value: "" }, all), values.map((each) => h("option", { value: each }, each)));
+    fields[name] = h(
+      "select",
+      { id: `filter-${name}`, onchange: submit },
+      h("option", { value: "" }, all),
+      values.map((each) => h("option", { value: each }, each)),
+    );
     return fields[name];
   };
   const text = (name, hint) => {
@@ -109,12 +152,22 @@ function row(each) {
   const name = each.invocationId
     ? invocation(each.invocationId)
     : h("a.id", { href: addressOfKey(each.service, each.key) }, `${each.service} ${each.key}`);
-  return h("tr", {}, h("td", {}, name), h("td"), h("td"), h("td", {}, time(each.startedAt)), h("td"), h("td", {}, webUi(each.webUi, "Web UI")));
+  return h(
+    "tr",
+    {},
+    h("td", {}, name),
+    h("td"),
+    h("td"),
+    h("td", {}, time(each.startedAt)),
+    h("td"),
+    h("td", {}, webUi(each.webUi, "Web UI")),
+  );
 }
 
 function update(element, each) {
   const cells = element.children;
-  const delayed = each.status === "SCHEDULED" && each.executionTime ? h("span.quiet", {}, ` ${distance(each.executionTime)}`) : null;
+  const delayed =
+    each.status === "SCHEDULED" && each.executionTime ? h("span.quiet", {}, ` ${distance(each.executionTime)}`) : null;
   show(cells[1], status(each.status), delayed);
   show(cells[2], each.patternStatus ? status(each.patternStatus, meaning(each.patternStatus)) : null);
   show(cells[4], time(each.finishedAt));

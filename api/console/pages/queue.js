@@ -33,10 +33,22 @@ export function mount(root, context) {
     const open = tasks.open();
     const longest = Math.max(60 * SECOND, ...open.map((each) => each.left));
     axis.hidden = !open.length;
-    showEach(axis, [0, ...MARKS.filter((mark) => mark <= longest)], (mark) => mark, axisMark, (element, mark) => {
-      element.style.setProperty("left", `${100 * place(mark, longest)}%`);
-    });
-    showEach(rows, open, (each) => each.invocationId, row, (element, each) => updateRow(element, each, longest));
+    showEach(
+      axis,
+      [0, ...MARKS.filter((mark) => mark <= longest)],
+      (mark) => mark,
+      axisMark,
+      (element, mark) => {
+        element.style.setProperty("left", `${100 * place(mark, longest)}%`);
+      },
+    );
+    showEach(
+      rows,
+      open,
+      (each) => each.invocationId,
+      row,
+      (element, each) => updateRow(element, each, longest),
+    );
     show(none, open.length ? null : "The queue is empty. Submit a task: with a delay it waits here first.");
     showEach(endedRows, tasks.ended(), (each) => each.invocationId, row, updateEnded);
     ended.hidden = !endedRows.children.length;
@@ -59,7 +71,11 @@ function submission(context, sent) {
     presets: [
       { label: "Now", values: { delay: "" }, body: TASK },
       { label: "In half a minute, urgent", values: { delay: "30s" }, body: { ...TASK, priority: 1 } },
-      { label: "One that fails", values: { delay: "" }, body: { ...TASK, payload: { fail: "no paper" }, maxAttempts: 3 } },
+      {
+        label: "One that fails",
+        values: { delay: "" },
+        body: { ...TASK, payload: { fail: "no paper" }, maxAttempts: 3 },
+      },
     ],
     request: ({ delay, key }) => ({ target: SEND, query: { delay }, headers: { "Idempotency-Key": key } }),
     send: "Submit",
@@ -95,12 +111,16 @@ class Tasks {
   }
 
   async read(signal) {
-    const list = async (status_) => {
-      const query = { service: SERVICE, status: status_, limit: LISTED };
-      return (await this.context.api.get("/invocations", query, { signal })).executions.map((each) => each.invocationId);
+    const list = async (wanted) => {
+      const query = { service: SERVICE, status: wanted, limit: LISTED };
+      return (await this.context.api.get("/invocations", query, { signal })).executions.map(
+        (each) => each.invocationId,
+      );
     };
     const listed = new Set([...(await list("RUNNING")), ...(await list("SCHEDULED")), ...(await list(undefined))]);
-    const changing = [...this.#known.values()].filter((each) => isOpen(each) && new Date(each.executionTime) <= Date.now());
+    const changing = [...this.#known.values()].filter(
+      (each) => isOpen(each) && new Date(each.executionTime) <= Date.now(),
+    );
     const unknown = [...listed, ...this.#sent].filter((id) => !this.#known.has(id));
     const wanted = [...new Set([...unknown, ...changing.map((each) => each.invocationId)])];
     for (let index = 0; index < wanted.length; index += AT_ONCE) {
@@ -143,8 +163,18 @@ function axisMark(mark) {
 
 function row(task) {
   const { priority, kind } = task.progress;
-  const label = h("span.priority", { title: `Priority ${priority}: 1 runs first`, "data-priority": priority }, priority);
-  const about = h("span.about", {}, label, h("span", {}, kind, " "), invocation(task.invocationId, shortened(task.invocationId)));
+  const label = h(
+    "span.priority",
+    { title: `Priority ${priority}: 1 runs first`, "data-priority": priority },
+    priority,
+  );
+  const about = h(
+    "span.about",
+    {},
+    label,
+    h("span", {}, kind, " "),
+    invocation(task.invocationId, shortened(task.invocationId)),
+  );
   return h("li", {}, about, h("span.track", { "aria-hidden": "true" }, h("span.dot")), h("span.when"));
 }
 

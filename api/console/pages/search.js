@@ -15,13 +15,20 @@ export async function mount(root, context) {
   const found = h("div");
   show(root, h("p", {}, "For ", h("strong", {}, q)), found);
   show(found, note("Searching"));
-  const results = await Promise.all([byId(context, q), byKey(context, q), byService(context, q), bySubscription(context, q)]);
+  const results = await Promise.all([
+    byId(context, q),
+    byKey(context, q),
+    byService(context, q),
+    bySubscription(context, q),
+  ]);
   const refused = results.find((each) => each instanceof Refused);
   const shown = results.filter((each) => each && !(each instanceof Refused));
   show(
     found,
     refused ? refusal(refused, context) : null,
-    shown.length ? shown : note("Nothing has this ID or key. Lists are a moment behind: what was just accepted may be missing."),
+    shown.length
+      ? shown
+      : note("Nothing has this ID or key. Lists are a moment behind: what was just accepted may be missing."),
   );
 }
 
@@ -39,7 +46,10 @@ function byId(context, id) {
   return attempt(async () => {
     if (!id.includes(":")) return null;
     const state = await context.api.get(path("invocations", id), {}, { signal: context.signal });
-    return section("Invocation", h("ul.plain", {}, h("li", {}, invocation(state.invocationId), " ", status(state.status))));
+    return section(
+      "Invocation",
+      h("ul.plain", {}, h("li", {}, invocation(state.invocationId), " ", status(state.status))),
+    );
   });
 }
 
@@ -60,9 +70,13 @@ function byKey(context, key) {
 function byService(context, name) {
   return attempt(async () => {
     const counted = await context.api.get("/invocations/counts", {}, { signal: context.signal });
-    const services = counted.map((each) => each.service).filter((each) => each.toLowerCase().includes(name.toLowerCase()));
+    const services = counted
+      .map((each) => each.service)
+      .filter((each) => each.toLowerCase().includes(name.toLowerCase()));
     if (!services.length) return null;
-    const rows = services.map((service) => h("li", {}, h("a", { href: address("overview", [], { service }) }, service)));
+    const rows = services.map((service) =>
+      h("li", {}, h("a", { href: address("overview", [], { service }) }, service)),
+    );
     return section("Services", h("ul.plain", {}, rows));
   });
 }
@@ -71,7 +85,9 @@ function bySubscription(context, id) {
   return attempt(async () => {
     const all = await context.api.get("/subscriptions", {}, { signal: context.signal });
     const found = all.filter((each) => [each.id, each.source, each.sink].some((text) => text.includes(id)));
-    const rows = found.map((each) => h("li", {}, h("span.id", {}, each.id), " ", status(each.status), " ", h("span.quiet", {}, each.source)));
+    const rows = found.map((each) =>
+      h("li", {}, h("span.id", {}, each.id), " ", status(each.status), " ", h("span.quiet", {}, each.source)),
+    );
     return rows.length ? section("Subscriptions", h("ul.plain", {}, rows)) : null;
   });
 }

@@ -114,24 +114,37 @@ function mountTrip(place, context, trip) {
 function ended(code, body) {
   if (code !== 200) return h("p", {}, body.detail);
   const booked = { flightReservationId: "Flight", carReservationId: "Car", paymentId: "Payment" };
-  const facts_ = Object.entries(booked).map(([name, label]) => [label, h("span.id", {}, body[name])]);
-  return facts([["Paid", `${body.amountCents} cents, card ${body.card}`], ...facts_]);
+  const reservations = Object.entries(booked).map(([name, label]) => [label, h("span.id", {}, body[name])]);
+  return facts([["Paid", `${body.amountCents} cents, card ${body.card}`], ...reservations]);
 }
 
 /** The steps in the order in which they run, and after the one that failed the undos in theirs. */
 function draw(line, state) {
   const isTurned = UNDOING.includes(state.status);
   const reached = STEPS.filter((step) => state.done.includes(step)).length;
-  const steps = STEPS.map((name, index) => ({ name, column: index + 1, row: 1, as: stepAs(index, reached, isTurned, state) }));
+  const steps = STEPS.map((name, index) => ({
+    name,
+    column: index + 1,
+    row: 1,
+    as: stepAs(index, reached, isTurned, state),
+  }));
   const undos = isTurned ? state.compensations.map((each) => ({ ...undo(each), row: 2 })) : [];
   const turn = reached + 1; // the column of the step that failed
   const passed = undos.map((each) => each.column);
   const between = [];
-  if (undos.length) for (let column = Math.max(...passed) + 1; column <= turn && column <= STEPS.length; column += 1) between.push(column);
+  if (undos.length)
+    for (let column = Math.max(...passed) + 1; column <= turn && column <= STEPS.length; column += 1)
+      between.push(column);
   const bends = between.reverse().map((column) => ({ name: "", column, row: 2, as: "undone", isBend: true }));
   const marks = [...steps, ...bends, ...undos];
   line.classList.toggle("turned", undos.length > 0);
-  showEach(line, marks, (each) => `${each.row} ${each.column}`, makeMark, (element, each) => updateMark(element, each, turn, isTurned && undos.length));
+  showEach(
+    line,
+    marks,
+    (each) => `${each.row} ${each.column}`,
+    makeMark,
+    (element, each) => updateMark(element, each, turn, isTurned && undos.length),
+  );
 }
 
 function stepAs(index, reached, isTurned, state) {
@@ -143,21 +156,36 @@ function stepAs(index, reached, isTurned, state) {
 const UNDO_AS = { REGISTERED: "ahead", RUNNING: "running", STUCK: "failed", DONE: "undone", RESOLVED: "undone" };
 
 function undo({ name, status: progress, note: words }) {
-  return { name, column: STEPS.indexOf(UNDONE_STEP[name]) + 1, as: UNDO_AS[progress], words: words || (progress === "STUCK" ? "stuck: keeps failing" : "") };
+  return {
+    name,
+    column: STEPS.indexOf(UNDONE_STEP[name]) + 1,
+    as: UNDO_AS[progress],
+    words: words || (progress === "STUCK" ? "stuck: keeps failing" : ""),
+  };
 }
 
 function makeMark() {
   return h("li.mark", {}, h("span.dot", { "aria-hidden": "true" }), h("span.name"), h("span.sr"), h("span.hint"));
 }
 
-const SAID = { ahead: "not started", running: "running", done: "done", failed: "failed", undone: "undone", ended: "cancelled" };
+const SAID = {
+  ahead: "not started",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  undone: "undone",
+  ended: "cancelled",
+};
 
 function updateMark(element, each, turn, hasUndos) {
   element.className = `mark ${each.as}`;
   element.classList.toggle("back", each.row === 2);
   element.classList.toggle("bend", Boolean(each.isBend));
   element.classList.toggle("turn", hasUndos && each.column === turn);
-  element.classList.toggle("last", each.row === 1 && (each.column === STEPS.length || (hasUndos && each.column >= turn)));
+  element.classList.toggle(
+    "last",
+    each.row === 1 && (each.column === STEPS.length || (hasUndos && each.column >= turn)),
+  );
   element.setAttribute("aria-hidden", String(Boolean(each.isBend)));
   element.style.setProperty("--column", each.column);
   element.style.setProperty("--row", each.row);

@@ -1,10 +1,14 @@
 """The dead letters of subscriptions: list the pending ones, and redrive their records."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 
 from aiokafka.errors import KafkaError
 
@@ -51,17 +55,43 @@ class Page:
     next: Cursor | None
 
 
+class LetterOutcome(StrEnum):
+    REDRIVEN = "REDRIVEN"
+    ALREADY_REDRIVEN = "ALREADY_REDRIVEN"
+    WITHOUT_VALUE = "WITHOUT_VALUE"
+    """The dead-letter topic refused its value or key: it cannot be redriven."""
+    REFUSED = "REFUSED"
+    """The topic refuses the record: it stays pending, and the log says why."""
+    UNKNOWN = "UNKNOWN"
+    """The subscription has no letter there."""
+    LEFT = "LEFT"
+    """It was not read within the limits of time and memory: redrive again."""
+
+
+@dataclass(frozen=True)
+class RedrivenLetter:
+    """A letter by its coordinates in the dead-letter topic, and what a redrive did with it."""
+
+    partition: int
+    offset: int
+    outcome: LetterOutcome
+    reason: str | None = None
+    """Of a refusal."""
+
+
 @dataclass
 class RedriveResult:
     """What a redrive did. `remaining` means that pending letters are left: redrive again."""
 
-    redriven: int = 0
-    already_redriven: int = 0
-    without_value: int = 0
-    """Letters whose value or key the dead-letter topic refused: they cannot be redriven."""
-    refused: int = 0
-    """Records that their topic refuses: they stay pending, and the log says why."""
+    letters: list[RedrivenLetter] = field(default_factory=list)
     remaining: bool = False
+
+    def count(self, outcome: LetterOutcome) -> int:
+        return sum(each.outcome is outcome for each in self.letters)
+
+    @property
+    def redriven(self) -> int:
+        return self.count(LetterOutcome.REDRIVEN)
 
 
 class DeadLetters:
@@ -100,21 +130,49 @@ class DeadLetters:
 
     async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> RedriveResult:
         """Redrive one letter unless it was redriven before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
-        result = RedriveResult()
-        async with self._redriving_alone(subscription), self._reading(subscription, partition) as reader:
-            scan = await reader.scan(subscription.name, offset - 1) if reader else None
-            if reader is None or scan is None or not scan.pending.has_letter(offset):
-                raise UnknownDeadLetter(
-                    f"Subscription {subscription.id} has no dead letter at offset {offset} of partition {partition}."
-                )
-            if scan.pending.is_redriven(offset):
-                result.already_redriven = 1
-            else:
-                letters = await reader.letters([offset], REDRIVE_BYTES)
-                if letters.read_to is not None:
-                    raise KafkaUnreachable(f"The dead letter at offset {offset} was not read in time. Try again later.")
-                await self._redrive(subscription, letters.found, result)
+        result = await self.redrive_each(subscription, [(partition, offset)])
+        if result.count(LetterOutcome.UNKNOWN):
+            raise UnknownDeadLetter(
+                f"Subscription {subscription.id} has no dead letter at offset {offset} of partition {partition}."
+            )
+        if result.remaining:
+            raise KafkaUnreachable(f"The dead letter at offset {offset} was not read in time. Try again later.")
         return result
+
+    async def redrive_each(self, subscription: Subscription, places: Iterable[tuple[int, int]]) -> RedriveResult:
+        """Redrive the letters at these partitions and offsets, unless they were before. Raises `KafkaUnreachable`."""
+        result = RedriveResult()
+        async with self._redriving_alone(subscription):
+            for partition, group in groupby(sorted({*places}), key=itemgetter(0)):
+                await self._redrive_of(subscription, partition, [offset for _, offset in group], result)
+        result.remaining = result.count(LetterOutcome.LEFT) > 0
+        return result
+
+    async def _redrive_of(
+        self, subscription: Subscription, partition: int, offsets: list[int], result: RedriveResult
+    ) -> None:
+        def add(outcome: LetterOutcome, those: Iterable[int]) -> None:
+            result.letters += [RedrivenLetter(partition, offset, outcome) for offset in sorted(those)]
+
+        try:
+            async with self._reading(subscription, partition) as reader:
+                if reader is None:
+                    return add(LetterOutcome.UNKNOWN, offsets)
+                scan = await reader.scan(subscription.name, offsets[0] - 1)
+                known = [each for each in offsets if scan.pending.has_letter(each)]
+                pending = [each for each in known if not scan.pending.is_redriven(each)]
+                letters = await reader.letters(pending, REDRIVE_BYTES)
+        except UnknownDeadLetter:
+            return add(LetterOutcome.UNKNOWN, offsets)
+        once = list({letter.origin: letter for letter in letters.found}.values())  # a record can have two letters
+        await self._redrive(subscription, once, result)
+        add(LetterOutcome.ALREADY_REDRIVEN, {*known} - {*pending} | _offsets(letters.found) - _offsets(once))
+        missing = {*offsets} - {*known} | {*pending} - _offsets(letters.found)
+        read_to = min(
+            math.inf if scan.complete else scan.read_to, math.inf if letters.read_to is None else letters.read_to
+        )
+        add(LetterOutcome.UNKNOWN, (each for each in missing if each <= read_to))
+        return add(LetterOutcome.LEFT, (each for each in missing if each > read_to))
 
     async def redrive_all(self, subscription: Subscription) -> RedriveResult:
         """Redrive the oldest `MAX_REDRIVEN` pending letters. Raises `KafkaUnreachable`."""
@@ -135,10 +193,14 @@ class DeadLetters:
 
     async def _redrive(self, subscription: Subscription, letters: list[DeadLetter], result: RedriveResult) -> None:
         complete = [letter for letter in letters if letter.is_complete]
-        redriven = await self._redriver.redrive(subscription, complete)
-        result.redriven += redriven
-        result.refused += len(complete) - redriven
-        result.without_value += len(letters) - len(complete)
+        reasons = iter(await self._redriver.redrive(subscription, complete))
+        for each in letters:
+            reason = next(reasons) if each.is_complete else None
+            if not each.is_complete:
+                outcome = LetterOutcome.WITHOUT_VALUE
+            else:
+                outcome = LetterOutcome.REFUSED if reason else LetterOutcome.REDRIVEN
+            result.letters.append(RedrivenLetter(each.partition, each.offset, outcome, reason))
 
     async def _partition_page(self, subscription: Subscription, cursor: Cursor, limit: int, max_bytes: int) -> Page:
         async with self._reading(subscription, cursor.partition) as reader:
@@ -188,6 +250,10 @@ class DeadLetters:
                 yield
         finally:
             self._redriving.release()
+
+
+def _offsets(letters: Iterable[DeadLetter]) -> set[int]:
+    return {letter.offset for letter in letters}
 
 
 @asynccontextmanager

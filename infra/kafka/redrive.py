@@ -33,14 +33,14 @@ class Redriver:
         self._clusters = clusters
         self._deadlines = deadlines
 
-    async def redrive(self, subscription: Subscription, letters: Sequence[DeadLetter]) -> int:
-        """Send the records in the order of `letters`, then write the marks. Return how many the topic accepted.
+    async def redrive(self, subscription: Subscription, letters: Sequence[DeadLetter]) -> list[str | None]:
+        """Send the records in the order of `letters`, then write the marks. Return for each why the topic refuses it.
 
-        Those that it refuses stay pending, and the log says why. Raises `KafkaError`, `KafkaUnreachable`: the letters
-        of records that were written before are marked, unless there is no answer.
+        Those stay pending, and the log has more. Raises `KafkaError`, `KafkaUnreachable`: the letters of records that
+        were written before are marked, unless there is no answer.
         """
         if not letters:
-            return 0
+            return []
         producer = self._clusters.producer(subscription.cluster)
         async with started(producer, subscription.cluster, self._deadlines):
             async with self._answered(subscription, subscription.topic):
@@ -57,7 +57,7 @@ class Redriver:
                 log.warning("%s is not redriven: topic %r refuses it: %r", letter.origin, subscription.topic, outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        return len(written)
+        return [type(outcome).__name__ if isinstance(outcome, BaseException) else None for outcome in outcomes]
 
     def _answered(self, subscription: Subscription, topic: str) -> AbstractAsyncContextManager[None]:
         return answered(subscription.cluster, f"a write to {topic}", self._deadlines.send)

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from domain.subscription import Subscription
 from infra.kafka import dead_letters
-from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
+from infra.kafka.dead_letters import Cursor, DeadLetters, LetterOutcome, RedrivenLetter, UnknownDeadLetter
 from infra.kafka.record_writing import send
 from tests.brokers.fixtures import Topics
 from tests.infra.kafka.letters import TIME_MS, TOPIC_ID, Write, listed, records_of
@@ -52,7 +52,7 @@ async def test_a_record_is_redriven_to_its_partition_unchanged(
 ) -> None:
     await write(7, partition=1)
     outcome = await letters.redrive_one(sub, 0, 0)
-    assert (outcome.redriven, outcome.already_redriven) == (1, 0)
+    assert outcome.letters == [RedrivenLetter(0, 0, LetterOutcome.REDRIVEN)]
     (record,) = await records_of(broker, sub.topic, 1, 1)
     assert (record.key, record.value, record.timestamp) == (b"ann", b"{", TIME_MS)
     assert record.headers == (
@@ -72,7 +72,7 @@ async def test_a_record_is_redriven_once_however_often_it_is_asked_for(
         await write(offset)
     outcomes = await asyncio.gather(*(letters.redrive_one(sub, 0, offset) for offset in (0, 1, 2, 0)))
     assert sum(outcome.redriven for outcome in outcomes) == 2
-    assert sum(outcome.already_redriven for outcome in outcomes) == 2
+    assert sum(outcome.count(LetterOutcome.ALREADY_REDRIVEN) for outcome in outcomes) == 2
     assert (await letters.redrive_all(sub)).redriven == 0
     await topics.write(sub.topic, (b"end", b"end"))
     assert [record.key for record in await records_of(broker, sub.topic, 0, 3)] == [b"ann", b"ann", b"end"]
@@ -89,6 +89,51 @@ async def test_all_are_redriven_in_order_and_what_remains_is_reported(
     second = await letters.redrive_all(sub)
     assert (first.redriven, first.remaining, second.redriven, second.remaining) == (3, True, 2, False)
     assert [r.value for r in await records_of(broker, sub.topic, 0, 5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_several_are_redriven_at_once_each_with_its_outcome(
+    letters: DeadLetters, sub: Subscription, write: Write, broker: str, topics: Topics
+) -> None:
+    for offset in (1, 1, 2, 3):
+        await write(offset, value=b"%d" % offset)
+    await write(9, for_another=True)
+    await letters.redrive_one(sub, 0, 2)
+
+    result = await letters.redrive_each(sub, [(0, offset) for offset in (3, 0, 1, 2, 3, 4, 99)] + [(5, 0)])
+
+    assert {(each.partition, each.offset): each.outcome.value for each in result.letters} == {
+        (0, 0): "ALREADY_REDRIVEN",
+        (0, 1): "REDRIVEN",
+        (0, 2): "ALREADY_REDRIVEN",
+        (0, 3): "REDRIVEN",
+        (0, 4): "UNKNOWN",
+        (0, 99): "UNKNOWN",
+        (5, 0): "UNKNOWN",
+    }
+    assert (len(result.letters), result.remaining) == (7, False)
+    await topics.write(sub.topic, (b"end", b"end"))
+    assert [record.value for record in await records_of(broker, sub.topic, 0, 4)] == [b"2", b"1", b"3", b"end"]
+
+
+async def test_of_several_those_that_do_not_fit_into_memory_are_left(
+    letters: DeadLetters, sub: Subscription, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "REDRIVE_BYTES", 1)
+    for offset in range(3):
+        await write(offset)
+    places = [(0, offset) for offset in range(3)]
+
+    results = [await letters.redrive_each(sub, places) for _ in range(3)]
+
+    assert [(each.redriven, each.count(LetterOutcome.LEFT), each.remaining) for each in results] == [
+        (1, 2, True),
+        (1, 1, True),
+        (1, 0, False),
+    ]
+
+
+async def test_without_a_dead_letter_topic_every_letter_is_unknown(letters: DeadLetters, sub: Subscription) -> None:
+    assert (await letters.redrive_each(sub, [(0, 0), (1, 0)])).count(LetterOutcome.UNKNOWN) == 2
 
 
 @pytest.mark.parametrize(("partition", "offset"), [(0, 1), (0, 2), (0, 1_000), (5, 0)])
@@ -160,7 +205,7 @@ async def test_a_letter_without_its_value_cannot_be_redriven(
         headers = [*letter.headers, ("dead-letter.value.omitted", b"too large")]
         await producer.send_and_wait(sub.dead_letter_topic, b"", key=b"ann", partition=0, headers=headers)
     outcome = await letters.redrive_one(sub, 0, 1)
-    assert (outcome.redriven, outcome.without_value) == (0, 1)
+    assert outcome.letters == [RedrivenLetter(0, 1, LetterOutcome.WITHOUT_VALUE)]
 
 
 async def test_redriven_poison_is_a_letter_again_with_one_more_attempt(

@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from api.http.draining import Drain
 from api.http.watches import Watches
+from api.invokers.bulk import Bulk
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
 from api.security.authentication import Authentication
@@ -33,6 +34,7 @@ class Gateway:
     authentication: Authentication
     drain: Drain = field(default_factory=Drain)
     watches: Watches = field(default_factory=Watches)
+    bulk: Bulk = field(default_factory=Bulk)
 
     def __post_init__(self) -> None:
         self.drain.calls(self.watches.close)

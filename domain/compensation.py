@@ -34,6 +34,11 @@ class Resolution(Payload):
 
     @model_validator(mode="after")
     def _decides(self) -> "Resolution":
-        if not self.retry and not self.note.strip():
-            raise ValueError("write `retry`: true, or a `note` of what was done by hand")
+        must_decide(self.retry, self.note)
         return self
+
+
+def must_decide(retry: bool, note: str) -> None:
+    """Raises `ValueError` for a resolution that decides nothing."""
+    if not retry and not note.strip():
+        raise ValueError("write `retry`: true, or a `note` of what was done by hand")

@@ -44,44 +44,49 @@ def temporal_problem(error: RPCError | WorkflowQueryFailedError) -> Problem:
     return Problem(500, "internal-error", "The call could not be carried out; the gateway's log has the reason.")
 
 
+FAILURES = (
+    RPCError,
+    KeyBusy,
+    PayloadTooLarge,
+    UnreadablePayload,
+    RPCTimeoutOrCancelledError,
+    WorkflowQueryFailedError,
+    RuntimeError,
+    DatabaseUnavailable,
+)
+"""What the calls of a request raise if Temporal, the database or a payload is at fault."""
+
+
+def failure_of(error: Exception) -> Problem | None:
+    """What one of `FAILURES` means to a client; None for a fault of the gateway. The database has logged its reason,
+    once for all requests."""
+    match error:
+        case RPCError() | WorkflowQueryFailedError():
+            return temporal_problem(error)
+        case KeyBusy():
+            return _key_busy()
+        case PayloadTooLarge():
+            return Problem(413, "payload-too-large", error.message)
+        case UnreadablePayload():
+            log.error("%s", error)
+            return Problem(500, "unreadable-payload", str(error))
+        case DatabaseUnavailable():
+            return _try_again("database-unavailable", "The database cannot be used")
+    is_without_answer = isinstance(error, RPCTimeoutOrCancelledError)  # of an update
+    is_unconnected = isinstance(error, RuntimeError) and is_never_connected(error)
+    return _temporal_unavailable() if is_without_answer or is_unconnected else None
+
+
 def install(app: FastAPI) -> None:
     """Answer failures of Temporal and of the database with problem documents."""
 
-    @app.exception_handler(RPCError)
-    async def on_rpc_error(_: Request, error: RPCError) -> JSONResponse:
-        return temporal_problem(error).response()
+    async def on_failure(_: Request, error: Exception) -> JSONResponse:
+        if (problem := failure_of(error)) is None:
+            raise error
+        return problem.response()
 
-    @app.exception_handler(KeyBusy)
-    async def on_key_busy(_: Request, __: KeyBusy) -> JSONResponse:
-        return _key_busy().response()
-
-    @app.exception_handler(PayloadTooLarge)
-    async def on_payload_too_large(_: Request, error: PayloadTooLarge) -> JSONResponse:
-        return Problem(413, "payload-too-large", error.message).response()
-
-    @app.exception_handler(UnreadablePayload)
-    async def on_unreadable_payload(_: Request, error: UnreadablePayload) -> JSONResponse:
-        log.error("%s", error)
-        return Problem(500, "unreadable-payload", str(error)).response()
-
-    @app.exception_handler(RPCTimeoutOrCancelledError)
-    async def on_update_without_answer(_: Request, __: RPCTimeoutOrCancelledError) -> JSONResponse:
-        return _temporal_unavailable().response()
-
-    @app.exception_handler(WorkflowQueryFailedError)
-    async def on_query_without_answer(_: Request, error: WorkflowQueryFailedError) -> JSONResponse:
-        return temporal_problem(error).response()
-
-    @app.exception_handler(RuntimeError)
-    async def on_runtime_error(_: Request, error: RuntimeError) -> JSONResponse:
-        if is_never_connected(error):
-            return _temporal_unavailable().response()
-        raise error
-
-    @app.exception_handler(DatabaseUnavailable)
-    async def on_database_unavailable(_: Request, __: DatabaseUnavailable) -> JSONResponse:
-        """The database has logged the reason, once for all requests."""
-        return _try_again("database-unavailable", "The database cannot be used").response()
+    for each in FAILURES:
+        app.add_exception_handler(each, on_failure)
 
 
 def _temporal_unavailable() -> Problem:

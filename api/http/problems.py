@@ -109,6 +109,11 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not-found", f"{what} does not exist, or Temporal no longer keeps it.")
 
 
+def refusal_problem(refusal: Refusal) -> Problem:
+    status = 403 if isinstance(refusal, NotAllowed) else 400
+    return Problem(status, type_name(type(refusal).__name__), str(refusal))
+
+
 def conflict(detail: str, **extra: Any) -> Problem:
     return Problem(409, "idempotency-conflict", detail, **extra)
 
@@ -141,8 +146,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def on_refusal(_: Request, refusal: Refusal) -> JSONResponse:
-        status = 403 if isinstance(refusal, NotAllowed) else 400
-        return Problem(status, type_name(type(refusal).__name__), str(refusal)).response()
+        return refusal_problem(refusal).response()
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -9,7 +9,7 @@ from temporalio.common import ActivityIDReusePolicy
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.http.problems import Problem, not_found
+from api.http.problems import not_found
 from api.invokers import policies
 from api.invokers.invocation import (
     Call,
@@ -112,12 +112,9 @@ class DelayedMessages:
         )
 
     async def cancel(self, invocation_id: str) -> None:
-        """Ask for cancellation. Raises `Problem` 404, and 409 if the message no longer waits."""
-        if (await self._known(invocation_id)).close_time is not None:
-            raise Problem(
-                409, "already-finished", f"The delayed message {invocation_id} was delivered or cancelled before."
-            )
-        await cancel_activity(self.client.get_activity_handle(invocation_id))
+        """Ask for cancellation, once or repeatedly. Raises `Problem` 404, and 409 if the message was delivered."""
+        handle = self.client.get_activity_handle(invocation_id)
+        await cancel_activity(handle, await self._known(invocation_id), "The delayed message")
 
     async def _known(self, invocation_id: str) -> ActivityExecutionDescription:
         description = await self._description(invocation_id)

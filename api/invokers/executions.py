@@ -8,7 +8,7 @@ does not change: a page is read in windows of that time, each small enough to be
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -18,10 +18,9 @@ from temporalio.common import TypedSearchAttributes
 
 from api.invokers.invocation import InvocationStatus
 from api.invokers.policies import RPC_TIMEOUT
-from clients.visibility import condition
-from domain.access import DEFAULT_TENANT
+from api.invokers.selection import IN_TEMPORAL, Execution, Selection
 from domain.message_queue import MESSAGE_QUEUE
-from domain.pattern import Entity, Pattern
+from domain.pattern import Pattern
 from workflows.search_attributes import KEY, PATTERN, STATUS
 
 MAX_WINDOW = 999
@@ -32,69 +31,7 @@ _FIRST_WIDTH = timedelta(minutes=1)
 _ALL = timedelta(days=36_500)
 _WIDER, _NARROWER = 60, 8
 _MICROSECOND = timedelta(microseconds=1)
-_IN_TEMPORAL = {
-    InvocationStatus.SCHEDULED: "'Running'",
-    InvocationStatus.RUNNING: "'Running', 'ContinuedAsNew'",
-    InvocationStatus.COMPLETED: "'Completed'",
-    InvocationStatus.FAILED: "'Failed'",
-    InvocationStatus.TIMED_OUT: "'TimedOut'",
-    InvocationStatus.CANCELLED: "'Canceled'",
-    InvocationStatus.TERMINATED: "'Terminated'",
-}
-_COUNTED = {status: names.split(",")[0].strip("'") for status, names in _IN_TEMPORAL.items() if status != "SCHEDULED"}
-STATUSES = frozenset(_IN_TEMPORAL)
-"""What executions can be searched for: the index does not know which are paused."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which executions: those of `patterns`, which have the tenant."""
-
-    patterns: tuple[Pattern, ...]
-    key: str | None = None
-    status: InvocationStatus | None = None
-    since: datetime | None = None
-    with_activities: bool = True
-    """Tasks, and delayed messages to entities."""
-
-    def query(self, id_attribute: str) -> str:
-        """The condition for the index. It may hold for more: see `includes`."""
-        parts = [
-            f"{PATTERN.name} IN ({', '.join(repr(pattern.name) for pattern in self.patterns)})",
-            f"({' OR '.join(f'{id_attribute} STARTS_WITH {prefix!r}' for prefix in self._prefixes())})",
-        ]
-        if self.key is not None:
-            parts.append(condition(KEY.name, self.key))
-        if self.status:
-            parts.append(f"ExecutionStatus IN ({_IN_TEMPORAL[self.status]})")
-        return " AND ".join(parts)
-
-    def _prefixes(self) -> Iterator[str]:
-        tenants = {pattern.tenant for pattern in self.patterns}
-        if tenants == {DEFAULT_TENANT}:
-            yield from (pattern.id_prefix for pattern in self.patterns)
-        else:
-            yield from (f"{tenant}/" for tenant in sorted(tenants))
-
-    def includes(self, execution: "Execution") -> bool:
-        return self.key in (None, execution.key) and self.status in (None, execution.status)
-
-
-@dataclass(frozen=True)
-class Execution:
-    """An execution as the index has it."""
-
-    id: str
-    run_id: str
-    pattern: Pattern
-    key: str | None
-    status: InvocationStatus
-    pattern_status: str | None
-    """What the pattern's workflow says of itself, such as `COMPENSATING`."""
-    started_at: datetime
-    execution_time: datetime | None
-    finished_at: datetime | None
-    is_activity: bool
+_COUNTED = {status: names[0] for status, names in IN_TEMPORAL.items() if status != "SCHEDULED"}
 
 
 @dataclass(frozen=True)
@@ -174,32 +111,29 @@ async def _window(
         started += f" AND StartTime >= '{(lower + _MICROSECOND).isoformat()}'"
     # A run that continued as new while pages are read stands for the execution: the new run comes before the position.
     latest = f"(ExecutionStatus != 'ContinuedAsNew' OR CloseTime > '{as_of.isoformat()}')"
-    patterns = {pattern.name: pattern for pattern in selection.patterns}
-    kinds = [_workflows(client, f"{selection.query('WorkflowId')} AND {started} AND {latest}", patterns)]
-    if selection.with_activities:
-        kinds.append(_activities(client, f"{selection.query('ActivityId')} AND {started}", patterns))
+    kinds = []
+    if workflows := selection.workflows:
+        query = f"{selection.query(workflows, 'WorkflowId')} AND {started} AND {latest}"
+        kinds.append(_workflows(client, query, workflows))
+    if activities := selection.activities:
+        kinds.append(_activities(client, f"{selection.query(activities, 'ActivityId')} AND {started}", activities))
     found = await asyncio.gather(*kinds)
     return None if any(len(kind) > MAX_WINDOW for kind in found) else [each for kind in found for each in kind]
 
 
-async def _workflows(client: Client, query: str, patterns: dict[str, Pattern]) -> list[Execution]:
-    if set(patterns) == {MESSAGE_QUEUE.name}:
-        return []
+async def _workflows(client: Client, query: str, patterns: Sequence[Pattern]) -> list[Execution]:
     limit = MAX_WINDOW + 1
     found = client.list_workflows(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
     return [_of_workflow(each, patterns) async for each in found]
 
 
-async def _activities(client: Client, query: str, patterns: dict[str, Pattern]) -> list[Execution]:
-    """Tasks, and delayed messages to entities."""
-    if not any(isinstance(each, Entity) or each.name == MESSAGE_QUEUE.name for each in patterns.values()):
-        return []
+async def _activities(client: Client, query: str, patterns: Sequence[Pattern]) -> list[Execution]:
     limit = MAX_WINDOW + 1
     found = client.list_activities(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
     return [_of_activity(each, patterns) async for each in found]
 
 
-def _of_workflow(found: WorkflowExecution, patterns: dict[str, Pattern]) -> Execution:
+def _of_workflow(found: WorkflowExecution, patterns: Sequence[Pattern]) -> Execution:
     pattern = _pattern_of(found.typed_search_attributes, patterns)
     status = found.status.name if found.status else "RUNNING"
     return Execution(
@@ -216,7 +150,7 @@ def _of_workflow(found: WorkflowExecution, patterns: dict[str, Pattern]) -> Exec
     )
 
 
-def _of_activity(found: ActivityExecution, patterns: dict[str, Pattern]) -> Execution:
+def _of_activity(found: ActivityExecution, patterns: Sequence[Pattern]) -> Execution:
     return Execution(
         id=found.activity_id,
         run_id=found.activity_run_id or "",
@@ -231,8 +165,9 @@ def _of_activity(found: ActivityExecution, patterns: dict[str, Pattern]) -> Exec
     )
 
 
-def _pattern_of(attributes: TypedSearchAttributes, patterns: dict[str, Pattern]) -> Pattern:
-    return patterns[attributes.get(PATTERN) or ""]
+def _pattern_of(attributes: TypedSearchAttributes, patterns: Sequence[Pattern]) -> Pattern:
+    name = attributes.get(PATTERN)
+    return next(each for each in patterns if each.name == name)
 
 
 def _status(name: str, execution_time: datetime | None) -> InvocationStatus:
@@ -247,13 +182,16 @@ async def count(client: Client, pattern: Pattern) -> dict[InvocationStatus, int]
 
     The index does not know which are delayed: they count as running.
     """
-    selection = Selection((pattern,))
+    one = (pattern,)
+    selection = Selection(one)
     latest = "ExecutionStatus != 'ContinuedAsNew' GROUP BY ExecutionStatus"
     is_queue = pattern.name == MESSAGE_QUEUE.name
     counted = await (
-        client.count_activities(f"{selection.query('ActivityId')} GROUP BY ExecutionStatus", rpc_timeout=RPC_TIMEOUT)
+        client.count_activities(
+            f"{selection.query(one, 'ActivityId')} GROUP BY ExecutionStatus", rpc_timeout=RPC_TIMEOUT
+        )
         if is_queue
-        else client.count_workflows(f"{selection.query('WorkflowId')} AND {latest}", rpc_timeout=RPC_TIMEOUT)
+        else client.count_workflows(f"{selection.query(one, 'WorkflowId')} AND {latest}", rpc_timeout=RPC_TIMEOUT)
     )
     by_name = {str(group.group_values[0]): group.count for group in counted.groups}
     return {status: by_name[name] for status, name in _COUNTED.items() if name in by_name}

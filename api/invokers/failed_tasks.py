@@ -7,10 +7,15 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from temporalio.client import ActivityExecution, ActivityExecutionDescription, ActivityExecutionStatus
+from temporalio.common import ActivityIDReusePolicy
+from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
+from api.http.problems import Problem
+from api.invokers.invocation import InvocationStatus
 from api.invokers.policies import RPC_TIMEOUT
-from api.invokers.task import TaskInvoker
+from api.invokers.task import TaskInvoker, task_of
+from api.invokers.written_ids import written
 from clients.temporal_errors import is_not_found
 from domain.message_queue import MESSAGE_QUEUE
 from workflows.search_attributes import PATTERN
@@ -81,6 +86,22 @@ async def failed_tasks(invoker: TaskInvoker, after: Position | None, limit: int)
             examined += 1
             last = Position.of(execution)
     return FailedTasksPage(tasks, None)
+
+
+async def redrive(invoker: TaskInvoker, failed: ActivityExecutionDescription) -> None:
+    """Run a failed task again, under its own ID. Raises `Problem` 409 if it has not failed, or runs again already."""
+    if failed.status not in FAILED_STATUSES:
+        raise _not_failed(failed.activity_id, InvocationStatus.of_activity(failed))
+    try:
+        only_failed = ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+        await invoker.start(failed.activity_id, await task_of(failed), timedelta(0), only_failed)
+    except ActivityAlreadyStartedError:
+        raise _not_failed(failed.activity_id, InvocationStatus.RUNNING) from None  # another call has redriven it
+
+
+def _not_failed(invocation_id: str, status: InvocationStatus) -> Problem:
+    detail = f"Task {invocation_id} has not failed, it is {status}: there is nothing to redrive."
+    return Problem(409, "not-failed", detail, invocationId=written(invocation_id))
 
 
 async def _task(invoker: TaskInvoker, execution: ActivityExecution) -> ActivityExecutionDescription | None:

@@ -26,15 +26,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem, type_name
 from api.invokers.policies import RPC_TIMEOUT
-from api.invokers.written_ids import WrittenId, written
+from api.invokers.written_ids import MAX_ID_BYTES, WrittenId, written
 from clients.temporal_errors import is_cancelled_already
 from domain.pattern import Pattern
 from domain.patterns import is_business_failure
 from domain.payload import Payload
 from domain.urls import without_secrets
 
-MAX_ID_BYTES = 1000
-"""Temporal's limit on the ID of a workflow or an activity."""
 MAX_REASON_CHARACTERS = 500
 
 
@@ -142,7 +140,7 @@ class Invoker(Protocol):
         """What the invocation is doing."""
 
     async def cancel(self, invocation_id: str) -> None:
-        """Ask for cancellation. Raises `Problem` 409 if it is too late."""
+        """Ask for cancellation, once or repeatedly. Raises `Problem` 409 if it ended in another way."""
 
     def link(self, invocation_id: str) -> str:
         """The invocation's page in the Web UI."""
@@ -184,15 +182,20 @@ def identity(pattern: Pattern, handler: str, idempotency_key: str | None) -> str
     return hashlib.sha256(scope.encode()).hexdigest()[:32]
 
 
-async def cancel_activity(handle: ActivityHandle[Any]) -> None:
-    """Ask for cancellation, once or repeatedly. Raises `Problem` 409 if the activity has ended."""
+async def cancel_activity(handle: ActivityHandle[Any], description: ActivityExecutionDescription, what: str) -> None:
+    """Ask for cancellation, once or repeatedly. Raises `Problem` 409 if `what` it is has ended in another way."""
+    if description.status is ActivityExecutionStatus.CANCELED:
+        return
+    if description.close_time is not None:
+        raise Problem(409, "already-finished", f"{what} {handle.id} has finished: there is nothing to cancel.")
     try:
         await handle.cancel(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
         if is_cancelled_already(error):
             return
         if error.status is RPCStatusCode.FAILED_PRECONDITION:
-            raise Problem(409, "already-finished", f"{handle.id} has finished: there is nothing to cancel.") from None
+            detail = f"{what} {handle.id} has finished: there is nothing to cancel."
+            raise Problem(409, "already-finished", detail) from None
         raise
 
 

@@ -16,7 +16,7 @@ from temporalio.common import ActivityIDReusePolicy, Priority
 from temporalio.exceptions import ActivityAlreadyStartedError
 from temporalio.service import RPCError
 
-from api.http.problems import Problem, invalid_fields
+from api.http.problems import invalid_fields
 from api.invokers import policies
 from api.invokers.invocation import (
     Call,
@@ -117,9 +117,7 @@ class TaskInvoker:
         )
 
     async def cancel(self, invocation_id: str) -> None:
-        if (await self.description(invocation_id)).close_time is not None:
-            raise Problem(409, "already-finished", f"Task {invocation_id} has finished: there is nothing to cancel.")
-        await cancel_activity(self._handle(invocation_id))
+        await cancel_activity(self._handle(invocation_id), await self.description(invocation_id), "Task")
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.activity(invocation_id)

@@ -114,9 +114,7 @@ class WorkflowInvoker:
         _must_not_have_finished(await self._description(invocation_id))
         await self._handle(invocation_id).cancel(rpc_timeout=RPC_TIMEOUT)
         # Temporal accepts a cancellation also when the execution has finished just before.
-        after = await self._description(invocation_id)
-        if after.status is not WorkflowExecutionStatus.CANCELED:
-            _must_not_have_finished(after)
+        _must_not_have_finished(await self._description(invocation_id))
 
     def link(self, invocation_id: str) -> str:
         return self.web_ui.workflow(invocation_id)
@@ -153,5 +151,6 @@ def _delayed_until(description: WorkflowExecutionDescription) -> datetime | None
 
 
 def _must_not_have_finished(description: WorkflowExecutionDescription) -> None:
-    if description.close_time is not None:
+    """Raises `Problem` 409, unless it was cancelled."""
+    if description.close_time is not None and description.status is not WorkflowExecutionStatus.CANCELED:
         raise Problem(409, "already-finished", f"{description.id} has finished: there is nothing to cancel.")

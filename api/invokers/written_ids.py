@@ -11,6 +11,9 @@ from urllib.parse import quote, unquote
 
 from pydantic import PlainSerializer
 
+MAX_ID_BYTES = 1000
+"""Temporal's limit on the ID of a workflow or an activity."""
+MAX_WRITTEN_ID_LENGTH = 3 * MAX_ID_BYTES
 _ESCAPE = re.compile("=([0-9A-Fa-f]{2})")
 
 

@@ -5,8 +5,9 @@ from fastapi import APIRouter
 from api.gateway import Gateway, PatternRoutes
 from api.invokers.workflow import WorkflowInvoker
 from api.routes.handlers import HandlerRoute, add_handler_routes
+from api.routes.resolutions import NOT_STUCK, add_resolution_of_selections
 from api.routes.states import add_state_route
-from api.routes.updates import add_update_route
+from api.routes.updates import Decision, add_update_route
 from domain.booking import BOOKING, Payment, Trip, TripConfirmation, TripRequest, TripState
 from domain.compensation import Resolution
 from workflows.booking import BookingWorkflow
@@ -24,15 +25,14 @@ def routes(gateway: Gateway) -> PatternRoutes:
     router = APIRouter(tags=[BOOKING.service])
     add_handler_routes(router, BOOKING, HandlerRoute("run", TripRequest, TripConfirmation, invoker), keyed=True)
     add_state_route(router, gateway, BOOKING, TripState)
+    decision = Decision(gateway.client, BOOKING, BookingWorkflow.resolve_compensation, NOT_STUCK)
     add_update_route(
         router,
-        gateway,
-        BOOKING,
+        decision,
         "resolveCompensation",
-        BookingWorkflow.resolve_compensation,
         body=Resolution,
         answer=TripState,
-        refused="not-stuck",
         description="For an operator: have a stuck compensation retried, or report that it was done by hand.",
     )
+    add_resolution_of_selections(router, gateway, decision)
     return PatternRoutes(router, invoker)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
+from api.invokers.bulk import MAX_SELECTED
 from api.routes.parameters import Limit, SubscriptionId
 from api.routes.subscriptions import read_state
 from api.security.access import CurrentCaller, must_reach, needs
@@ -21,7 +23,7 @@ from domain.formats import DIGITS
 from domain.payload import Payload
 from domain.subscription import Subscription, SubscriptionRef, SubscriptionState, SubscriptionStatus
 from infra.kafka.clusters import KafkaClusters
-from infra.kafka.dead_letters import Cursor, DeadLetters, UnknownDeadLetter
+from infra.kafka.dead_letters import Cursor, DeadLetters, LetterOutcome, RedriveResult, UnknownDeadLetter
 from infra.kafka.deadlines import KafkaUnreachable
 
 MAX_SHOWN_CHARACTERS = 10_000
@@ -84,21 +86,37 @@ class DeadLetterPage(Payload):
     next: NextPage | None
 
 
+class LetterPlace(Payload):
+    """Where a letter is in the dead-letter topic."""
+
+    partition: Partition
+    offset: Offset
+
+
 class RedriveRequest(Payload):
-    """One letter by its coordinates in the dead-letter topic, or all that were not redriven."""
+    """One letter by its coordinates in the dead-letter topic, several, or all that were not redriven."""
 
     partition: Partition | None = None
     offset: Offset | None = None
+    letters: Annotated[list[LetterPlace] | None, Field(min_length=1, max_length=MAX_SELECTED)] = None
     all: Literal[True] | None = None
 
     @model_validator(mode="after")
-    def _is_one_or_all(self) -> "RedriveRequest":
-        message = 'write {"partition": 0, "offset": 17} or {"all": true}'
-        if self.all and (self.partition is not None or self.offset is not None):
-            raise ValueError(message)
-        if not self.all and (self.partition is None or self.offset is None):
-            raise ValueError(message)
+    def _is_one_or_several_or_all(self) -> "RedriveRequest":
+        is_whole = (self.partition is None) is (self.offset is None)
+        ways = [self.partition is not None, self.letters is not None, bool(self.all)]
+        if not is_whole or sum(ways) != 1:
+            raise ValueError('write {"partition": 0, "offset": 17}, {"letters": [...]} of such, or {"all": true}')
         return self
+
+
+class RedrivenLetterView(Payload):
+    """A letter by its coordinates in the dead-letter topic, and what became of it."""
+
+    partition: int
+    offset: int
+    outcome: LetterOutcome
+    reason: Annotated[str | None, Field(description="Why its topic refuses it; the log has more.")]
 
 
 class RedriveOutcome(Payload):
@@ -110,7 +128,10 @@ class RedriveOutcome(Payload):
     """Letters that lack what the dead-letter topic refused: their records cannot be redriven."""
     refused: int
     """Records that their topic refuses, as too large for example: they stay pending, and the log says why."""
+    unknown: int
+    """Coordinates at which the subscription has no letter."""
     remaining: bool
+    letters: list[RedrivenLetterView]
 
 
 def router(gateway: Gateway) -> APIRouter:
@@ -159,17 +180,14 @@ def router(gateway: Gateway) -> APIRouter:
             detail = f"Subscription {known.subscription.id} is deleted: no consumer would read the records."
             raise Problem(409, "subscription-deleted", detail)
         async with _problems():
-            if request.partition is None or request.offset is None:
-                outcome = await dead_letters.redrive_all(known.subscription)
+            if request.letters is not None:
+                places = [(each.partition, each.offset) for each in request.letters]
+                result = await dead_letters.redrive_each(known.subscription, places)
+            elif request.partition is not None and request.offset is not None:
+                result = await dead_letters.redrive_one(known.subscription, request.partition, request.offset)
             else:
-                outcome = await dead_letters.redrive_one(known.subscription, request.partition, request.offset)
-        return RedriveOutcome(
-            redriven=outcome.redriven,
-            already_redriven=outcome.already_redriven,
-            without_value=outcome.without_value,
-            refused=outcome.refused,
-            remaining=outcome.remaining,
-        )
+                result = await dead_letters.redrive_all(known.subscription)
+        return _outcome(result)
 
     return routes
 
@@ -182,6 +200,18 @@ async def _problems() -> AsyncIterator[None]:
         raise Problem(404, "not-found", str(error)) from None
     except KafkaUnreachable as error:
         raise Problem(503, "kafka-unavailable", str(error), headers=RETRY) from None
+
+
+def _outcome(result: RedriveResult) -> RedriveOutcome:
+    return RedriveOutcome(
+        redriven=result.redriven,
+        already_redriven=result.count(LetterOutcome.ALREADY_REDRIVEN),
+        without_value=result.count(LetterOutcome.WITHOUT_VALUE),
+        refused=result.count(LetterOutcome.REFUSED),
+        unknown=result.count(LetterOutcome.UNKNOWN),
+        remaining=result.remaining,
+        letters=[RedrivenLetterView(**asdict(each)) for each in result.letters],
+    )
 
 
 def _as_view(letter: DeadLetter, subscription: Subscription) -> DeadLetterView:

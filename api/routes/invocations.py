@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.openapi import EXECUTION_HEADERS
-from api.http.problems import not_found, responses
-from api.invokers.invocation import Finished, Invocation, Invoker, Unfinished, names_an_execution
+from api.http.problems import responses
+from api.invokers.invocation import Finished, Invocation, Invoker, Unfinished
 from api.routes.answers import (
     OUTCOME,
     CancelRequested,
@@ -19,9 +19,10 @@ from api.routes.answers import (
     unfinished_response,
     wait_for_outcome,
 )
+from api.routes.cancellations import add_cancellation_of_selections, invoker_of
 from api.routes.events import add_invocation_events
 from api.routes.parameters import InvocationId
-from api.security.access import CurrentCaller, must_reach, needs
+from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.pattern import Pattern
 
@@ -34,11 +35,7 @@ def router(gateway: Gateway, patterns: dict[Pattern, PatternRoutes]) -> APIRoute
     outcome = {**problems, 200: OUTCOME}
 
     async def find(invocation_id: InvocationId, caller: CurrentCaller) -> Invoker:
-        for pattern, added in patterns.items():
-            if names_an_execution(pattern.of(caller.tenant), invocation_id):
-                must_reach(caller, pattern.service)
-                return added.invoker.of(caller.tenant)
-        raise not_found(f"Invocation {invocation_id}")
+        return invoker_of(patterns, caller, invocation_id)
 
     @routes.get("/{invocation_id}", dependencies=callers, operation_id="readInvocation", responses=problems)
     async def describe(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> Invocation:
@@ -77,6 +74,7 @@ def router(gateway: Gateway, patterns: dict[Pattern, PatternRoutes]) -> APIRoute
         return await wait_for_outcome(request, invoker, invocation_id)
 
     add_invocation_events(routes, gateway, find)
+    add_cancellation_of_selections(routes, gateway, patterns)
 
     @routes.delete(
         "/{invocation_id}",
@@ -87,7 +85,7 @@ def router(gateway: Gateway, patterns: dict[Pattern, PatternRoutes]) -> APIRoute
         responses={**problems, 202: {"headers": EXECUTION_HEADERS}},
     )
     async def cancel(invocation_id: InvocationId, invoker: Annotated[Invoker, Depends(find)]) -> JSONResponse:
-        """Ask for cancellation; a saga compensates first."""
+        """Ask for cancellation, once or repeatedly; a saga compensates first."""
         await invoker.cancel(invocation_id)
         return cancel_requested_response(invoker, invocation_id)
 

@@ -6,20 +6,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from api.gateway import Gateway
-from api.http.problems import Problem, responses
-from api.invokers.executions import STATUSES, Execution, Position, Selection, count, executions
+from api.http.problems import responses
+from api.invokers.executions import count, executions
 from api.invokers.invocation import InvocationStatus
+from api.invokers.selection import Execution, Selection
 from api.invokers.written_ids import WrittenId
+from api.routes.conditions import Asked, Cursor, listed, position, reachable
 from api.routes.parameters import Limit
-from api.security.access import CurrentCaller, must_reach, needs
-from domain.access import Caller, Role
+from api.security.access import CurrentCaller, needs
+from domain.access import Role
 from domain.booking import BOOKING
-from domain.formats import Timestamp, read_time
-from domain.pattern import MAX_KEY_LENGTH, Entity, Pattern, valid_key
+from domain.pattern import Entity, Pattern
 from domain.patterns import ENTITIES, PATTERNS
 from domain.payload import Payload
 
@@ -67,14 +68,8 @@ class Counts(Payload):
     counts: dict[InvocationStatus, int]
 
 
-SERVICES = {pattern.service: pattern for pattern in PATTERNS}
 KEYED = frozenset({BOOKING.service, *ENTITIES})
 """Services whose executions have keys that callers choose."""
-Service = Annotated[str | None, Query(json_schema_extra={"enum": list(SERVICES)}, description="All by default.")]
-ListedKey = Annotated[str | None, Query(description="Only this key.", max_length=MAX_KEY_LENGTH)]
-Status = Annotated[str | None, Query(json_schema_extra={"enum": sorted(STATUSES)})]
-Since = Annotated[Timestamp | None, Query(description="What started at this time or later.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="Of `next`: continue there.")]
 
 
 def router(gateway: Gateway) -> APIRouter:
@@ -83,7 +78,7 @@ def router(gateway: Gateway) -> APIRouter:
     listing = asyncio.Semaphore(MAX_LISTINGS)
 
     async def page(selection: Selection, cursor: str | None, limit: int) -> ExecutionPage:
-        after = _position(cursor)
+        after = position(cursor)
         async with listing:
             found = await executions(gateway.client, selection, after, limit)
         return ExecutionPage(
@@ -99,7 +94,7 @@ def router(gateway: Gateway) -> APIRouter:
         responses=responses(400, 422, 503),
     )
     async def list_invocations(
-        selection: Annotated[Selection, Depends(_conditions)], cursor: Cursor = None, limit: Limit = 50
+        selection: Annotated[Selection, Depends(listed)], cursor: Cursor = None, limit: Limit = 50
     ) -> ExecutionPage:
         """Executions that match every condition, the last started first: trips, jobs, tasks, entities, and delayed
         messages to entities."""
@@ -114,7 +109,7 @@ def router(gateway: Gateway) -> APIRouter:
     )
     async def counts(caller: CurrentCaller) -> list[Counts]:
         """How many executions of each service have which status."""
-        selected = _selected(caller, None)
+        selected = reachable(caller, None)
         async with listing:
             counted = await asyncio.gather(*(count(gateway.client, pattern) for pattern in selected))
         return [Counts(service=p.service, counts=c) for p, c in zip(selected, counted, strict=True)]
@@ -134,55 +129,11 @@ def _add_keys(
         operation_id=f"{pattern.service}_keys",
         responses=responses(422, 503),
     )
-    async def keys(
-        caller: CurrentCaller, status: Status = None, since: Since = None, cursor: Cursor = None, limit: Limit = 50
-    ) -> ExecutionPage:
+    async def keys(caller: CurrentCaller, conditions: Asked, cursor: Cursor = None, limit: Limit = 50) -> ExecutionPage:
         """The keys, the last started first, each with what its workflow says of itself. An entity starts again
         when it continues as new."""
-        selection = _selection((pattern.of(caller.tenant),), None, status, since)
+        selection = conditions.selection((pattern.of(caller.tenant),))
         return await page(replace(selection, with_activities=False), cursor, limit)
-
-
-async def _conditions(
-    caller: CurrentCaller, service: Service = None, key: ListedKey = None, status: Status = None, since: Since = None
-) -> Selection:
-    """Raises `Problem` 403 and 422, and `InvalidKey`."""
-    return _selection(_selected(caller, service), key, status, since)
-
-
-def _selected(caller: Caller, service: str | None) -> tuple[Pattern, ...]:
-    """Raises `Problem` 403 for a service that the caller may not reach, 422 for one that does not exist."""
-    if service is None:
-        return tuple(p.of(caller.tenant) for p in PATTERNS if caller.may_reach(p.service))
-    if service not in SERVICES:
-        raise _invalid("service", f"There is no such service; there are {', '.join(SERVICES)}.")
-    must_reach(caller, service)
-    return (SERVICES[service].of(caller.tenant),)
-
-
-def _selection(patterns: tuple[Pattern, ...], key: str | None, status: str | None, since: str | None) -> Selection:
-    """Raises `Problem` 422, and `InvalidKey`."""
-    if status is not None and status not in STATUSES:
-        raise _invalid("status", f"Executions cannot be searched for this status; for {', '.join(sorted(STATUSES))}.")
-    return Selection(
-        patterns,
-        key=valid_key(key) if key is not None else None,
-        status=InvocationStatus(status) if status else None,
-        since=read_time(since) if since else None,
-    )
-
-
-def _position(cursor: str | None) -> Position | None:
-    """Raises `Problem` 422."""
-    try:
-        return Position.parse(cursor) if cursor is not None else None
-    except ValueError:
-        raise _invalid("cursor", "Use the `next` of the page before.") from None
-
-
-def _invalid(parameter: str, message: str) -> Problem:
-    field = {"field": f"query.{parameter}", "message": message}
-    return Problem(422, "invalid-request", f"{field['field']}: {message}", errors=[field])
 
 
 def _listed(execution: Execution, gateway: Gateway) -> ListedExecution:

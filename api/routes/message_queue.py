@@ -1,24 +1,22 @@
 """(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from temporalio.client import ActivityExecutionDescription
-from temporalio.common import ActivityIDReusePolicy
-from temporalio.exceptions import ActivityAlreadyStartedError
 
 from api.gateway import Gateway, PatternRoutes
-from api.http.problems import Problem, not_found, responses
-from api.invokers.failed_tasks import FAILED_STATUSES, Position, failed_tasks
-from api.invokers.invocation import InvocationStatus, Submission, attempts_of, names_an_execution, reason_of
+from api.http.problems import responses
+from api.invokers.failed_tasks import Position, failed_tasks, redrive
+from api.invokers.invocation import Submission, attempts_of, reason_of
 from api.invokers.task import TaskInvoker, task_of
-from api.invokers.written_ids import written
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
+from api.routes.conditions import MAX_CURSOR_LENGTH
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
+from api.routes.redrives import NextTasks, add_redrive_of_selections, known_task, position
 from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
@@ -26,12 +24,6 @@ from domain.payload import Payload
 
 MAX_LISTINGS = 4
 """Pages that are put together at the same time, each with up to `MAX_PAGE_BYTES`; others wait."""
-
-
-class NextTasks(Payload):
-    """The query of the next page."""
-
-    after: str
 
 
 class FailedTaskPage(Payload):
@@ -46,14 +38,9 @@ class FailedTaskPage(Payload):
 
 
 async def _position(
-    after: Annotated[str | None, Query(max_length=200, description="Of `next`: continue there.")] = None,
+    after: Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH, description="Of `next`: continue there.")] = None,
 ) -> Position | None:
-    """Raises `Problem` 422."""
-    try:
-        return Position.parse(after) if after is not None else None
-    except ValueError:
-        field = {"field": "query.after", "message": "Use the `next` of the page before."}
-        raise Problem(422, "invalid-request", f"{field['field']}: {field['message']}", errors=[field]) from None
+    return position(after, "query.after")
 
 
 After = Annotated[Position | None, Depends(_position)]
@@ -89,26 +76,13 @@ def routes(gateway: Gateway) -> PatternRoutes:
         operation_id="redriveTask",
         responses={**responses(404, 409, 422, 503), 202: ACCEPTED},
     )
-    async def redrive(invocation_id: InvocationId, caller: CurrentCaller) -> JSONResponse:
+    async def redrive_one(invocation_id: InvocationId, caller: CurrentCaller) -> JSONResponse:
         """Run a failed task again, under its own ID."""
-        if not names_an_execution(MESSAGE_QUEUE.of(caller.tenant), invocation_id):
-            raise not_found(f"Task {invocation_id}")
-        description = await invoker.description(invocation_id)
-        if description.status not in FAILED_STATUSES:
-            raise _not_failed(invocation_id, InvocationStatus.of_activity(description))
-        task = await task_of(description)
-        try:
-            await invoker.start(invocation_id, task, timedelta(0), ActivityIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
-        except ActivityAlreadyStartedError:
-            raise _not_failed(invocation_id, InvocationStatus.RUNNING) from None  # another call has redriven it
+        await redrive(invoker, await known_task(invoker.of(caller.tenant), invocation_id))
         return accepted_response(invoker, Submission(invocation_id))
 
+    add_redrive_of_selections(router, gateway, invoker)
     return PatternRoutes(router, invoker)
-
-
-def _not_failed(invocation_id: str, status: InvocationStatus) -> Problem:
-    detail = f"Task {invocation_id} has not failed, it is {status}: there is nothing to redrive."
-    return Problem(409, "not-failed", detail, invocationId=written(invocation_id))
 
 
 async def _failed_task(description: ActivityExecutionDescription, invoker: TaskInvoker) -> FailedTask:

@@ -5,12 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query, Request
 
 from api.http.problems import Problem
-from api.invokers.invocation import MAX_ID_BYTES
-from api.invokers.written_ids import read
+from api.invokers.written_ids import MAX_WRITTEN_ID_LENGTH, read
 from domain.formats import DIGITS, DURATION_PATTERN
 from domain.pattern import valid_key
-
-MAX_WRITTEN_ID_LENGTH = 3 * MAX_ID_BYTES
 
 
 # A coroutine: FastAPI would run a plain function in a thread, which costs more than what it does.

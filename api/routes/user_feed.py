@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.gateway import Gateway, PatternRoutes
 from api.routes.entities import add_entity_routes
-from api.routes.updates import add_update_route
+from api.routes.updates import Decision, add_update_route
 from domain.user_feed import USER_FEED, PostOutcome, Review
 from workflows.user_feed import UserFeed
 
@@ -15,13 +15,10 @@ def routes(gateway: Gateway) -> PatternRoutes:
     add_entity_routes(router, gateway, invoker)
     add_update_route(
         router,
-        gateway,
-        USER_FEED,
+        Decision(gateway.client, USER_FEED, UserFeed.review_post, refused="not-in-review"),
         "reviewPost",
-        UserFeed.review_post,
         body=Review,
         answer=PostOutcome,
-        refused="not-in-review",
         description="For a person: decide on a post that moderation did not decide in time.",
     )
     return PatternRoutes(router, invoker)

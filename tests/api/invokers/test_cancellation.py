@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import ActivityExecutionDescription, ActivityExecutionStatus, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problems import Problem
@@ -27,20 +27,40 @@ class Refusing:
         raise self.refusal
 
 
+def described(status: ActivityExecutionStatus) -> ActivityExecutionDescription:
+    ended = None if status is ActivityExecutionStatus.RUNNING else datetime.now(UTC)
+    return cast(Any, SimpleNamespace(status=status, close_time=ended))
+
+
+RUNNING = described(ActivityExecutionStatus.RUNNING)
+
+
 async def test_a_second_request_is_no_error() -> None:
     said = "cancellation already requested with request ID 8694d612-6d3d-4333-8765-167f56b74c46"
-    await cancel_activity(cast(Any, Refusing(said, RPCStatusCode.FAILED_PRECONDITION)))
+    await cancel_activity(cast(Any, Refusing(said, RPCStatusCode.FAILED_PRECONDITION)), RUNNING, "Task")
 
 
 async def test_a_request_that_comes_too_late_is_a_conflict() -> None:
+    too_late = Refusing("activity completed", RPCStatusCode.FAILED_PRECONDITION)
     with pytest.raises(Problem, match="nothing to cancel") as caught:
-        await cancel_activity(cast(Any, Refusing("activity completed", RPCStatusCode.FAILED_PRECONDITION)))
+        await cancel_activity(cast(Any, too_late), RUNNING, "Task")
     assert caught.value.status == 409
 
 
 async def test_another_failure_is_raised_unchanged() -> None:
     with pytest.raises(RPCError):
-        await cancel_activity(cast(Any, Refusing("unavailable", RPCStatusCode.UNAVAILABLE)))
+        await cancel_activity(cast(Any, Refusing("unavailable", RPCStatusCode.UNAVAILABLE)), RUNNING, "Task")
+
+
+async def test_a_request_for_what_was_cancelled_before_is_no_error_and_asks_for_nothing() -> None:
+    never = Refusing("activity completed", RPCStatusCode.FAILED_PRECONDITION)
+    await cancel_activity(cast(Any, never), described(ActivityExecutionStatus.CANCELED), "Task")
+
+
+@pytest.mark.parametrize("status", [ActivityExecutionStatus.COMPLETED, ActivityExecutionStatus.FAILED])
+async def test_a_request_for_what_ended_otherwise_is_a_conflict(status: ActivityExecutionStatus) -> None:
+    with pytest.raises(Problem, match="Task message-queue:1 has finished"):
+        await cancel_activity(cast(Any, Refusing("", RPCStatusCode.UNAVAILABLE)), described(status), "Task")
 
 
 class Passing:
@@ -66,6 +86,10 @@ def invoker_of(workflow: Passing) -> WorkflowInvoker:
 @pytest.mark.parametrize("after", [WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CANCELED])
 async def test_a_running_workflow_accepts_a_cancellation(after: WorkflowExecutionStatus) -> None:
     await invoker_of(Passing(WorkflowExecutionStatus.RUNNING, after)).cancel("booking:trip12")
+
+
+async def test_a_cancelled_workflow_accepts_a_cancellation() -> None:
+    await invoker_of(Passing(*[WorkflowExecutionStatus.CANCELED] * 2)).cancel("booking:trip12")
 
 
 @pytest.mark.parametrize("after", [WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED])

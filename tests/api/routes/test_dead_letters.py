@@ -155,9 +155,15 @@ async def test_a_redriven_record_is_applied_once_and_after_the_earlier_ones(worl
         await world.keep(1_000, post("fixed"))
     (letter,) = await world.listed()
     place = {"partition": letter["partition"], "offset": letter["offset"]}
-    nothing = {"redriven": 0, "alreadyRedriven": 0, "withoutValue": 0, "refused": 0, "remaining": False}
-    assert await world.redrive(place) == nothing | {"redriven": 1}
-    assert await world.redrive(place) == nothing | {"alreadyRedriven": 1}
+    counts = dict.fromkeys(("redriven", "alreadyRedriven", "withoutValue", "refused", "unknown"), 0)
+    nothing = {**counts, "remaining": False, "letters": []}
+    done = {**place, "outcome": "REDRIVEN", "reason": None}
+    assert await world.redrive(place) == nothing | {"redriven": 1, "letters": [done]}
+    again = done | {"outcome": "ALREADY_REDRIVEN"}
+    assert await world.redrive(place) == nothing | {"alreadyRedriven": 1, "letters": [again]}
+    unknown = {"partition": 0, "offset": 77}
+    several = {"alreadyRedriven": 1, "unknown": 1, "letters": [again, done | unknown | {"outcome": "UNKNOWN"}]}
+    assert await world.redrive({"letters": [place, unknown]}) == nothing | several
     assert await world.redrive({"all": True}) == nothing
     assert await world.listed() == []
     await world.write(world.user.encode(), post("after"))

@@ -22,6 +22,8 @@ BODIES = {
     "updateLocation": {"timestamp": "2024-10-10 13:00", "location": "Paris"},
     "/subscriptions/{subscription_id}": {"status": "PAUSED"},
     "/deadLetters/redrive": {"all": True},
+    "resolveCompensations": {"all": True, "retry": True},
+    "/invocations/cancel": {"status": "RUNNING"},
 }
 """By the end of the path, without `/send`. The others are tried on a stack: tests/integration/test_tenants.py."""
 ELSEWHERE = {
@@ -109,6 +111,19 @@ async def test_an_invocation_of_another_tenant_is_unknown_and_not_asked_for(
                 answers.append(await tenants.http.delete(path, headers=bearing(tenants.keys[caller])))
             for answer in answers:
                 assert (answer.status_code, answer.json()["type"]) == (404, "urn:problem:not-found")
+    assert tenants.temporal.asked == []
+
+
+@pytest.mark.parametrize("path", ["/invocations/cancel", "/AsyncTaskWorker/deadLetters/redrive"])
+async def test_in_a_selection_the_ids_of_another_tenant_are_unknown_and_not_asked_for(
+    tenants: Tenants, path: str
+) -> None:
+    for caller in tenants.keys:
+        others = [ids(owner)[kind] for owner in tenants.keys.keys() - {caller} for kind in KINDS]
+        answer = await tenants.http.post(path, json={"invocationIds": others}, headers=bearing(tenants.keys[caller]))
+        reported = answer.json()["items"]
+        assert [each["invocationId"] for each in reported] == others
+        assert {(each["outcome"], each["type"]) for each in reported} == {("REFUSED", "urn:problem:not-found")}
     assert tenants.temporal.asked == []
 
 

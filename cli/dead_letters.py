@@ -1,10 +1,11 @@
 """Dead letters: records that a subscription could not deliver, and tasks that failed for good."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
+from cli import selections
 from cli.context import Session, session_of
 from cli.gateway import Failed, path
 from cli.output import ago
@@ -14,9 +15,10 @@ app = typer.Typer(
 )
 TASKS = "tasks"
 Of = Annotated[str, typer.Argument(help="A subscription's ID, or tasks.", metavar="OF", show_default=False)]
-Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 PAGE = 200
-_MANY = 10
+MAX_LISTED = 10_000
+Limit = Annotated[int, typer.Option(min=1, max=MAX_LISTED)]
+REDRIVE_TASKS = path("AsyncTaskWorker", "deadLetters", "redrive")
 
 
 @app.command("list", epilog="patterns dead-letters list tasks")
@@ -43,7 +45,7 @@ def show(
 ) -> None:
     """Show one dead letter with its value."""
     session = session_of(context)
-    for each in _letters(session, of, 10_000):
+    for each in _letters(session, of, MAX_LISTED):
         if letter in (each.get("invocationId"), _place(each) if of != TASKS else None):
             return session.output.value(each)
     raise Failed(f"{of} has no dead letter {letter} that was not redriven.")
@@ -55,41 +57,57 @@ def redrive(
     of: Of,
     letters: Annotated[list[str] | None, typer.Argument(help="PARTITION:OFFSET, or IDs of tasks.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All that were not redriven.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --all: show which, and redrive none.")] = False,
 ) -> None:
-    """Redrive dead letters: each record is applied once, each task runs under its own ID."""
-    if bool(letters) == all_:
+    """Redrive dead letters: each record is applied once, each task runs under its own ID.
+
+    Exit code 1 if one could not be redriven.
+    """
+    if bool(letters) == all_ or (dry_run and not all_):
         raise Failed("Name letters, or write --all.", Failed.USAGE)
     session = session_of(context)
     if of == TASKS:
-        ids = letters or [each["invocationId"] for each in _letters(session, TASKS, 10_000)]
-        done = [session.gateway.post(path("AsyncTaskWorker", "deadLetters", each, "redrive")) for each in _shown(ids)]
-        return session.output.line(done, f"{len(done)} tasks run again.")
-    requests = [_coordinates(each) for each in letters or []]
-    total = _all(session, of) if all_ else [_redrive(session, of, request) for request in _shown(requests)]
-    count = sum(each["redriven"] for each in total)
-    refused = sum(each["refused"] + each["withoutValue"] for each in total)
-    session.output.line(total, f"{count} records were sent back to their topic.")
-    if refused:
-        raise Failed(f"{refused} records could not be redriven: `dead-letters list {of}` has them still.")
-    return None
+        return _redrive_tasks(session, letters, dry_run=dry_run)
+    if dry_run:
+        return list_(context, of, MAX_LISTED)
+    outcomes = _redrive_all(session, of) if all_ else _redrive_letters(session, of, letters or [])
+    return selections.show(session, outcomes, "LETTER", _place)
 
 
-def _shown(items: list[Any]) -> Any:
-    """The items, with a progress bar where there are many."""
-    if len(items) < _MANY:
-        yield from items
-        return
-    with Progress(transient=True) as progress:
-        yield from progress.track(items, description="Redriving")
+def _redrive_tasks(session: Session, ids: list[str] | None, *, dry_run: bool) -> None:
+    if ids is None:
+        found = selections.selected(session, REDRIVE_TASKS, {"all": True})
+        if dry_run:
+            return selections.show(session, found, "TASK", selections.invocation)
+        ids = [each["invocationId"] for each in found]
+
+    def send(chunk: Sequence[str]) -> Any:
+        return session.gateway.post(REDRIVE_TASKS, {"invocationIds": [*chunk]})["items"]
+
+    items = selections.carry_out(ids, send, "Redriving")
+    return selections.show(session, items, "TASK", selections.invocation)
 
 
-def _all(session: Session, of: str) -> list[dict[str, Any]]:
+def _redrive_letters(session: Session, of: str, letters: list[str]) -> list[dict[str, Any]]:
+    places = {each: _coordinates(each) for each in letters}
+
+    def send(chunk: Sequence[str]) -> list[dict[str, Any]]:
+        outcomes = _redrive(session, of, {"letters": [places[each] for each in chunk]})["letters"]
+        by_place = {_place(each): each for each in outcomes}
+        return [by_place[_place(places[each])] for each in chunk]
+
+    return selections.carry_out(places, send, "Redriving")
+
+
+def _redrive_all(session: Session, of: str) -> list[dict[str, Any]]:
     """Repeat the request while it says that there are more, and some were redriven."""
-    outcomes = [_redrive(session, of, {"all": True})]
-    while outcomes[-1]["remaining"] and outcomes[-1]["redriven"]:
-        session.output.note(f"{sum(each['redriven'] for each in outcomes)} redriven, there are more.")
-        outcomes.append(_redrive(session, of, {"all": True}))
-    return outcomes
+    outcomes: list[dict[str, Any]] = []
+    while True:
+        outcome = _redrive(session, of, {"all": True})
+        outcomes += outcome["letters"]
+        if not (outcome["remaining"] and outcome["redriven"]):
+            return outcomes
+        session.output.note(f"{len(outcomes)} so far, there are more.")
 
 
 def _redrive(session: Session, of: str, request: dict[str, Any]) -> dict[str, Any]:

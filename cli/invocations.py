@@ -1,11 +1,13 @@
 """List, show, watch and cancel invocations."""
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
 
+from cli import selections
 from cli.context import Session, session_of
 from cli.gateway import Failed, path
 from cli.output import ago
@@ -13,20 +15,29 @@ from cli.output import ago
 app = typer.Typer(help="Invocations: list, show, watch, cancel.", no_args_is_help=True)
 InvocationId = Annotated[str, typer.Argument(help="As an answer has it, such as booking:trip12.", show_default=False)]
 PAGE = 200
+CANCEL = "/invocations/cancel"
+
+
+Service = Annotated[str | None, typer.Option(help="Such as BookingWorkflow.")]
+Key = Annotated[str | None, typer.Option(help="Only this key.")]
+PatternStatus = Annotated[str | None, typer.Option(help="What a workflow says of itself: AWAITING_PAYMENT, ...")]
+Since = Annotated[str | None, typer.Option(help="What started then or later: 2026-01-31T13:00:00Z.")]
 
 
 @app.command("list", epilog="patterns invocations list --service BookingWorkflow --status FAILED")
 def list_(  # noqa: PLR0917, Typer calls it by name
     context: typer.Context,
-    service: Annotated[str | None, typer.Option(help="Such as BookingWorkflow.")] = None,
-    key: Annotated[str | None, typer.Option(help="Only this key.")] = None,
+    service: Service = None,
+    key: Key = None,
     status: Annotated[str | None, typer.Option(help="SCHEDULED, RUNNING, COMPLETED, FAILED, TIMED_OUT, ...")] = None,
-    since: Annotated[str | None, typer.Option(help="What started then or later: 2026-01-31T13:00:00Z.")] = None,
+    pattern_status: PatternStatus = None,
+    since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
 ) -> None:
     """List executions, the last started first."""
     session = session_of(context)
-    found = _pages(session, limit, service=service, key=key, status=status, since=since)
+    conditions = {"service": service, "key": key, "status": status, "patternStatus": pattern_status, "since": since}
+    found = _pages(session, limit, conditions)
     rows = [
         (
             each["invocationId"] or "(lasting)",
@@ -42,7 +53,7 @@ def list_(  # noqa: PLR0917, Typer calls it by name
     session.output.table(found, columns, rows, "There are none that match.")
 
 
-def _pages(session: Session, limit: int, **conditions: str | None) -> list[dict[str, Any]]:
+def _pages(session: Session, limit: int, conditions: dict[str, str | None]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = None
     while len(found) < limit:
@@ -90,24 +101,38 @@ def _shown(event: str, data: Any) -> str:
     return f"{data['status']}{progress}"
 
 
-@app.command(epilog="patterns invocations cancel booking:trip12 booking:trip13")
-def cancel(
+@app.command(epilog="patterns invocations cancel --service AsyncTaskWorker --status SCHEDULED --dry-run")
+def cancel(  # noqa: PLR0917, Typer calls it by name
     context: typer.Context,
-    invocation_ids: Annotated[list[str], typer.Argument(help="One or several.", show_default=False)],
+    invocation_ids: Annotated[
+        list[str] | None, typer.Argument(help="One or several; or conditions.", show_default=False)
+    ] = None,
+    service: Service = None,
+    key: Key = None,
+    status: Annotated[str | None, typer.Option(help="SCHEDULED or RUNNING; both by default.")] = None,
+    pattern_status: PatternStatus = None,
+    since: Since = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what matches, and cancel nothing.")] = False,
+    yes: selections.Yes = False,
 ) -> None:
-    """Ask for cancellation; a saga compensates first. Exit code 1 if one could not be asked."""
+    """Ask for cancellation, of some by ID or of all open ones that match; sagas compensate first.
+
+    Exit code 1 if one could not be asked.
+    """
     session = session_of(context)
-    refused = 0
-    for invocation_id in invocation_ids:
-        try:
-            answer = session.gateway.delete(path("invocations", invocation_id))
-        except Failed as failed:
-            if failed.code != Failed.REFUSED:
-                raise
-            refused += 1
-            answer = {"invocationId": invocation_id, "problem": failed.problem or str(failed)}
-            session.output.line(answer, f"{invocation_id}: {failed}")
-        else:
-            session.output.line(answer, f"{invocation_id}: cancellation requested")
-    if refused:
-        raise Failed(f"{refused} of {len(invocation_ids)} could not be cancelled.")
+    given = {"service": service, "key": key, "status": status, "patternStatus": pattern_status, "since": since}
+    conditions = {name: value for name, value in given.items() if value is not None}
+    if bool(invocation_ids) == bool(conditions) or (invocation_ids and dry_run):
+        raise Failed("Name invocations, or write conditions such as --service.", Failed.USAGE)
+    if conditions:
+        found = selections.selected(session, CANCEL, conditions)
+        if dry_run or not found:
+            return selections.show(session, found, "INVOCATION", selections.invocation)
+        selections.confirm(f"Cancel {len(found)} invocations?", yes=yes)
+        invocation_ids = [each["invocationId"] for each in found]
+
+    def send(ids: Sequence[str]) -> Any:
+        return session.gateway.post(CANCEL, {"invocationIds": [*ids]})["items"]
+
+    items = selections.carry_out(invocation_ids or (), send, "Cancelling")
+    return selections.show(session, items, "INVOCATION", selections.invocation)

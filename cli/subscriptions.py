@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import selections
 from cli.context import session_of
 from cli.gateway import path
 from cli.output import ago
@@ -104,11 +105,10 @@ def _change(context: typer.Context, subscription: str, status: str) -> None:
 def delete(
     context: typer.Context,
     subscription: Subscription,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: selections.Yes = False,
 ) -> None:
     """Drain the consumers, then end. The group keeps its offsets."""
-    if not yes:
-        typer.confirm(f"Delete the subscription {subscription}?", abort=True)
+    selections.confirm(f"Delete the subscription {subscription}?", yes=yes)
     session = session_of(context)
     deleted = session.gateway.delete(path("subscriptions", subscription))
     session.output.line(deleted, f"{subscription}: {deleted['status']}")

@@ -24,6 +24,7 @@ from api.routes import (
     codec,
     console,
     dead_letters,
+    diagnosis,
     erasures,
     fan_out,
     invocations,
@@ -47,6 +48,7 @@ from domain.message_queue import MESSAGE_QUEUE
 from domain.package_tracker import PACKAGE_TRACKER
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.user_feed import USER_FEED
+from domain.version import VERSION
 from infra import temporal
 from infra.card_network import CardVault, load_card_token_key
 from infra.database import Database
@@ -101,7 +103,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     """Compose the application, without connecting to anything."""
     app = FastAPIOffline(
         title="Durable patterns",
-        version="0.1.0",
+        version=VERSION,
         description="Six durable application patterns on Temporal. HEAD is as GET, without the body.",
         redirect_slashes=False,
         responses=problems.responses(422),
@@ -126,7 +128,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         invocations.router(gateway, patterns),
         *(
             each.router(gateway)
-            for each in (subscriptions, dead_letters, erasures, webhooks, codec, operations, console)
+            for each in (subscriptions, dead_letters, erasures, webhooks, codec, diagnosis, operations, console)
         ),
     ]
     for router in routers:

@@ -58,6 +58,13 @@ async def _is_polled(client: Client, polled: Polled, patience: timedelta) -> boo
     return False
 
 
+async def pollers_of(client: Client, polled: Polled, patience: timedelta) -> set[str]:
+    """The identities of the processes that have polled for these tasks lately. Raises `RPCError`."""
+    since = datetime.now(UTC) - POLLED_WITHIN
+    found = await pollers_of_all_partitions(client, polled, patience)
+    return {each.identity for each in found if each.last_access_time.ToDatetime(UTC) > since}
+
+
 async def pollers_of_first_partition(client: Client, polled: Polled, patience: timedelta) -> list[PollerInfo]:
     """Its own, and those whose polls other partitions pass on to it."""
     request = DescribeTaskQueueRequest(

@@ -1,7 +1,9 @@
 """Connections to Temporal: its standard configuration, our payload format."""
 
 import logging
+import os
 import re
+import socket
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -17,6 +19,7 @@ from temporalio.runtime import (
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
 from domain.metrics import ALL, SECONDS, Histogram
+from domain.version import identity
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
 from infra.tracing import spans
@@ -58,17 +61,24 @@ def metrics_endpoint(address: str) -> PrometheusConfig:
 
 
 async def connect_worker(max_payload_bytes: int, ring: KeyRing, runtime: Runtime | None) -> Client:
-    """Connect now, or raise `RuntimeError`."""
-    return await _connect(WORKER_RETRY_TIMEOUT, max_payload_bytes, ring, runtime=runtime, lazy=False)
+    """Connect now, or raise `RuntimeError`. Temporal knows the process with its version: `GET /diagnosis` shows it."""
+    process = identity(f"{os.getpid()}@{socket.gethostname()}")
+    return await _connect(WORKER_RETRY_TIMEOUT, max_payload_bytes, ring, process, runtime=runtime, lazy=False)
 
 
 async def connect_gateway(max_payload_bytes: int, ring: KeyRing) -> Client:
     """Connect with the first call, so that a gateway can start while Temporal is unavailable."""
-    return await _connect(GATEWAY_RETRY_TIMEOUT, max_payload_bytes, ring, runtime=None, lazy=True)
+    return await _connect(GATEWAY_RETRY_TIMEOUT, max_payload_bytes, ring, None, runtime=None, lazy=True)
 
 
 async def _connect(
-    retry_timeout: timedelta, max_payload_bytes: int, ring: KeyRing, *, runtime: Runtime | None, lazy: bool
+    retry_timeout: timedelta,
+    max_payload_bytes: int,
+    ring: KeyRing,
+    identity: str | None,
+    *,
+    runtime: Runtime | None,
+    lazy: bool,
 ) -> Client:
     """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`.
 
@@ -81,6 +91,7 @@ async def _connect(
         data_converter=data_converter(max_payload_bytes, ring),
         runtime=runtime,
         lazy=lazy,
+        identity=identity,
         retry_config=retries,
         interceptors=spans.interceptors(),
         grpc_compression=GrpcCompression.GZIP if ring.newest is None else GrpcCompression.NONE,

@@ -68,6 +68,11 @@ class KafkaClusters:
         incarnation = metadata.cluster_id if metadata.topic_id == NO_ID else str(metadata.topic_id)
         return Topic(incarnation, metadata.partitions)
 
+    async def check(self, cluster: str) -> None:
+        """Raises `KafkaUnreachable` if the cluster does not answer, `UnknownSource` if it refuses access."""
+        async with self._admin(cluster, "the start of a client", self._deadlines.start):
+            return
+
     async def ensure_dead_letter_topic(self, subscription: Subscription, settings: Mapping[str, str]) -> None:
         """Create the topic if it does not exist, with one partition and Kafka's topic `settings`.
 

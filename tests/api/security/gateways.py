@@ -21,6 +21,10 @@ from infra.payload_keys import KeyRing
 from infra.settings import Settings
 
 
+async def _unavailable(*_: Any, **__: Any) -> None:
+    raise RPCError("unavailable", RPCStatusCode.UNAVAILABLE, b"")
+
+
 class EmptyTemporal:
     """Has no executions, and starts none."""
 
@@ -28,6 +32,7 @@ class EmptyTemporal:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.workflow_service = SimpleNamespace(describe_task_queue=_unavailable)
 
     async def start_workflow(self, *_: Any, id: str, **__: Any) -> None:
         self.asked.append(id)

@@ -15,7 +15,7 @@ MAX_SELECTED = 200
 ATTEMPTS = 3
 """Requests for an item that the gateway left: its time was over, or Temporal did not answer."""
 MAX_ROWS = 200
-"""Of more items a table has only those that were not done; `--json` has all."""
+"""A table of more items has only those that were not done; `--json` has all."""
 SUCCEEDED = ("DONE", "SELECTED", "REDRIVEN", "ALREADY_REDRIVEN")
 LEFT = "LEFT"
 

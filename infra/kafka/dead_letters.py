@@ -76,7 +76,7 @@ class RedrivenLetter:
     offset: int
     outcome: LetterOutcome
     reason: str | None = None
-    """Of a refusal."""
+    """Says why it was refused."""
 
 
 @dataclass

@@ -9,14 +9,13 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.consumer_metrics import ConsumerMetrics
+from domain.checkpoint import Checkpoint, advanced
 from domain.subscription import (
-    Checkpoint,
     ConsumerReport,
     ConsumerSnapshot,
     ConsumerTask,
     Stall,
     Subscription,
-    advanced,
 )
 
 HEARTBEAT_SECONDS = 2.0
@@ -51,7 +50,7 @@ class ConsumerHeartbeat:
 
     @property
     def task(self) -> ConsumerTask:
-        """The activity's task, with the stall that has not ended yet, and the latest checkpoint."""
+        """The activity's task, with the stall that has not ended yet, and its share of the latest checkpoint."""
         return self._task.model_copy(update={"stall": self._stall, "checkpoint": self.checkpoint})
 
     @property

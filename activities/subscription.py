@@ -12,7 +12,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.consumer_heartbeat import ConsumerHeartbeat, StallReports
 from activities.consumer_metrics import IngressMetrics
-from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, OffsetsToKeep, SubscriptionBroken
+from domain.checkpoint import Checkpoint
+from domain.subscription import ConsumerSnapshot, ConsumerTask, OffsetsToKeep, SubscriptionBroken
 
 HANDOVER_DELAY = timedelta(milliseconds=100)
 """Between the end of a consumer whose worker shuts down and its start on another worker: records wait for it."""
@@ -74,6 +75,7 @@ class SubscriptionActivities:
         metrics.restarts("WorkerShutdown")
         raise ApplicationError(
             "The worker is shutting down: another worker continues.",
+            heartbeat.checkpoint,
             type="WorkerShutdown",
             next_retry_delay=HANDOVER_DELAY,
             category=ApplicationErrorCategory.BENIGN,
@@ -107,9 +109,10 @@ async def _show_end(consuming: asyncio.Task[None], heartbeat: ConsumerHeartbeat)
 
 
 def _raise_error(consuming: asyncio.Task[None], checkpoint: Checkpoint | None) -> None:
-    """Raise the consumer's error. One that ends the subscription's consumers has the checkpoint in its details.
+    """Raise the consumer's error, with the checkpoint in its details: it is not retried once Temporal has been asked
+    to cancel the consumer.
 
-    Others are benign, since the SDK would log each attempt: `ConsumerHeartbeat` logs them when they change.
+    It is benign, since the SDK would log each attempt: `ConsumerHeartbeat` logs errors when they change.
     """
     try:
         consuming.result()
@@ -117,4 +120,4 @@ def _raise_error(consuming: asyncio.Task[None], checkpoint: Checkpoint | None) -
         raise SubscriptionBroken(error.message, checkpoint) from error
     except Exception as error:
         kind, benign = type(error).__name__, ApplicationErrorCategory.BENIGN
-        raise ApplicationError(str(error), type=kind, category=benign) from error
+        raise ApplicationError(str(error), checkpoint, type=kind, category=benign) from error

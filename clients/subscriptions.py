@@ -9,9 +9,9 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from domain.checkpoint import Checkpoint
 from domain.subscription import (
     SUBSCRIPTION,
-    Checkpoint,
     ConsumerProgress,
     ConsumerReport,
     Stall,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from domain.access import DEFAULT_TENANT, owned
+from domain.checkpoint import Checkpoint
 from domain.errors import BusinessFailure, Refusal
 from domain.pattern import Pattern
 from domain.payload import Payload
@@ -182,25 +183,6 @@ class SubscriptionChange(Payload):
     """Body of PATCH: pause or resume."""
 
     status: Literal["RUNNING", "PAUSED"]
-
-
-class Checkpoint(Payload):
-    """Where partitions continue if Kafka has no offset for them; others begin with their oldest record.
-
-    Kafka forgets the offsets of a group that does not commit for `offsets.retention.minutes`.
-    """
-
-    incarnation: str
-    """The topic's. Offsets of one that was recreated have no meaning."""
-    offsets: dict[int, int]
-
-
-def advanced(known: Checkpoint | None, newer: Checkpoint | None) -> Checkpoint | None:
-    """Return `known` with the offsets of `newer`, which are perhaps those of other partitions."""
-    if known is None or newer is None:
-        return newer or known
-    older = known.offsets if newer.incarnation == known.incarnation else {}
-    return Checkpoint(incarnation=newer.incarnation, offsets=older | newer.offsets)
 
 
 class Stall(Payload):

@@ -15,9 +15,9 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
+    from domain.checkpoint import Checkpoint, advanced
     from domain.subscription import (
         SUBSCRIPTION,
-        Checkpoint,
         ConsumerReport,
         ConsumerTask,
         OffsetsToKeep,
@@ -25,9 +25,9 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionInput,
         SubscriptionState,
         SubscriptionStatus,
-        advanced,
     )
     from workflows import policies
+    from workflows.consumer_ends import checkpoint_of
     from workflows.stalls import Stalls, details
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
@@ -35,11 +35,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=SUBSCRIPTION.service)
 class SubscriptionWorkflow:
-    """One subscription until it is deleted.
-
-    Updates: pause, resume, delete; each answers before the consumers have drained.
-    Signals: subscribed, consumer_reported. Query: state.
-    """
+    """One subscription until it is deleted. Updates answer before the consumers have drained."""
 
     @workflow.init
     def __init__(self, start: SubscriptionInput) -> None:
@@ -77,8 +73,8 @@ class SubscriptionWorkflow:
         )
         for consumer in consumers:
             consumer.cancel()
-        for outcome in await asyncio.gather(*consumers, return_exceptions=True):
-            self._note(outcome)
+        for member, outcome in enumerate(await asyncio.gather(*consumers, return_exceptions=True)):
+            self._note(member, outcome)
 
     async def _wait(self) -> None:
         """Wait until the subscription runs again or is deleted. Kafka forgets offsets that nothing commits."""
@@ -95,25 +91,26 @@ class SubscriptionWorkflow:
                 )
 
     def _start_consumer(self, member: int) -> ActivityHandle[Checkpoint | None]:
+        consumers = self._subscription.options.consumers
         return workflow.start_activity_method(
             SubscriptionActivities.consume,
             ConsumerTask(
                 subscription=self._subscription,
                 member=member,
                 stall=self._stalls.of(member),
-                checkpoint=self._checkpoint,
+                checkpoint=self._checkpoint.of(member, consumers) if self._checkpoint else None,
             ),
             **policies.CONSUME,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"consumer {member + 1} of {self._subscription.options.consumers}",
+            summary=f"consumer {member + 1} of {consumers}",
         )
 
-    def _note(self, outcome: Checkpoint | BaseException | None) -> None:
-        if not isinstance(outcome, BaseException):
-            self._checkpoint = advanced(self._checkpoint, outcome)
-        elif (error := error_of(outcome)) and error.non_retryable:
-            latest = [Checkpoint.model_validate(detail) for detail in error.details if detail]
-            self._checkpoint = advanced(self._checkpoint, *latest) if latest else self._checkpoint
+    def _note(self, member: int, outcome: Checkpoint | BaseException | None) -> None:
+        if latest := checkpoint_of(outcome):
+            self._checkpoint = advanced(self._checkpoint, latest)
+        elif self._checkpoint:
+            self._checkpoint = self._checkpoint.without_news_of(member, self._subscription.options.consumers)
+        if isinstance(outcome, BaseException) and (error := error_of(outcome)) and error.non_retryable:
             self._failure = Stall(reason=error.message, since=workflow.now())
             if self._status is SubscriptionStatus.RUNNING:
                 self._status = SubscriptionStatus.FAILED

@@ -23,11 +23,11 @@ from api.security.access import CurrentCaller, must_reach, needs
 from clients.subscriptions import Consumers, consumers, start
 from clients.temporal_errors import is_not_found
 from domain.access import Role
+from domain.checkpoint import Checkpoint
 from domain.patterns import ENTITIES
 from domain.payload import Payload
 from domain.subscription import (
     SUBSCRIPTION,
-    Checkpoint,
     ConsumerProgress,
     Subscription,
     SubscriptionChange,

@@ -11,7 +11,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from domain.allowed import ClusterAllowance, TopicNotAllowed, check_allowed, internal
-from domain.subscription import Checkpoint, Subscription, UnknownSink, UnknownSource
+from domain.checkpoint import Checkpoint
+from domain.subscription import Subscription, UnknownSink, UnknownSource
 from infra.kafka.access import ACCESS_REFUSED, unreachable_listeners, why_unreachable
 from infra.kafka.connection import KafkaCluster
 from infra.kafka.deadlines import DEADLINES, Deadlines, KafkaUnreachable, answered, ends_within, start_client, started
@@ -90,7 +91,8 @@ class KafkaClusters:
             )
 
     async def checkpoint_at_ends(self, cluster: str, topic: str, epoch: str | None) -> Checkpoint | None:
-        """Return the ends of the topic's partitions as they are now; None if there is no such topic.
+        """Return the ends of the topic's partitions as they are now, for a group that has no offsets; None if there is
+        no such topic.
 
         `epoch` replaces the topic's incarnation. Raises `UnknownSource`, `KafkaUnreachable`.
         """
@@ -108,7 +110,8 @@ class KafkaClusters:
         except (KafkaError, KafkaUnreachable) as error:
             raise await self._unusable(cluster, error, consumer._client) from error
         offsets = {tp.partition: end for tp, end in ends.items()}
-        return Checkpoint(incarnation=epoch or found.incarnation, offsets=offsets)
+        incarnation = epoch or found.incarnation
+        return Checkpoint(incarnation=incarnation, offsets=offsets, outdated=frozenset(offsets))
 
     @asynccontextmanager
     async def _admin(self, cluster: str, what: str, seconds: float) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -10,8 +10,8 @@ from temporalio.activity import ActivityCancellationDetails
 from temporalio.testing import ActivityEnvironment
 
 from activities.subscription import SubscriptionActivities
+from domain.checkpoint import Checkpoint
 from domain.subscription import (
-    Checkpoint,
     ConsumerReport,
     ConsumerSnapshot,
     ConsumerTask,

@@ -17,9 +17,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.subscription import SubscriptionActivities
 from clients.subscriptions import ConsumerReports, consumers, start
+from domain.checkpoint import Checkpoint
 from domain.subscription import (
     SUBSCRIPTION,
-    Checkpoint,
     ConsumerProgress,
     ConsumerReport,
     ConsumerSnapshot,
@@ -104,14 +104,19 @@ async def worker(time_skipping: WorkflowEnvironment, ingress: FakeIngress) -> As
 
 
 def new_worker(
-    environment: WorkflowEnvironment, ingress: FakeIngress, workflow_runner: WorkflowRunner | None = None
+    environment: WorkflowEnvironment,
+    ingress: FakeIngress,
+    workflow_runner: WorkflowRunner | None = None,
+    *,
+    consumes: bool = True,
 ) -> Worker:
+    methods = activity_methods(SubscriptionActivities(ingress, ConsumerReports(environment.client)))
     return Worker(
         environment.client,
         task_queue=SUBSCRIPTION.task_queue,
         workflows=[SubscriptionWorkflow],
         workflow_runner=workflow_runner or SandboxedWorkflowRunner(),
-        activities=activity_methods(SubscriptionActivities(ingress, ConsumerReports(environment.client))),
+        activities=methods if consumes else [],
         max_heartbeat_throttle_interval=timedelta(milliseconds=200),
         max_cached_workflows=0,  # so that another worker can continue at once
     )
@@ -340,6 +345,29 @@ async def test_consumers_continue_at_the_checkpoint_of_those_before_them_after_a
     await eventually(lambda: ingress.begun == 4)
     assert ingress.tasks[-1].checkpoint == Checkpoint(incarnation="first", offsets={0: 5, 1: 9})
     await deleted(handle)
+
+
+async def test_a_consumer_that_was_cancelled_between_two_attempts_leaves_its_partitions_to_the_group(
+    time_skipping: WorkflowEnvironment, subscribe: Subscribe, ingress: FakeIngress
+) -> None:
+    """Temporal drops the heartbeats of an attempt once the activity is cancelled before its next one."""
+    ingress.progress = at(p0=5)
+    async with new_worker(time_skipping, ingress):
+        handle = await subscribe(posts())
+        await eventually(lambda: ingress.running)
+        await handle.execute_update(SubscriptionWorkflow.pause)
+        await eventually(lambda: ingress.drained == 1)
+        await handle.execute_update(SubscriptionWorkflow.resume)
+        await eventually(lambda: ingress.begun == 2 and ingress.running)
+    async with new_worker(time_skipping, ingress, consumes=False):
+        await handle.execute_update(SubscriptionWorkflow.pause)
+        await has_status(handle, SubscriptionStatus.PAUSED)
+    async with new_worker(time_skipping, ingress):
+        await handle.execute_update(SubscriptionWorkflow.resume)
+        await eventually(lambda: ingress.begun == 3 and ingress.running)
+        checkpoint = ingress.tasks[-1].checkpoint
+        assert checkpoint == Checkpoint(incarnation="first", offsets={0: 5}, outdated=frozenset({0}))
+        await deleted(handle)
 
 
 async def test_offsets_are_kept_while_a_subscription_is_paused(

@@ -1,13 +1,15 @@
 """The Kafka client of one consumer: its settings, and how its records are read."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from domain.records import Record
 from domain.subscription import ConsumerTask
 from infra.kafka.record_parsing import new_consumer
+from workers.kafka.decisions.beginning import Committed
 from workers.kafka.decisions.memory import MIB, Share
 
 MIN_FETCH_BYTES, MAX_FETCH_BYTES = 16 * 1024, MIB
@@ -26,6 +28,16 @@ def new_client(task: ConsumerTask, connection: dict[str, Any]) -> AIOKafkaConsum
         enable_auto_commit=False,
         isolation_level="read_committed",
     )
+
+
+async def commits_of(client: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> dict[TopicPartition, Committed | None]:
+    """What the group has for each partition. `AIOKafkaConsumer.committed` returns no metadata. Raises `KafkaError`."""
+    wanted = list(tps)
+    found = await client._coordinator.fetch_committed_offsets(wanted)
+    return {
+        tp: Committed(found[tp].offset, found[tp].metadata) if tp in found and found[tp].offset >= 0 else None
+        for tp in wanted
+    }
 
 
 def limit_fetches(client: AIOKafkaConsumer, share: Share, partitions: int) -> None:

@@ -9,6 +9,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from domain.subscription import Subscription
 from infra.retry_log import RetryLog
+from workers.kafka.decisions.beginning import AUTHOR
 from workers.kafka.decisions.commits import CommitSchedule
 from workers.kafka.decisions.counts import COMMIT
 from workers.kafka.decisions.partition import Partition
@@ -54,7 +55,9 @@ class Committer:
         topic = self._subscription.topic
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                await self._client.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
+                await self._client.commit(
+                    {TopicPartition(topic, number): (at, AUTHOR) for number, at in offsets.items()}
+                )
         except CommitFailedError as error:
             self._note_failure(offsets, error, f"group {self._subscription.group!r} has members that are not ours")
         except TimeoutError as error:

@@ -166,7 +166,7 @@ class TopicConsumer:
 
     async def _begin(self, numbers: Sequence[int], incarnation: str) -> Committer:
         known = self._checkpoint if self._checkpoint and self._checkpoint.incarnation == incarnation else None
-        beginnings = await self._positions.begin(numbers, known.offsets if known else {})
+        beginnings = await self._positions.begin(numbers, known)
         now = time.monotonic()
         topic = f"{self._subscription.cluster}/{self._subscription.topic}/{incarnation}"
         for number, beginning in beginnings.items():

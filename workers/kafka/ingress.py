@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 from clients.entities import EntityClient
 from domain.allowed import ClusterAllowance, check_allowed
+from domain.checkpoint import Checkpoint
 from domain.errors import NotAllowed, Refusal
 from domain.pattern import Entity
 from domain.patterns import ENTITIES
 from domain.subscription import (
-    Checkpoint,
     ConsumerSnapshot,
     ConsumerTask,
     OffsetsToKeep,

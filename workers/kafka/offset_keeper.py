@@ -2,17 +2,19 @@
 
 from aiokafka import TopicPartition
 
-from domain.subscription import Checkpoint, ConsumerTask, OffsetsToKeep
+from domain.checkpoint import Checkpoint
+from domain.subscription import ConsumerTask, OffsetsToKeep
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.deadlines import DEADLINES, answered, started
-from workers.kafka.client import new_client
+from workers.kafka.client import commits_of, new_client
+from workers.kafka.decisions.beginning import AUTHOR, beginning
 
 
 async def keep_offsets(clusters: KafkaClusters, keep: OffsetsToKeep, epoch: str | None) -> Checkpoint:
-    """Commit what the group has, and where it has nothing what is kept. Return what was committed.
+    """Commit where the next consumers will begin, and return it.
 
-    The group's offsets come first, because an operator may reset them during a pause. Those of a topic that is gone or
-    was recreated are left alone. Raises `KafkaUnreachable`, `KafkaError`.
+    An offset that an operator set during the pause stays theirs, so that a repetition keeps it too. Offsets of a topic
+    that is gone or was recreated are left alone. Raises `KafkaUnreachable`, `KafkaError`.
     """
     subscription = keep.subscription
     topic = await clusters.topic(subscription.cluster, subscription.topic)
@@ -22,13 +24,15 @@ async def keep_offsets(clusters: KafkaClusters, keep: OffsetsToKeep, epoch: str 
     tps = [TopicPartition(subscription.topic, number) for number in keep.checkpoint.offsets]
     client.assign(tps)
     client.pause(*tps)  # nothing is fetched
-    offsets: dict[int, int] = {}
+    offsets: dict[TopicPartition, tuple[int, str]] = {}
     async with (
         started(client, subscription.cluster, DEADLINES),
         answered(subscription.cluster, f"a commit for {subscription.topic!r}", DEADLINES.send),
     ):
-        for number, kept in keep.checkpoint.offsets.items():
-            committed = await client.committed(TopicPartition(subscription.topic, number))
-            offsets[number] = kept if committed is None else committed
-        await client.commit({TopicPartition(subscription.topic, number): at for number, at in offsets.items()})
-    return Checkpoint(incarnation=keep.checkpoint.incarnation, offsets=offsets)
+        for tp, committed in (await commits_of(client, tps)).items():
+            kept = keep.checkpoint.offsets[tp.partition]
+            offset = beginning(tp.partition, committed, keep.checkpoint)
+            offsets[tp] = (kept if offset is None else offset, committed.metadata if committed else AUTHOR)
+        await client.commit(offsets)
+    kept = {tp.partition: offset for tp, (offset, _) in offsets.items()}
+    return Checkpoint(incarnation=keep.checkpoint.incarnation, offsets=kept)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
+from domain.checkpoint import Checkpoint
 from domain.subscription import Subscription, SubscriptionBroken
 from infra.kafka.deadlines import DEADLINES, answered
+from workers.kafka.client import commits_of
+from workers.kafka.decisions.beginning import beginning
 from workers.kafka.decisions.counts import EXPIRED
 from workers.kafka.decisions.partition import Partition
 from workers.kafka.topic_watch import TopicWatch
@@ -21,7 +24,7 @@ BEGIN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where one partition begins, and what the group had committed."""
+    """Where one partition begins, and what the group had committed before that."""
 
     position: int
     committed: int | None
@@ -35,17 +38,26 @@ class Positions:
         self._subscription = subscription
         self._watch = watch
 
-    async def begin(self, partitions: Iterable[int], known: Mapping[int, int]) -> dict[int, Beginning]:
-        """Set the positions: at the offset that the group committed, or else at the known one, or at the oldest record.
+    async def begin(self, partitions: Iterable[int], known: Checkpoint | None) -> dict[int, Beginning]:
+        """Set the positions where `beginning` says. `known` is the checkpoint of the topic's present incarnation.
 
-        A partition without either was added to the topic after the subscription began.
+        A partition without any offset was added to the topic after the subscription began.
         """
         beginnings: dict[int, Beginning] = {}
         async with self._answered("where to begin", BEGIN_SECONDS):
-            for partition in partitions:
-                tp = self._tp(partition)
-                committed: int | None = await self._client.committed(tp)
-                beginnings[partition] = Beginning(await self._seek(tp, committed, known.get(partition)), committed)
+            commits = await commits_of(self._client, map(self._tp, partitions))
+            for tp, committed in commits.items():
+                position = await self._seek(tp, beginning(tp.partition, committed, known))
+                beginnings[tp.partition] = Beginning(position, min(committed.offset, position) if committed else None)
+                if committed and position < committed.offset:
+                    log.info(
+                        "%s: partition %d begins at %d: the group has committed %d, but Temporal does not know the "
+                        "records between them to be finished",
+                        self._subscription.name,
+                        tp.partition,
+                        position,
+                        committed.offset,
+                    )
         return beginnings
 
     async def skip_gaps(self, partitions: Mapping[int, Partition]) -> None:
@@ -97,8 +109,7 @@ class Positions:
             partition.counts.errors[EXPIRED] = expired
             partition.tracker.skip_to(beginning)
 
-    async def _seek(self, tp: TopicPartition, committed: int | None, known: int | None) -> int:
-        offset = known if committed is None else committed
+    async def _seek(self, tp: TopicPartition, offset: int | None) -> int:
         if offset is not None:
             self._client.seek(tp, offset)
             return offset

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from domain.subscription import Checkpoint, ConsumerSnapshot, ConsumerTask, Subscription
+from domain.checkpoint import Checkpoint
+from domain.subscription import ConsumerSnapshot, ConsumerTask, Subscription
 from domain.user_feed import SocialMediaPost
 from infra.kafka.clusters import KafkaClusters
 from infra.kafka.connection import KafkaCluster

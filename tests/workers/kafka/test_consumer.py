@@ -7,7 +7,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
-from domain.subscription import Checkpoint, SubscriptionBroken
+from domain.checkpoint import Checkpoint
+from domain.subscription import SubscriptionBroken
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.embedded import running_broker
 from tests.brokers.fixtures import Topics, make_topic, subscription

@@ -10,10 +10,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from clients.entities import EntityClient
 from domain.allowed import ClusterAllowance
+from domain.checkpoint import Checkpoint
 from domain.inbox import Batch
 from domain.plans import Plans
 from domain.subscription import (
-    Checkpoint,
     ConsumerSnapshot,
     ConsumerTask,
     OffsetsToKeep,

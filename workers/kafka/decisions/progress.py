@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from domain.subscription import Checkpoint, ConsumerSnapshot, PartitionProgress, Stall
+from domain.checkpoint import Checkpoint
+from domain.subscription import ConsumerSnapshot, PartitionProgress, Stall
 from workers.kafka.decisions.partition import Partition
 
 MAX_PARTITIONS_REPORTED = 100

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from domain.subscription import Checkpoint, OffsetsToKeep, Subscription
+from domain.checkpoint import Checkpoint
+from domain.subscription import OffsetsToKeep, Subscription
 from infra.kafka.clusters import KafkaClusters
 from tests.brokers.apache import ApacheKafka
 from tests.brokers.fixtures import Topics, subscription

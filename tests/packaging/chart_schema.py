@@ -19,11 +19,12 @@ FIXED = {
     *("DRAIN_DELAY", "GRACEFUL_SHUTDOWN"),
 }
 """Settings that the chart makes of other values."""
-SETTINGS = sorted({name.upper() for name in Settings.model_fields} - FIXED | set(TEMPORAL_VARIABLES))
+OF_LIBRARIES = {*TEMPORAL_VARIABLES, "OTEL_EXPORTER_OTLP_ENDPOINT"}
+SETTINGS = sorted({name.upper() for name in Settings.model_fields} - FIXED | OF_LIBRARIES)
 _SECRET_PLACE = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$"
 _FOLDER = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
-OF_KUBERNETES = {"annotations", "podAnnotations", "nodeSelector", "affinity", "resources"}
+OF_KUBERNETES = {"annotations", "podAnnotations", "nodeSelector", "affinity", "resources", "labels"}
 """Objects that go into the manifests as they are."""
 BY_NAME: dict[str, dict[str, Any]] = {
     "settings": {"propertyNames": {"enum": SETTINGS}, "additionalProperties": {"type": "string"}},
@@ -33,11 +34,13 @@ BY_NAME: dict[str, dict[str, Any]] = {
     },
     "secretFolders": {"propertyNames": {"pattern": _FOLDER}, "additionalProperties": {"type": "string"}},
 }
-CHOICES = {
-    "kind": ["none", "cpu", "temporal"],
-    "pullPolicy": ["Always", "IfNotPresent", "Never"],
-    "type": ["ClusterIP", "LoadBalancer", "NodePort"],
+TEXTS: dict[str, dict[str, Any]] = {
+    "kind": {"enum": ["none", "cpu", "temporal"]},
+    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "type": {"enum": ["ClusterIP", "LoadBalancer", "NodePort"]},
+    "gatewayKey": {"type": "string", "pattern": _SECRET_PLACE},
 }
+"""Those that are not any text."""
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", list: "array"}
 
 
@@ -71,8 +74,8 @@ def _schema(name: str, value: Any) -> dict[str, Any]:
         return {"type": "object"}
     if isinstance(value, dict):
         return _closed(value)
-    if name in CHOICES:
-        return {"enum": CHOICES[name]}
+    if name in TEXTS:
+        return TEXTS[name]
     return {"type": _JSON_TYPES[type(value)]}
 
 

@@ -16,8 +16,8 @@ from infra.payload_keys import KeyRing, key_ring
 from infra.readiness import Readiness
 from infra.settings import Settings
 from tests.api.routes.test_operations import calling
-from tests.packaging.chart_schema import CHART
-from tests.packaging.configuration import FIELDS, TEMPORAL_VARIABLES
+from tests.packaging.chart_schema import CHART, OF_LIBRARIES
+from tests.packaging.configuration import FIELDS
 from tests.packaging.rendered_chart import ROOT, VALUES, Process, Rendered, program, refusal, render, run_helm
 from workers.pools import POOLS
 
@@ -26,6 +26,9 @@ SECRETS = {name for name, field in FIELDS.items() if "SecretStr" in str(field.an
     "SMTP_URL",
     "TEMPORAL_API_KEY",
 }
+PROMETHEUS = yaml.safe_load((ROOT / "deploy/monitoring/prometheus.yml").read_text())
+JOBS = {each["job_name"] for each in PROMETHEUS["scrape_configs"]}
+"""What rules and boards know processes by."""
 SAMPLES = {
     "DATABASE_URL": "postgresql+asyncpg://patterns:secret@db:5432/patterns",
     "PAYLOAD_KEYS": f"first:{'0f' * 32}",
@@ -64,7 +67,8 @@ def test_helm_finds_no_fault(values: str) -> None:
 
 @pytest.mark.parametrize("version", ["1.30", "1.37"])
 def test_manifests_are_what_kubernetes_accepts(chart: Rendered, version: str, tmp_path: Path) -> None:
-    checked = [each for each in chart.manifests if not each["apiVersion"].startswith("keda.sh/")]
+    of_operators = ("keda.sh/", "monitoring.coreos.com/")
+    checked = [each for each in chart.manifests if not each["apiVersion"].startswith(of_operators)]
     assert {"Deployment", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy"} <= {e["kind"] for e in checked}
     file = tmp_path / "manifests.yaml"
     file.write_text(yaml.safe_dump_all(checked))
@@ -77,7 +81,7 @@ class TestSettings:
     def test_every_variable_is_a_setting_and_is_there_once(self, chart: Rendered) -> None:
         for process in chart.processes.values():
             names = [each["name"] for each in process.container["env"]]
-            assert set(names) <= FIELDS.keys() | TEMPORAL_VARIABLES.keys()
+            assert set(names) <= FIELDS.keys() | OF_LIBRARIES
             assert len(names) == len(set(names))
 
     def test_gateway_and_workers_start_with_them(self, chart: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,11 +230,35 @@ class TestScaling:
                 assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
                 assert all(isinstance(value, str) for value in trigger["metadata"].values())
 
+    def test_on_the_backlog_of_its_build(self) -> None:
+        versions = {"WORKER_DEPLOYMENT": "patterns", "WORKER_BUILD_ID": "1.1.0"}
+        given = {f"workers.settings.{name}": f'"{value}"' for name, value in versions.items()}
+        for scaler in render(VALUES["temporal-cloud"], json=given).of_kind("ScaledObject").values():
+            for trigger in scaler["spec"]["triggers"][1:]:
+                assert trigger["metadata"]["workerDeploymentName"] == "patterns"
+                assert trigger["metadata"]["workerDeploymentBuildId"] == "1.1.0"
+
     def test_nodes_can_be_drained_one_pod_at_a_time(self, chart: Rendered) -> None:
         budgets = chart.of_kind("PodDisruptionBudget")
         for process in (chart.gateway, *chart.workers):
             assert budgets[process.name]["spec"]["maxUnavailable"] == 1
             assert process.is_selected_by(budgets[process.name]["spec"]["selector"])
+
+
+class TestMonitors:
+    def test_they_scrape_every_pod_where_it_has_metrics(self) -> None:
+        chart = render(VALUES["self-hosted"])
+        monitors = [each["spec"] for each in chart.of_kind("PodMonitor").values()]
+        for process in (chart.gateway, *chart.workers):
+            [spec] = [each for each in monitors if process.is_selected_by(each["selector"])]
+            [endpoint] = spec["podMetricsEndpoints"]
+            assert process.port(endpoint["port"])
+            assert process.labels[spec["jobLabel"]] in JOBS
+            assert ("authorization" in endpoint) is (process is chart.gateway)
+
+    def test_network_policies_let_them_in(self) -> None:
+        policies = render(VALUES["self-hosted"]).of_kind("NetworkPolicy")
+        assert all(each["spec"]["ingress"] for each in policies.values())
 
 
 class TestNetwork:
@@ -280,6 +308,8 @@ def test_a_digest_pins_the_image() -> None:
         ("gateway.settings.API_KEYS_FILE", "null", "API_KEYS_FILE or JWT_ISSUER"),
         ("secrets.DATABASE_URL", '"durable-patterns"', "DATABASE_URL"),
         ("workers.autoscaling.kind", '"backlog"', "kind"),
+        ("workers.settings.WORKER_DEPLOYMENT", '"patterns"', "WORKER_BUILD_ID"),
+        ("podMonitors.gatewayKey", '"a-secret"', "gatewayKey"),
     ],
 )
 def test_values_that_cannot_work_are_refused(path: str, value: str, reason: str) -> None:

@@ -22,6 +22,9 @@
 {{- fail (printf "%s is a secret: put NAME/KEY of a Secret into `secrets`, not its value into `settings`" $name) }}
 {{- end }}
 {{- end }}
+{{- if ne (empty $given.WORKER_DEPLOYMENT) (empty $given.WORKER_BUILD_ID) }}
+{{- fail "workers.settings needs both WORKER_DEPLOYMENT and WORKER_BUILD_ID, or neither (docs/upgrades.md)" }}
+{{- end }}
 {{- if not $given.DATABASE_URL }}
 {{- fail "secrets.DATABASE_URL is missing: processes in several pods need PostgreSQL" }}
 {{- end }}

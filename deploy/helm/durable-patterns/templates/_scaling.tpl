@@ -69,6 +69,10 @@ spec:
         taskQueue: {{ . | quote }}
         queueTypes: workflow,activity
         targetQueueSize: {{ $.scaling.targetQueueSize | toString | quote }}
+        {{- if $settings.WORKER_DEPLOYMENT }}
+        workerDeploymentName: {{ $settings.WORKER_DEPLOYMENT | quote }}
+        workerDeploymentBuildId: {{ $settings.WORKER_BUILD_ID | quote }}
+        {{- end }}
         {{- with $settings.TEMPORAL_TLS_SERVER_NAME }}
         tlsServerName: {{ . | quote }}
         {{- end }}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -102,6 +103,7 @@ def server(app: ASGIApp, settings: Settings, host: str, drain: Drain) -> Server:
         http=BoundedConnection,
         ws="none",
         limit_concurrency=settings.max_connections,
+        timeout_keep_alive=math.ceil(settings.keep_alive.total_seconds()),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     """How long a call waits for an outcome; then it gets a 504 with the ID of the invocation, which goes on."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
+    keep_alive: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=75)
+    """How long an idle connection stays open for its client's next request, in whole seconds. A load balancer must
+    close its idle ones sooner, as many do after 60 s: what it sends while the gateway closes gets a 502."""
     max_waiting: Annotated[int, Field(gt=0), formats.DIGITS] | None = None
     """Calls to one gateway process that wait for an outcome, at most; half of MAX_CONNECTIONS by default."""
     caller_rate: Annotated[int, Field(ge=0), formats.DIGITS] | None = None

@@ -1,6 +1,7 @@
 """Limits on connections: how slowly a request may arrive, how many there are, how much is sent before an answer.
 
-uvicorn closes an idle connection after its first answer; this module adds the rest, and `heads` what a head may be.
+uvicorn closes a connection that is idle between two requests (`KEEP_ALIVE`); this module adds the rest, and `heads`
+what a head may be.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from api.http.problems import RETRY, Problem
 log = logging.getLogger("api")
 
 HEAD_SECONDS = 10.0
-"""From the connection, or the previous answer, to the end of a request's head.
+"""From the connection, or the first byte of a further request, to the end of a request's head.
 
 The same limit applies to a client that stops reading an answer."""
 REFUSED_SECONDS = 1.0
@@ -60,10 +61,14 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        was_idle = self._is_idle()
         super().data_received(data)
         if self._is_answering():
             self._deadline.cancel()
             self._continue_reading()
+        elif was_idle:
+            self._deadline.cancel()
+            self._deadline = self._arm()
 
     def on_response_complete(self) -> None:
         self._deadline = self._arm()
@@ -94,6 +99,10 @@ class BoundedConnection(H11Protocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _is_idle(self) -> bool:
+        """Whether uvicorn waits for the first byte of a further request."""
+        return self.timeout_keep_alive_task is not None
+
     def _continue_reading(self) -> None:
         """Read on after a request that was sent ahead: uvicorn would stop, and could not see the client disconnect."""
         if self.conn.their_state is not h11.DONE or not self.flow.read_paused:
@@ -108,12 +117,12 @@ class BoundedConnection(H11Protocol):
         return self.loop.call_later(self._head_seconds, self._close_if_stalled)
 
     def _close_if_stalled(self) -> None:
-        """Close the connection, unless the client is still reading the answer."""
+        """Close the connection, unless the client is still reading the answer, or has read it and is idle."""
         unread = self.transport.get_write_buffer_size()
         if 0 < unread != self._unread_bytes:
             self._unread_bytes = unread
             self._deadline = self._arm()
-        else:
+        elif unread or not self._is_idle():
             self.transport.abort()
 
 

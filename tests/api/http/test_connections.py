@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.http import connections
 from api.http.heads import MAX_HEAD_BYTES
+from infra.settings import Settings
 from tests.api.http.running import (
     ATTACH,
     HEALTH,
@@ -103,6 +104,35 @@ async def twenty_megabytes(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x" * 20_000_000})
+
+
+class TestIdleConnections:
+    async def test_one_is_kept_longer_than_a_head_may_take(self, hasty: Running) -> None:
+        """Load balancers use a connection again after up to a minute."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
+        for _ in range(2):
+            writer.write(HEALTH)
+            assert b" 200 OK" in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"}")
+            await the_deadline_of_its_head(hasty)
+        writer.write(b"GET /health HTTP/1.1\r\n")  # the head begins, and does not end
+        assert await reader.read() == b""
+        writer.close()
+
+    async def test_one_is_closed_after_its_time(self) -> None:
+        async with gateway_with(SETTINGS.model_copy(update={"keep_alive": timedelta(seconds=1)})) as running:
+            client = await running.connect(HEALTH)
+            assert b" 200 OK" in await client.rest()
+            await nothing_left(running)
+
+    def test_it_is_kept_longer_than_load_balancers_keep_theirs(self) -> None:
+        assert Settings().keep_alive > timedelta(seconds=60)
+
+
+async def the_deadline_of_its_head(gateway: Running) -> None:
+    [connection] = gateway.server.server_state.connections
+    deadline = cast(connections.BoundedConnection, connection)._deadline.when()
+    await eventually(lambda: asyncio.get_running_loop().time() > deadline)
 
 
 class TestManyConnections:

@@ -12,9 +12,10 @@ from temporalio.common import MetricMeter
 from api.gateway import Gateway
 from api.http import failures, problems
 from api.http.access_log import AccessLog
+from api.http.answers import ObservedAnswers
 from api.http.head import HeadAsGet
 from api.http.meter import BufferedMetrics
-from api.http.metrics import MetricsMiddleware, process_metrics
+from api.http.metrics import RequestMetrics, process_metrics
 from api.http.openapi import describe_bodies
 from api.http.request_ids import RequestIds
 from api.http.targets import RequestTargets
@@ -114,10 +115,9 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.drain = gateway.drain
     app.state.admission = Admission(Limits.of(gateway.settings, is_open=gateway.authentication.is_open))
     app.add_middleware(HeadAsGet)
-    app.add_middleware(MetricsMiddleware, registry=gateway.metrics)
     app.add_middleware(WebUiOrigin, web_ui_url=gateway.settings.web_ui_url)
     app.add_middleware(RequestTargets)
-    app.add_middleware(AccessLog)
+    app.add_middleware(ObservedAnswers, observers=[RequestMetrics(gateway.metrics), AccessLog()])
     app.add_middleware(RequestIds)  # the last one added sees a request first
     problems.install(app)
     failures.install(app)

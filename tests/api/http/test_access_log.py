@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from api.http import problems
 from api.http.access_log import AccessLog
+from api.http.answers import ObservedAnswers
 from api.http.head import HeadAsGet
 from api.http.request_ids import RequestIds
 from api.http.targets import RequestTargets
@@ -47,8 +48,10 @@ def lines() -> Iterator[Lines]:
 
 def small_app() -> httpx2.AsyncClient:
     app = FastAPI()
-    for middleware in (HeadAsGet, RequestTargets, AccessLog, RequestIds):
-        app.add_middleware(middleware)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestTargets)
+    app.add_middleware(ObservedAnswers, observers=[AccessLog()])
+    app.add_middleware(RequestIds)
     problems.install(app)
 
     @app.get("/feeds/{key}")

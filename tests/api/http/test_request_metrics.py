@@ -5,13 +5,14 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.http import problems
-from api.http.metrics import MetricsMiddleware
+from api.http.answers import ObservedAnswers
+from api.http.metrics import RequestMetrics
 
 
 async def test_an_unexpected_error_counts_as_500_and_not_as_a_client_that_disconnected() -> None:
     registry = CollectorRegistry()
     app = FastAPI()
-    app.add_middleware(MetricsMiddleware, registry=registry)
+    app.add_middleware(ObservedAnswers, observers=[RequestMetrics(registry)])
     problems.install(app)
 
     @app.get("/broken")

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from functools import singledispatchmethod
+from http import HTTPStatus
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -59,6 +60,11 @@ class Load:
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._produce(units))
+            group.create_task(self.call(units))
+
+    async def call(self, units: Sequence[Unit]) -> None:
+        """Send the units' requests only, with the keys that they always have, and return when each has its answer."""
+        async with asyncio.TaskGroup() as group:
             for unit in units:
                 group.create_task(self._play(unit))
 
@@ -92,7 +98,9 @@ class Load:
         if booking.fate is Fate.CANCELLED:
             cancelling = asyncio.create_task(self._cancel(booking))
         await self._send_and_attach(booking.name, f"{path}/send", trip)
-        if cancelling:
+        if cancelling and self.answers[booking.name].status == HTTPStatus.NOT_FOUND:
+            cancelling.cancel()  # the accepted trip is lost, as after a restore: there is nothing to wait for
+        elif cancelling:
             await cancelling
 
     async def _cancel(self, booking: Booking) -> None:

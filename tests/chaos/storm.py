@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -59,9 +60,10 @@ class Storm:
         seed: int = SEED,
         prefix: str = "",
         idempotent: bool = False,
+        client: type[PatientClient] = PatientClient,
     ) -> None:
         self._stack = stack
-        self._client = PatientClient(http)
+        self._client = client(http)
         self._seed = seed
         self.units = [replace(unit, name=f"{prefix}{unit.name}") for unit in make_units(random.Random(seed), size)]
         self._injector = injector
@@ -81,7 +83,7 @@ class Storm:
         self._loaded = time.monotonic()
         database = Database(self._stack.database_url)
         try:
-            return await self._settle(database)
+            return await self._settle(database, self.units)
         finally:
             await database.close()
             self._ended = time.monotonic()
@@ -89,20 +91,20 @@ class Storm:
     async def _disturb(self) -> None:
         await self._injector.run()
 
-    async def _settle(self, database: Database) -> dict[Unit, list[str]]:
-        """Check all units repeatedly until all are right at the same time, or the time is over."""
+    async def _settle(self, database: Database, units: Sequence[Unit]) -> dict[Unit, list[str]]:
+        """Check the units repeatedly until all are right at the same time, or the time is over."""
         deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
         while True:
-            wrong = await self._check(database)
+            wrong = await self._check(database, units)
             if not wrong or time.monotonic() > deadline:
                 return wrong
             await asyncio.sleep(1)
 
-    async def _check(self, database: Database) -> dict[Unit, list[str]]:
+    async def _check(self, database: Database, units: Sequence[Unit]) -> dict[Unit, list[str]]:
         world = World(answers=self._load.answers)
-        await ask_gateway(self._client, self.units, world)
+        await ask_gateway(self._client, units, world)
         await read_database(database, world)
-        return {unit: violations for unit in self.units if (violations := unit.violations(world))}
+        return {unit: violations for unit in units if (violations := unit.violations(world))}
 
     async def dead_records(self) -> list[Answer]:
         """The pages of dead-lettered records that are not empty. None is expected: every record of a storm is valid."""

@@ -27,6 +27,7 @@ EXAMPLES = {
 """Commands that make what is required."""
 
 OF_COMPOSE_ALONE = {
+    "BACKUPS": "Where backups of PostgreSQL go: a folder of this machine, or the name of a volume (docs/backup.md).",
     "GRAFANA_PORT": "Grafana's port on this machine, with `--profile monitoring`.",
     "JAEGER_PORT": "Jaeger's port on this machine.",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "A collector's address switches traces on: http://collector:4318 with the profile.",
@@ -37,6 +38,7 @@ OF_COMPOSE_ALONE = {
     "TEMPORAL_DB_PASSWORD": "The password of Temporal's role in PostgreSQL, as POSTGRES_PASSWORD.",
     "TEMPORAL_PORT": "Temporal's port on this machine.",
     "TOPIC_PARTITIONS": "How many partitions the topics are created with.",
+    "WAL_ARCHIVE": "`on` keeps PostgreSQL's write-ahead log, for a restore to a point in time (docs/backup.md).",
     "WEB_UI_PORT": "The Temporal Web UI's port on this machine.",
 }
 

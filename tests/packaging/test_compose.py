@@ -63,7 +63,7 @@ class TestEveryService:
 
     def test_mounts_only_volumes_and_files_that_exist(self, service: str) -> None:
         for volume in SERVICES[service].get("volumes", []):
-            source = volume.split(":")[0]
+            source = interpolated(volume, GIVEN).split(":")[0]
             if source.startswith("."):
                 assert (ROOT / source).exists(), source
                 assert volume.endswith(":ro"), volume

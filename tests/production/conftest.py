@@ -12,15 +12,18 @@ from tests.api.security.gateways import bearing
 from tests.chaos.stormy_stack import MAX_CONNECTIONS
 from tests.compose import version_of
 from tests.conftest import apache_kafka_here
-from tests.infra.postgresql.server import MISSING, find_programs
+from tests.infra.postgresql.server import MISSING, find_programs, folder_of_postgres
+from tests.production.outside import Outside, running_outside
 from tests.production.stack import ProductionStack, Tools, settings_with
 from tests.production.temporal_programs import build_once
 
 SETTINGS = {
+    "WAL_ARCHIVE": "on",
     "REMINDER_INTERVAL": "PT2S",
     "KAFKA_ALLOWED": '{"my-cluster": ["social-media-posts", "package-location-updates", "chaos-*"]}',
 }
-"""All that differs from what docker-compose.yml sets by itself: reminders within seconds, and the storms' topics."""
+"""What differs from what docker-compose.yml sets by itself: backups, reminders within seconds, the storms' topics, and
+the addresses of what is outside."""
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +55,15 @@ def _do_without(what: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-async def production(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProductionStack]:
+async def outside() -> AsyncIterator[Outside]:
+    async with running_outside() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def production(
+    tools: Tools, outside: Outside, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ProductionStack]:
     """`log.txt` of its folder has what its processes say."""
     folder = tmp_path_factory.mktemp("production")
     with (folder / "log.txt").open("w") as log:
@@ -60,8 +71,11 @@ async def production(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> 
         def keep(name: str, line: str) -> None:
             print(f"{name:18} {line}", file=log, flush=True)
 
-        async with ProductionStack(tools, folder, settings_with(**SETTINGS), keep) as stack:
-            yield stack
+        with folder_of_postgres() as place:
+            async with ProductionStack(
+                tools, folder, settings_with(**SETTINGS, **outside.settings), keep, place
+            ) as stack:
+                yield stack
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Container:
         ours = replacements.variables(environment_of(service, given))
         self.environment = {"HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **image, **ours}
         for volume in SERVICES[service].get("volumes", []):
-            source, target, *_ = volume.split(":")
+            source, target, *_ = interpolated(volume, given).split(":")
             if source.startswith(".") and source not in _OF_THE_TEST:
                 self._mount(ROOT / source, replacements.path(target))
 
@@ -68,13 +68,25 @@ class Container:
         process = await asyncio.create_subprocess_exec(*command, env=self.environment, stdout=silent, stderr=silent)
         return await process.wait() == 0
 
-    def execute(self, command: Sequence[str], given: str) -> str:
-        """Run a mounted program, with `given` as its input. Return all that it says. Raises `CalledProcessError`."""
+    def execute(self, command: Sequence[str], given: str = "", user: str | None = None) -> str:
+        """Run a program, mounted or not, with `given` as its input. Return all that it says.
+
+        Raises `CalledProcessError`.
+        """
         program, *arguments = command
-        texts = [str(self._replacements.path(f"/usr/local/bin/{program}")), *map(self._replacements.text, arguments)]
+        mounted = self._replacements.path(f"/usr/local/bin/{program}")
+        texts = [str(mounted) if mounted.exists() else program, *map(self._replacements.text, arguments)]
         said, both = subprocess.PIPE, subprocess.STDOUT
         return subprocess.run(
-            texts, env=self.environment, input=given, check=True, text=True, stdout=said, stderr=both
+            texts,
+            env=self.environment,
+            cwd=self._replacements.folder,
+            input=given,
+            check=True,
+            text=True,
+            stdout=said,
+            stderr=both,
+            user=user,
         ).stdout
 
     def _check(self) -> Probe:

@@ -19,6 +19,7 @@ _NAMES = (*SERVICES, "localhost", HOST, ALL_INTERFACES)
 _ALONE = {"postgresql", ALL_INTERFACES}
 """Names that are the whole value of a variable. `temporal` is one too, but of a user."""
 _PATHS = (
+    "/backups",
     "/deploy/",
     "/etc/durable-patterns",
     "/etc/kafka",
@@ -26,6 +27,7 @@ _PATHS = (
     "/mnt/shared",
     "/opt/kafka",
     "/var/lib/kafka",
+    "/var/lib/postgresql",
 )
 
 _ADDRESS = re.compile(
@@ -54,6 +56,10 @@ class Replacements:
     def of(self, container: str) -> Self:
         """Those of one container."""
         return replace(self, folder=self.folder / container)
+
+    def at(self, folder: Path) -> Self:
+        """Those of a container whose file system is in another folder."""
+        return replace(self, folder=folder)
 
     def with_own(self, *ports: int) -> Self:
         """The same for one more container of a service, which has these ports to itself."""

@@ -19,9 +19,9 @@ from devstack.supervisor import Supervisor
 from domain.payload import MAX_PAYLOAD_BYTES
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
-from tests.compose import SERVICES, starting_order
+from tests.compose import SERVICES, interpolated, starting_order
 from tests.eventually import eventually
-from tests.infra.postgresql.server import PASSWORD, PostgresServer, running_postgres
+from tests.infra.postgresql.server import PASSWORD, PostgresServer, give_to_postgres, running_postgres
 from tests.production.container import Container, own_ports, search_path
 from tests.production.kafka_image import make_kafka_image
 from tests.production.replacements import Replacements
@@ -30,6 +30,7 @@ from tests.production.temporal_programs import TemporalPrograms
 LEFT_OUT = {"temporal-ui"}
 """It is published as a container image only."""
 _KEYS = "/etc/durable-patterns/keys/api-keys.json"
+_DATA = "/var/lib/postgresql/data"
 _OF_KAFKA = {"broker", "topics"}
 _MEMBERS = ("FRONTEND", "HISTORY", "MATCHING", "WORKER")
 _INTERNAL_PORTS = (
@@ -69,15 +70,20 @@ class ProductionStack:
 
     postgres: PostgresServer
 
-    def __init__(self, tools: Tools, folder: Path, given: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self, tools: Tools, folder: Path, given: Mapping[str, str], log: Log, folder_of_postgres: Path
+    ) -> None:
         self._tools = tools
         self._given = given
         self._log = log
         self._replacements = Replacements.choose(folder)
+        self._in_postgres = self._replacements.at(folder_of_postgres)
         self._containers: dict[str, Container] = {}
         self._database = self._add("postgresql", "postgresql")
         self.processes = Supervisor([specs for specs in self._stages() if specs], log)
         self._gateway = self._containers["gateway"]
+        self.log_file = folder / "log.txt"
+        """What the processes say; `log` writes it."""
         self.keys: dict[str, str] = {}
         """The API keys, by name."""
         self._running = AsyncExitStack()
@@ -109,7 +115,7 @@ class ProductionStack:
             self.postgres = starting.enter_context(self._postgres())
             await self.postgres_is_ready()
             # PostgreSQL's image runs what is in this folder on an empty volume.
-            script = self._replacements.of("postgresql").path("/docker-entrypoint-initdb.d/roles.sql")
+            script = self._in_postgres.path("/docker-entrypoint-initdb.d/roles.sql")
             await asyncio.to_thread(self.postgres.run_script, script, self._database.environment)
             self.make_key("me")
             await starting.enter_async_context(self.processes)
@@ -129,12 +135,12 @@ class ProductionStack:
 
         await eventually(is_ready, timeout_seconds=300)
 
-    async def execute(self, container: str, command: Sequence[str], given: str) -> str:
+    async def execute(self, container: str, command: Sequence[str], given: str = "", user: str | None = None) -> str:
         """Run a command in a container, as `docker exec` does, with `given` as its input. Return all that it says.
 
         Raises `CalledProcessError`.
         """
-        return await asyncio.to_thread(self._containers[container].execute, command, given)
+        return await asyncio.to_thread(self._containers[container].execute, command, given, user)
 
     def make_key(self, name: str) -> str:
         """Make an API key, as `python -m api keys` does, and add it to the gateway's file."""
@@ -156,9 +162,13 @@ class ProductionStack:
 
     def _postgres(self) -> AbstractContextManager[PostgresServer]:
         """With the settings of the container's command: `postgres -c name=value`."""
-        _, *arguments = SERVICES["postgresql"]["command"]
-        settings = dict(argument.split("=", 1) for argument in arguments if argument != "-c")
-        return running_postgres(self._tools.postgres, settings, self._replacements.ports[5432])
+        _, *arguments = (interpolated(text, self._given) for text in SERVICES["postgresql"]["command"])
+        settings = dict(self._in_postgres.text(each).split("=", 1) for each in arguments if each != "-c")
+        folder = self._in_postgres.path(_DATA).parent
+        for place in (folder, self._in_postgres.path("/backups")):
+            place.mkdir(parents=True)
+            give_to_postgres(place)
+        return running_postgres(self._tools.postgres, settings, self._replacements.ports[5432], folder)
 
     def _stages(self) -> Iterator[list[Spec]]:
         """Services start together when all that they depend on are ready."""
@@ -172,7 +182,8 @@ class ProductionStack:
             yield self._add(service, name).spec(name)
 
     def _add(self, service: str, name: str) -> Container:
-        own = self._replacements.of(name).with_own(*own_ports(service))
+        place = self._in_postgres if service == "postgresql" else self._replacements.of(name)
+        own = place.with_own(*own_ports(service))
         if service in _OF_KAFKA:
             make_kafka_image(self._tools.jars, own)
         self._containers[name] = Container(service, self._given, own, self._image(service))
@@ -182,7 +193,9 @@ class ProductionStack:
         """What a service's image sets."""
         image = {"PATH": search_path(self._tools.temporal.folder, self._tools.postgres)}
         if service == "postgresql":
-            image["PGPORT"] = str(self._replacements.ports[5432])
+            # The image lets its superuser in without a password, through a socket.
+            login = {"PGHOST": HOST, "PGPORT": str(self._replacements.ports[5432]), "PGPASSWORD": PASSWORD}
+            image |= {**login, "PGDATA": str(self._in_postgres.path(_DATA))}
         if service == "temporal":
             ports = map(str, claim_ports(len(_INTERNAL_PORTS)))
             image |= dict(zip(_INTERNAL_PORTS, ports, strict=True))

@@ -34,5 +34,5 @@ async def keep_offsets(clusters: KafkaClusters, keep: OffsetsToKeep, epoch: str 
             offset = beginning(tp.partition, committed, keep.checkpoint)
             offsets[tp] = (kept if offset is None else offset, committed.metadata if committed else AUTHOR)
         await client.commit(offsets)
-    kept = {tp.partition: offset for tp, (offset, _) in offsets.items()}
-    return Checkpoint(incarnation=keep.checkpoint.incarnation, offsets=kept)
+    begins = {tp.partition: offset for tp, (offset, _) in offsets.items()}
+    return Checkpoint(incarnation=keep.checkpoint.incarnation, offsets=begins)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import asyncpg
@@ -53,19 +53,17 @@ class PostgresServer:
 
     def create(self) -> None:
         self._folder.chmod(0o700)
-        if os.geteuid() == 0:
-            shutil.chown(self._folder, "postgres")
+        give_to_postgres(self._folder)
         with tempfile.NamedTemporaryFile("w") as password:
             password.write(PASSWORD)
             password.flush()
-            if os.geteuid() == 0:
-                shutil.chown(password.name, "postgres")
+            give_to_postgres(Path(password.name))
             options = [f"--pwfile={password.name}", f"--username={USER}", "--auth=scram-sha-256", "--no-sync"]
-            self._run("initdb", f"--pgdata={self._folder}/data", "--encoding=UTF8", *options)
+            self._run("initdb", f"--pgdata={self.data}", "--encoding=UTF8", *options)
 
     def start(self) -> None:
         """Start it. Some time later it answers."""
-        command = [self._programs / "postgres", "-D", f"{self._folder}/data", "-p", str(self.port)]
+        command = [self._programs / "postgres", "-D", self.data, "-p", str(self.port)]
         command += [f"--{name}={value}" for name, value in self._settings.items()]
         log = (self._folder / "log.txt").open("ab")
         self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **_as_ordinary_user())  # type: ignore[call-overload]
@@ -77,6 +75,10 @@ class PostgresServer:
             self._process.send_signal(signal.SIGINT)  # "fast": it ends its connections
             self._process.wait()
             self._process = None
+
+    @property
+    def data(self) -> Path:
+        return self._folder / "data"
 
     def kill(self) -> None:
         """SIGKILL the server and each of its connections' processes, as if its container was killed."""
@@ -130,12 +132,26 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(
-    programs: Path, settings: Mapping[str, str] | None = None, port: int | None = None
-) -> Iterator[PostgresServer]:
-    # Not pytest's temporary folder, which only its user may enter.
+def folder_of_postgres() -> Iterator[Path]:
+    """A temporary folder of the user who runs PostgreSQL, who may not enter pytest's."""
     with tempfile.TemporaryDirectory() as folder:
-        server = PostgresServer(programs, Path(folder), settings, port)
+        give_to_postgres(Path(folder))
+        yield Path(folder)
+
+
+def give_to_postgres(folder: Path) -> None:
+    """Root runs PostgreSQL as another user."""
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+
+
+@contextmanager
+def running_postgres(
+    programs: Path, settings: Mapping[str, str] | None = None, port: int | None = None, folder: Path | None = None
+) -> Iterator[PostgresServer]:
+    """`folder` is one that the user who runs PostgreSQL may enter."""
+    with folder_of_postgres() if folder is None else nullcontext(folder) as place:
+        server = PostgresServer(programs, place, settings, port)
         server.create()
         server.start()
         try:

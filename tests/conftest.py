@@ -191,13 +191,14 @@ WAITING = {
 
 PRODUCTION = {
     "apache",
+    "console",
     "production",
     "test_alerts.py",
     "test_kafka_storm.py",
     "test_rolling_restart.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: they need production's servers, or last as long as a storm."""
+"""Folders and files with the mark `production`: they need production's servers or a browser, or last as long as a storm."""
 
 
 @pytest.hookimpl(tryfirst=True)

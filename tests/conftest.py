@@ -198,7 +198,7 @@ PRODUCTION = {
     "test_rolling_restart.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: they need production's servers or a browser, or last as long as a storm."""
+"""Folders and files with the mark `production`: on production's servers, in a browser, or as long as a storm."""
 
 
 @pytest.hookimpl(tryfirst=True)

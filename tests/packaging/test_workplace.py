@@ -44,7 +44,10 @@ class TestContinuousIntegration:
         for tried in ("test", "production"):
             assert "--no-install-recommends prometheus" in commands(tried)[0], "alerts are tried"
         assert commands("production")[-1] == "make production"
-        assert JOBS["production"]["steps"][-1]["env"] == {"PRODUCTION": "required", "CHROMIUM": "/usr/bin/google-chrome"}
+        assert JOBS["production"]["steps"][-1]["env"] == {
+            "PRODUCTION": "required",
+            "CHROMIUM": "/usr/bin/google-chrome",
+        }
         assert "docker build --tag durable-patterns ." in commands("image")
         assert commands("chart") == ["make chart"]
         assert JOBS["chart"]["steps"][-1]["env"] == {"CHART": "required"}

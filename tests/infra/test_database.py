@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from infra.database import Database
-from infra.database_errors import DatabaseUnavailable
+from infra.database_errors import READ_ONLY, DatabaseUnavailable
 from infra.tables import REVISION, ClosedInvoices, ModerationHolds
 from tests.infra.rows import rows
 from tests.infra.schema import ALEMBIC_INI, PATIENT, check, downgrade, upgrade
@@ -117,6 +117,14 @@ class TestCheck:
         with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
             await opened.check()
         await opened.close()
+
+    async def test_raises_when_the_file_is_read_only(self, tmp_path: Path) -> None:
+        await upgrade(f"sqlite+aiosqlite:///{tmp_path}/patterns.db")
+        read_only = Database(f"sqlite+aiosqlite:///file:{tmp_path}/patterns.db?mode=ro&uri=true")
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await read_only.check()
+        assert caught.value.state == READ_ONLY
+        await read_only.close()
 
     @pytest.mark.parametrize("revision", [None, "0000", "deadbeef"])
     async def test_raises_when_the_database_is_not_migrated(

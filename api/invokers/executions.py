@@ -1,7 +1,8 @@
 """The executions of a tenant, found in Temporal's index, a page at a time, the last started first.
 
 The index returns open executions before closed ones, so that an execution moves while pages are read. When it started
-does not change: a page is read in windows of that time, each small enough to be read whole and put in order here.
+does not change: a page is read in windows of that time, each small enough to be read whole and put in order here. How
+wide that is shows in what was found before.
 
     now ──┤ window ├──┤ window ├──┤   window, wider where few started   ├── since
 """
@@ -24,35 +25,42 @@ from domain.pattern import Pattern
 from workflows.search_attributes import KEY, PATTERN, STATUS
 
 MAX_WINDOW = 999
-"""Executions of a kind in one window; Temporal returns up to 1,000 at once."""
+"""Executions of a kind in one window at most; Temporal returns up to 1,000 at once."""
+MIN_WINDOW = 200
+"""The same, however short the page: fewer may start in the same microsecond."""
 MAX_WINDOWS = 24
 """Windows that one page reads at most, so that it ends also where few executions match."""
 _FIRST_WIDTH = timedelta(minutes=1)
 _ALL = timedelta(days=36_500)
-_WIDER, _NARROWER = 60, 8
+_WIDER, _NARROWER = 60, 1 / 4
+_ROOM = 4
+"""Executions of a kind in one window, for each of the page: of a window that has more, all are read in vain."""
 _MICROSECOND = timedelta(microseconds=1)
 _COUNTED = {status: names[0] for status, names in IN_TEMPORAL.items() if status != "SCHEDULED"}
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in the order of executions, and when the first page was read."""
+    """A place in the order of executions, when the first page was read, and how wide the last window was."""
 
     started_at: datetime
     run_id: str
     as_of: datetime
+    width: timedelta = _FIRST_WIDTH
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the `str` of a position. Raises `ValueError`."""
-        started_at, run_id, as_of = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split("~")
-        position = cls(datetime.fromisoformat(started_at), run_id, datetime.fromisoformat(as_of))
+        started_at, run_id, as_of, seconds = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split("~")
+        width = timedelta(seconds=min(max(float(seconds), 0.0), _ALL.total_seconds()))
+        position = cls(datetime.fromisoformat(started_at), run_id, datetime.fromisoformat(as_of), width)
         if position.started_at.tzinfo is None or position.as_of.tzinfo is None:
             raise ValueError("no position")
         return position
 
     def __str__(self) -> str:
-        text = f"{self.started_at.isoformat()}~{self.run_id}~{self.as_of.isoformat()}"
+        seconds = self.width.total_seconds()
+        text = f"{self.started_at.isoformat()}~{self.run_id}~{self.as_of.isoformat()}~{seconds:g}"
         return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii")
 
     def is_before(self, execution: Execution) -> bool:
@@ -79,32 +87,55 @@ async def executions(client: Client, selection: Selection, after: Position | Non
     now = datetime.now(UTC)
     position = after or Position(now + timedelta(days=1), "", now)
     found: list[Execution] = []
-    upper, width = position.started_at, _FIRST_WIDTH
-    if after is None:
-        width += upper - now  # the clock of Temporal's server may be ahead
+    upper, width = position.started_at, position.width
+    room = min(MAX_WINDOW, max(MIN_WINDOW, _ROOM * limit))
     for _ in range(MAX_WINDOWS):
-        lower = upper - width if width < _ALL else None
+        top = min(upper, now)  # `upper` may be later: the clock of Temporal's server may be ahead
+        lower = min(top - width, upper - _MICROSECOND) if width < _ALL else None
         if selection.since and (lower is None or lower < selection.since):
             lower = selection.since - _MICROSECOND
-        window = await _window(client, selection, lower, upper, position.as_of)
-        if window is None:
-            width /= _NARROWER
+        window = await _window(client, selection, (lower, upper), position.as_of, room)
+        if not window.is_whole:
+            width = top - window.narrower(2 * limit, lower, top)
             continue
-        new = sorted((each for each in window if position.is_before(each)), key=lambda each: each.run_id)
+        new = sorted((each for each in window.executions if position.is_before(each)), key=lambda each: each.run_id)
         found += sorted(filter(selection.includes, new), key=lambda each: each.started_at, reverse=True)
         if len(found) > limit:
             last = found[limit - 1]
-            return ExecutionsPage(found[:limit], Position(last.started_at, last.run_id, position.as_of))
+            return ExecutionsPage(found[:limit], Position(last.started_at, last.run_id, position.as_of, width))
         if lower is None or (selection.since and lower < selection.since):
             return ExecutionsPage(found, None)
-        upper, width = lower, width * _WIDER if len(window) < limit else width
-    return ExecutionsPage(found, Position(upper, "", position.as_of))
+        upper, width = lower, max(width, _MICROSECOND) * window.growth(limit)
+    return ExecutionsPage(found, Position(upper, "", position.as_of, width))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What started in a span of time: all of it if `is_whole`, otherwise open executions before closed ones."""
+
+    executions: list[Execution]
+    is_whole: bool
+
+    def narrower(self, count: int, lower: datetime | None, top: datetime) -> datetime:
+        """Where one begins that has `count` of those that were read, and is narrower by a quarter at least.
+
+        The newest ones may have closed, and be among those that were not read.
+        """
+        starts = sorted((each.started_at for each in self.executions), reverse=True)
+        lower = lower or starts[-1]
+        return max(starts[min(count, len(starts) // 2)], lower + (top - lower) * _NARROWER)
+
+    def growth(self, limit: int) -> int:
+        """How much wider the next window is to be, if it is to have twice `limit`."""
+        wanted = 2 * limit // len(self.executions) if self.executions else _WIDER
+        return min(max(wanted, 1), _WIDER)
 
 
 async def _window(
-    client: Client, selection: Selection, lower: datetime | None, upper: datetime, as_of: datetime
-) -> list[Execution] | None:
-    """What started after `lower`, and until `upper`; None if these are too many."""
+    client: Client, selection: Selection, span: tuple[datetime | None, datetime], as_of: datetime, room: int
+) -> _Window:
+    """What started after one time, and until the other: up to `room` workflows, and as many activities."""
+    lower, upper = span
     # The index may have nanoseconds, which `datetime` has not.
     started = f"StartTime < '{(upper + _MICROSECOND).isoformat()}'"
     if lower is not None:
@@ -114,21 +145,20 @@ async def _window(
     kinds = []
     if workflows := selection.workflows:
         query = f"{selection.query(workflows, 'WorkflowId')} AND {started} AND {latest}"
-        kinds.append(_workflows(client, query, workflows))
+        kinds.append(_workflows(client, query, workflows, room + 1))
     if activities := selection.activities:
-        kinds.append(_activities(client, f"{selection.query(activities, 'ActivityId')} AND {started}", activities))
+        query = f"{selection.query(activities, 'ActivityId')} AND {started}"
+        kinds.append(_activities(client, query, activities, room + 1))
     found = await asyncio.gather(*kinds)
-    return None if any(len(kind) > MAX_WINDOW for kind in found) else [each for kind in found for each in kind]
+    return _Window([each for kind in found for each in kind], all(len(kind) <= room for kind in found))
 
 
-async def _workflows(client: Client, query: str, patterns: Sequence[Pattern]) -> list[Execution]:
-    limit = MAX_WINDOW + 1
+async def _workflows(client: Client, query: str, patterns: Sequence[Pattern], limit: int) -> list[Execution]:
     found = client.list_workflows(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
     return [_of_workflow(each, patterns) async for each in found]
 
 
-async def _activities(client: Client, query: str, patterns: Sequence[Pattern]) -> list[Execution]:
-    limit = MAX_WINDOW + 1
+async def _activities(client: Client, query: str, patterns: Sequence[Pattern], limit: int) -> list[Execution]:
     found = client.list_activities(query, page_size=limit, limit=limit, rpc_timeout=RPC_TIMEOUT)
     return [_of_activity(each, patterns) async for each in found]
 

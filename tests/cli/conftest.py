@@ -1,6 +1,7 @@
 """The command line, run in this process against a running stack, or against another gateway."""
 
 import asyncio
+import io
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.cli.running import Ended, Run
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `./patterns` with these words, for the gateway that PATTERNS_URL names."""
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # who is asked says nothing
 
     async def run(*words: str) -> Ended:
         capsys.readouterr()

@@ -26,6 +26,8 @@ BENCHMARKS = {
     "rolling": Benchmark("benchmarks.rolling.command", "a restart of the workers under load, and what waits for it"),
     "encryption": Benchmark("benchmarks.encryption.command", "what the encryption of payloads costs"),
     "tracing": Benchmark("benchmarks.tracing.command", "what distributed traces cost"),
+    "listing": Benchmark("benchmarks.listing.command", "lists of 100,000 executions, walked while more are added"),
+    "watchers": Benchmark("benchmarks.watchers.command", "what a thousand watchers of live events cost beside one"),
     "hot-key": Benchmark("benchmarks.limits.hot_key", "messages to one key as fast as they come (a part of `limits`)"),
 }
 _DESCRIPTION = """Measure the patterns on servers that run for this benchmark only, and check every result.

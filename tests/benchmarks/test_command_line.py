@@ -32,6 +32,8 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("limits", ["--trackers", "--hot", "--large", "--subtasks", "--events", "--locations"]),
         ("encryption", ["--calls", "--records", "--rounds"]),
         ("tracing", ["--calls", "--records", "--rounds"]),
+        ("listing", ["--executions", "--rate", "--reads", "--first-page", "--json"]),
+        ("watchers", ["--one", "--keys", "--each", "--every", "--changes", "--json"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),
         ("rolling", [f"--{each}" for each in ROLLING]),

@@ -1,0 +1,1 @@
+"""How long lists of executions take, and whether their pages are complete."""

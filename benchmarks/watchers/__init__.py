@@ -1,0 +1,1 @@
+"""What live events cost, by watchers and keys."""

@@ -39,10 +39,24 @@ class PackageInfo(Payload):
     locations: list[LocationUpdate]
 
 
-class PackageState(Payload):
-    """What `GET /PackageTracker/{package}` shows."""
+class WaitingLocations(Payload):
+    """Locations that came before the registration of their package."""
 
-    package_info: Annotated[PackageInfo, Field(alias="package-info")]
+    locations: list[LocationUpdate]
+    """In the order of event time, as far as they are kept."""
+    received: int
+    until: datetime
+    """Without a registration the package is given up then."""
+
+
+class PackageState(Payload):
+    """The package's state by key, as a key-value view of the service shows it.
+
+    `package-info` is null until the package is registered; then `waiting` has what waits for the registration.
+    """
+
+    package_info: Annotated[PackageInfo | None, Field(alias="package-info")]
+    waiting: Annotated[WaitingLocations | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class LocationReceipt(Payload):
@@ -90,6 +104,12 @@ class Package:
             return None
         return PackageInfo(final_destination=self.final_destination, locations=list(self.locations))
 
+    def state(self, give_up_at: datetime) -> PackageState:
+        if info := self.info():
+            return PackageState(package_info=info)
+        waiting = WaitingLocations(locations=list(self.locations), received=self.received, until=give_up_at)
+        return PackageState(package_info=None, waiting=waiting)
+
     def receipt(self) -> LocationReceipt:
         return LocationReceipt(registered=self.is_registered(), locations=self.received)
 
@@ -119,5 +139,6 @@ PACKAGE_TRACKER = Entity(
         REGISTER_PACKAGE: Handler("package_registered", PackageRegistration, LocationReceipt),
         UPDATE_LOCATION: Handler("locations_received", LocationUpdate, LocationReceipt),
     },
+    state=PackageState,
     start_input=lambda package, plans: PackageInput(package_id=package, plan=plans.packages),
 )

@@ -79,8 +79,8 @@ class Entity(Pattern):
     handlers: Mapping[str, Handler]
     start_input: Callable[[str, "Plans"], Payload]
     """Returns the workflow's argument for a new key, which other systems know by its `owned` name."""
-    state: type[Payload] | None = None
-    """What the workflow's query `state` returns, for `GET /{Service}/{key}`; None if the service shows another view."""
+    state: type[Payload]
+    """What the workflow's query `state` returns, for `GET /{Service}/{key}`."""
 
 
 def valid_key(key: str) -> str:

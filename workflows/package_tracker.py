@@ -15,12 +15,12 @@ with workflow.unsafe.imports_passed_through():
         PACKAGE_TRACKER,
         REGISTER_PACKAGE,
         UPDATE_LOCATION,
-        LocationReceipt,
         LocationUpdate,
         PackageInfo,
         PackageInput,
         PackageMemory,
         PackageRegistration,
+        PackageState,
     )
     from workflows.status import StatusDisplay
 
@@ -93,8 +93,8 @@ class PackageTracker:
         return self._package.info()
 
     @workflow.query
-    def state(self) -> LocationReceipt:
-        return self._package.receipt()
+    def state(self) -> PackageState:
+        return self._package.state(self._give_up_at)
 
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:

@@ -19,7 +19,7 @@ export const GROUPS = [
 
   { title: "Scheduling", pages: [] },
 
-  { title: "Event processing", pages: [] },
+  { title: "Event processing", pages: [page("packages", "Packages", "PackageTracker")] },
 
   { title: "Operations", pages: [] },
 ];

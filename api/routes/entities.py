@@ -14,5 +14,4 @@ def add_entity_routes(router: APIRouter, gateway: Gateway, invoker: EntityInvoke
     for name, handler in entity.handlers.items():
         route = HandlerRoute(name, handler.body, handler.outcome, invoker)
         add_handler_routes(router, entity, route, keyed=True)
-    if entity.state is not None:
-        add_state_route(router, gateway, entity, entity.state)
+    add_state_route(router, gateway, entity, entity.state)

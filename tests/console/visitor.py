@@ -80,6 +80,7 @@ class Visitor:
         """Write the page's pictures to docs/console, light, dark and narrow, if `CONSOLE_PICTURES` asks for them."""
         if not os.environ.get("CONSOLE_PICTURES"):
             return
+        await self.page.evaluate("scrollTo(0, 0)")
         for theme in ("light", "dark"):
             await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             await self.page.screenshot(path=PICTURES / f"{name}-{theme}.png")

@@ -70,6 +70,17 @@ class TestJoin:
         await register(package)
         assert await times(package) == ["13:00"]
 
+    async def test_the_state_shows_what_waits_and_then_the_join(self, package: EntityKey) -> None:
+        await package.send("updateLocation", at("14:00"), at("13:00"))
+        started = (await package.handle.describe()).start_time
+        waiting = (await package.handle.query(PackageTracker.state)).waiting
+        assert waiting is not None
+        assert (waiting.locations, waiting.received) == ([at("13:00"), at("14:00")], 2)
+        assert timedelta(0) <= waiting.until - started - TTL < timedelta(minutes=1)
+        await register(package)
+        state = await package.handle.query(PackageTracker.state)
+        assert (state.package_info, state.waiting) == (await info(package), None)
+
     async def test_locations_are_in_the_order_of_event_time(self, package: EntityKey) -> None:
         await register(package)
         await package.send("updateLocation", at("15:00"), at("13:00"))

@@ -81,6 +81,21 @@ async def test_the_state_of_a_key_is_sent_at_each_change(http: httpx2.AsyncClien
     assert [each["location"] for each in state["package-info"]["locations"]] == ["Berlin"]
 
 
+async def test_what_waits_for_a_registration_is_a_state_too(http: httpx2.AsyncClient) -> None:
+    path = f"/PackageTracker/{uuid.uuid4().hex}"
+    location = {"timestamp": "2024-10-10 13:00", "location": "Berlin"}
+    await http.post(f"{path}/updateLocation", json=location)
+
+    async with stream(http, f"{path}/events") as seen:
+        _, early, _ = await anext(seen)
+        await http.post(f"{path}/registerPackage", json={"finalDestination": "Paris"})
+        _, joined, _ = await anext(seen)
+
+    assert early["package-info"] is None
+    assert (early["waiting"]["locations"], early["waiting"]["received"]) == ([location], 1)
+    assert joined == {"package-info": {"finalDestination": "Paris", "locations": [location]}}
+
+
 async def test_a_client_that_has_the_state_gets_the_next_one(http: httpx2.AsyncClient) -> None:
     package = uuid.uuid4().hex
     await http.post(f"/PackageTracker/{package}/registerPackage", json={"finalDestination": "Paris"})

@@ -117,6 +117,7 @@ export class Context {
   }
 
   #trouble(source, message) {
+    if (this.signal.aborted) return; // the next page's troubles are shown now
     if (message) this.#troubles.set(source, message);
     else this.#troubles.delete(source);
     const [first] = this.#troubles.values();

@@ -25,6 +25,7 @@ TRIP = {
     "paymentInfo": {"cardNumber": "4111111111111111", "amount": 1500},
 }
 FAILURE = {"type": "customer.subscription_created", "created": 1633025000, "data": {"id": "evt_1", "customer": "cus_1"}}
+PACKAGE = {"finalDestination": "Bridge 6, Amsterdam"}
 ONE_OF_EACH: dict[str, Any] = {
     "/BookingWorkflow/trip12/run/send": TRIP,
     "/PaymentTracker/invoice123/onPaymentFailure/send": FAILURE,
@@ -33,7 +34,7 @@ ONE_OF_EACH: dict[str, Any] = {
         "content": "Hi! This is my new post!",
         "metadata": "Public, on the home page",
     },
-    "/PackageTracker/package1/registerPackage/send": {"finalDestination": "Bridge 6, Amsterdam"},
+    "/PackageTracker/package1/registerPackage/send": PACKAGE,
 }
 
 
@@ -64,6 +65,36 @@ async def test_the_overview_counts_and_lists_and_filters(visitor: Visitor, http:
     await visitor.check()
 
 
+async def test_the_list_goes_on_after_a_condition_that_cannot_be_read(
+    visitor: Visitor, http: httpx2.AsyncClient
+) -> None:
+    await http.post("/PackageTracker/listed/registerPackage", json=PACKAGE)
+    await visitor.go("overview?key=listed&since=yesterday")
+    await expect(visitor.text("query.since")).to_be_visible()
+
+    await visitor.page.get_by_label("Started since").fill("2024-01-01 00:00")
+    await visitor.page.keyboard.press("Enter")
+
+    await expect(visitor.page.get_by_role("link", name="PackageTracker listed")).to_be_visible()
+    assert "key=listed" in visitor.page.url
+
+
+async def test_pages_of_the_list_are_turned(visitor: Visitor, http: httpx2.AsyncClient) -> None:
+    for _ in range(26):
+        await http.post("/AsyncTaskWorker/runTask/send?delay=2h", json={"kind": "heavy_work"})
+    await visitor.go("overview?service=AsyncTaskWorker&status=SCHEDULED")
+    rows = visitor.page.get_by_role("row")
+
+    await expect(rows).to_have_count(1 + 25)
+    newest = rows.nth(1).get_by_role("link").first
+    first = await newest.inner_text()
+    await visitor.page.get_by_role("button", name="Next page").click()
+    await expect(visitor.text("Page 2")).to_be_visible()
+    await expect(newest).not_to_have_text(first)
+    await visitor.page.get_by_role("button", name="First page").click()
+    await expect(newest).to_have_text(first)
+
+
 async def test_an_invocation_is_shown_live_and_cancelled(visitor: Visitor, http: httpx2.AsyncClient) -> None:
     sent = await http.post("/AsyncTaskWorker/runTask/send?delay=1h", json={"kind": "heavy_work"})
     task = sent.json()["invocationId"]
@@ -83,7 +114,7 @@ async def test_a_key_is_shown_as_it_changes(visitor: Visitor, http: httpx2.Async
     await visitor.go("key/PackageTracker/shown")
     await expect(visitor.text("does not exist")).to_be_visible()
 
-    await http.post("/PackageTracker/shown/registerPackage", json={"finalDestination": "Bridge 6, Amsterdam"})
+    await http.post("/PackageTracker/shown/registerPackage", json=PACKAGE)
     await expect(visitor.text("Bridge 6, Amsterdam")).to_be_visible()
 
     await http.post(

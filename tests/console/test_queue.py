@@ -2,6 +2,7 @@
 
 from playwright.async_api import Locator, expect
 
+from devstack.stack import Stack
 from tests.console.visitor import Visitor
 
 
@@ -52,6 +53,19 @@ async def test_a_task_that_fails_is_tried_again_and_then_failed(visitor: Visitor
 
     await expect(row_of(visitor, "In the queue", task)).to_contain_text("of 3")
     await expect(row_of(visitor, "Ended last", task)).to_contain_text("failed")
+
+
+async def test_a_task_waits_for_a_worker_that_was_killed(visitor: Visitor, stack: Stack) -> None:
+    await visitor.go("queue")
+    await stack.processes.kill("workers")
+    try:
+        await visitor.page.get_by_role("button", name="Now", exact=True).click()
+        task = await submitted(visitor)
+        await expect(row_of(visitor, "In the queue", task)).to_contain_text("running")
+    finally:
+        await stack.processes.start("workers")
+
+    await expect(row_of(visitor, "Ended last", task)).to_contain_text("completed")
 
 
 async def test_the_next_task_comes_first_and_shows_its_priority(visitor: Visitor) -> None:

@@ -1,5 +1,6 @@
 // How many executions of each service have which status, and the list of them.
 
+import { Refused } from "../api.js";
 import { h, show, showEach } from "../dom.js";
 import { distance, meaning, status, time } from "../format.js";
 import { invocation, note, section, table, webUi } from "../parts.js";
@@ -12,163 +13,152 @@ const REFRESH = 5000;
 const PAGE = 25;
 
 export function mount(root, context) {
-  const filter = { service: "", key: "", status: "", since: "", ...context.query };
   const counts = section("Executions of each pattern");
   const list = section("Executions");
   show(root, counts, list);
-  const refresh = mountList(list, context, filter);
-  mountCounts(counts, context, (service, name) => {
-    Object.assign(filter, { service, status: name, key: "", since: "" });
-    refresh();
+  const filter = new Filter(context.query);
+  const read = mountList(list, context, filter);
+  const choose = (service, name) => {
+    filter.set({ service, status: name });
+    read();
     list.scrollIntoView({ block: "start" });
-  });
+  };
+  mountCounts(counts, context, filter, choose);
 }
 
-function mountCounts(place, context, choose) {
+function mountCounts(place, context, filter, choose) {
   const grid = h("div.counts");
   place.append(grid);
-  context.every(
-    REFRESH,
-    async (signal) => {
-      const counted = await context.api.get("/invocations/counts", {}, { signal });
-      showEach(
-        grid,
-        counted,
-        (each) => each.service,
-        (each) => h("div.card", {}, h("h3", {}, each.service), h("ul.plain")),
-        (card, each) => {
-          const given = STATUSES.filter((name) => each.counts[name]);
-          showEach(
-            card.lastChild,
-            given.length ? given : [""],
-            (name) => name,
-            (name) => countRow(each.service, name, choose),
-            (row, name) => {
-              if (name) row.querySelector("b").textContent = each.counts[name].toLocaleString("en-GB");
-            },
-          );
-        },
-      );
-    },
-    grid,
-  );
+  const card = (each) => h("div.card", {}, h("h3", {}, each.service), h("ul.plain"));
+  const update = (element, { service, counts }) => {
+    const given = STATUSES.filter((name) => counts[name]);
+    const names = given.length ? given : [""];
+    const write = (row, name) => {
+      if (name) row.querySelector("b").textContent = counts[name].toLocaleString("en-GB");
+    };
+    const make = (name) => counted(name, () => choose(service, name));
+    showEach(element.lastChild, names, (name) => name, make, write);
+  };
+  const read = async (signal) => {
+    const found = await context.api.get("/invocations/counts", {}, { signal });
+    showEach(grid, found, (each) => each.service, card, update);
+    filter.offer(found.map((each) => each.service));
+  };
+  context.every(REFRESH, read, grid);
 }
 
-function countRow(service, name, choose) {
+function counted(name, choose) {
   if (!name) return h("li.quiet", {}, "none yet");
-  const label = h(
-    "button.plain",
-    { type: "button", title: "List them", onclick: () => choose(service, name) },
-    h("b"),
-    " ",
-    status(name),
-  );
-  return h("li", {}, label);
+  const properties = { type: "button", title: "List them", onclick: choose };
+  return h("li", {}, h("button.plain", properties, h("b"), " ", status(name)));
 }
 
+/** The conditions of the list, as a form. */
+class Filter {
+  constructor(query) {
+    this.service = h("select", { id: "filter-service" }, h("option", { value: "" }, "all"));
+    this.status = h("select", { id: "filter-status" }, h("option", { value: "" }, "any"), STATUSES.map(option));
+    this.key = h("input", { id: "filter-key", placeholder: "any", autocomplete: "off" });
+    this.since = h("input", { id: "filter-since", placeholder: "2026-01-31 13:00", autocomplete: "off" });
+    this.set(query);
+  }
+
+  /** These conditions, and no others. */
+  set(query) {
+    if (query.service) this.offer([query.service]);
+    for (const name of ["service", "status", "key", "since"]) this[name].value = query[name] ?? "";
+  }
+
+  get() {
+    const names = ["service", "status", "key", "since"];
+    return Object.fromEntries(names.map((name) => [name, this[name].value.trim()]));
+  }
+
+  /** Let the visitor choose one of these services. */
+  offer(services) {
+    const offered = [...this.service.options].map((each) => each.value);
+    this.service.append(...services.filter((each) => !offered.includes(each)).map(option));
+  }
+
+  form(changed) {
+    const fields = { Service: this.service, Status: this.status, Key: this.key, "Started since": this.since };
+    const field = ([label, input]) => h("div.field", {}, h("label", { for: input.id }, label), input);
+    const submit = (event) => (event.preventDefault(), changed());
+    return h("form.filters", { onsubmit: submit, onchange: changed }, Object.entries(fields).map(field));
+  }
+}
+
+function option(name) {
+  return h("option", {}, name);
+}
+
+/** Return what reads the list again, from its first page. */
 function mountList(place, context, filter) {
-  const fields = {};
-  const form = filters(fields, (event) => (event?.preventDefault(), refresh(true)));
   const { frame, body } = table("Executions", ["Execution", "Status", "State", "Started", "Ended", "History"]);
-  const empty = note();
+  const words = note();
   const pages = h("div.actions");
-  const content = h("div", {}, frame, empty, pages);
-  place.append(form, content);
+  const content = h("div", {}, frame, words, pages);
   let cursors = [];
 
   const read = async (signal) => {
-    const query = { ...filter, limit: PAGE, cursor: cursors.at(-1) };
-    const page = await context.api.get("/invocations", query, { signal });
-    showEach(
-      body,
-      page.executions,
-      (each) => `${each.service} ${each.key} ${each.invocationId} ${each.startedAt}`,
-      row,
-      update,
-    );
-    frame.hidden = !page.executions.length;
-    show(
-      empty,
-      page.executions.length ? null : page.next ? "None on this page. Read on." : "There are none that match.",
-    );
-    show(pages, pager(page.next));
+    const { executions, next } = await page(context, { ...filter.get(), cursor: cursors.at(-1) }, words, signal);
+    showEach(body, executions, nameOf, row, update);
+    frame.hidden = !executions.length;
+    show(pages, turns(cursors, next, turn));
   };
-  const pager = (next) => [
-    cursors.length ? h("button", { type: "button", onclick: () => turn([]) }, "First page") : null,
-    next ? h("button", { type: "button", onclick: () => turn([...cursors, next.cursor]) }, "Next page") : null,
-    cursors.length ? h("span.quiet", {}, `Page ${cursors.length + 1}`) : null,
-  ];
-  const turn = (next) => {
-    cursors = next;
+  const turn = (to) => {
+    cursors = to;
     again();
   };
-  const refresh = (fromFields = false) => {
-    for (const [name, field] of Object.entries(fields)) {
-      if (fromFields) filter[name] = field.value.trim();
-      else field.value = filter[name];
-    }
-    context.keep(filter);
+  const first = () => {
+    context.keep(filter.get());
     turn([]);
   };
-  for (const [name, field] of Object.entries(fields)) field.value = filter[name];
+  place.append(filter.form(first), content);
   const again = context.every(REFRESH, read, content);
-  return refresh;
+  return first;
 }
 
-function filters(fields, submit) {
-  const services = [
-    "AsyncTaskWorker",
-    "BookingWorkflow",
-    "PaymentTracker",
-    "FanOutWorker",
-    "UserFeed",
-    "PackageTracker",
+/** A page of the list; one without executions, and the reason in `words`, if the visitor's conditions are refused. */
+async function page(context, query, words, signal) {
+  try {
+    const found = await context.api.get("/invocations", { ...query, limit: PAGE }, { signal });
+    const none = found.next ? "None on this page. Read on." : "There are none that match.";
+    show(words, found.executions.length ? null : none);
+    return found;
+  } catch (error) {
+    if (!(error instanceof Refused) || ![400, 422].includes(error.status)) throw error;
+    show(words, error.message);
+    return { executions: [], next: null };
+  }
+}
+
+function turns(cursors, next, turn) {
+  const button = (label, to) => h("button", { type: "button", onclick: () => turn(to) }, label);
+  return [
+    cursors.length ? button("First page", []) : null,
+    next ? button("Next page", [...cursors, next.cursor]) : null,
+    cursors.length ? h("span.quiet", {}, `Page ${cursors.length + 1}`) : null,
   ];
-  const choice = (name, values, all) => {
-    fields[name] = h(
-      "select",
-      { id: `filter-${name}`, onchange: submit },
-      h("option", { value: "" }, all),
-      values.map((each) => h("option", { value: each }, each)),
-    );
-    return fields[name];
-  };
-  const text = (name, hint) => {
-    fields[name] = h("input", { id: `filter-${name}`, placeholder: hint, autocomplete: "off", onchange: submit });
-    return fields[name];
-  };
-  const field = (label, element) => h("div.field", {}, h("label", { for: element.id }, label), element);
-  return h(
-    "form.filters",
-    { onsubmit: submit },
-    field("Service", choice("service", services, "all")),
-    field("Status", choice("status", STATUSES, "any")),
-    field("Key", text("key", "any")),
-    field("Started since", text("since", "2026-01-31 13:00")),
-  );
+}
+
+function nameOf({ service, key, invocationId, startedAt }) {
+  return `${service} ${invocationId ?? key} ${startedAt}`;
 }
 
 function row(each) {
   const name = each.invocationId
     ? invocation(each.invocationId)
     : h("a.id", { href: addressOfKey(each.service, each.key) }, `${each.service} ${each.key}`);
-  return h(
-    "tr",
-    {},
-    h("td", {}, name),
-    h("td"),
-    h("td"),
-    h("td", {}, time(each.startedAt)),
-    h("td"),
-    h("td", {}, webUi(each.webUi, "Web UI")),
-  );
+  const link = h("td", {}, webUi(each.webUi, "Web UI"));
+  return h("tr", {}, h("td", {}, name), h("td"), h("td"), h("td", {}, time(each.startedAt)), h("td"), link);
 }
 
 function update(element, each) {
   const cells = element.children;
-  const delayed =
-    each.status === "SCHEDULED" && each.executionTime ? h("span.quiet", {}, ` ${distance(each.executionTime)}`) : null;
-  show(cells[1], status(each.status), delayed);
+  const isDelayed = each.status === "SCHEDULED" && each.executionTime;
+  const delay = isDelayed ? h("span.quiet", {}, ` ${distance(each.executionTime)}`) : null;
+  show(cells[1], status(each.status), delay);
   show(cells[2], each.patternStatus ? status(each.patternStatus, meaning(each.patternStatus)) : null);
   show(cells[4], time(each.finishedAt));
 }

@@ -114,6 +114,10 @@ class Child:
 
     def kill(self) -> None:
         self.stopping = True
+        self.crash()
+
+    def crash(self) -> None:
+        """Kill the process as something outside the stack would: it counts as one that ended by itself."""
         self._signal(signal.SIGKILL)
 
     def pause(self) -> None:

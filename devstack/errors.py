@@ -3,8 +3,9 @@
 StackError
 ├── CannotStart   refused before anything was started
 └── ChildFailed
-    ├── ChildDied       ended by itself
-    └── ChildNotReady   runs, but does not answer in time
+    ├── ChildDied         ended by itself
+    ├── ChildKeepsDying   was started again and again, and ended each time
+    └── ChildNotReady     runs, but does not answer in time
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,17 @@ class ChildDied(ChildFailed):
         super().__init__(f"{name} ended by itself with exit code {exit_code}. Its last lines:", last_lines)
         self.name = name
         self.exit_code = exit_code
+
+
+class ChildKeepsDying(ChildFailed):
+    """A process ended by itself so often that starting it once more would not help."""
+
+    def __init__(self, last: ChildDied, ends: int, within: timedelta) -> None:
+        what = (
+            f"{last.name} ended by itself {ends} times within {within.total_seconds():g} s, so the stack is stopped. "
+            f"Its last exit code: {last.exit_code}. Its last lines:"
+        )
+        super().__init__(what, last.last_lines)
 
 
 class ChildNotReady(ChildFailed):

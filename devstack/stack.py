@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from temporalio.converter import DataConverter
 
 from devstack.child import Log
 from devstack.data_folder import DataFolder
 from devstack.ports import HOST, Ports, free_ports
+from devstack.restarts import Restarts
 from devstack.servers import stages
 from devstack.supervisor import Supervisor
 from domain.payload import MAX_PAYLOAD_BYTES
@@ -31,6 +32,7 @@ class Stack:
         self.data = DataFolder(data)
         self.processes = Supervisor(stages(ports, self.data, settings, worker_processes), log)
         self._ports = ports
+        self._log = log
         self._running = AsyncExitStack()
 
     @classmethod
@@ -77,3 +79,7 @@ class Stack:
 
     async def __aexit__(self, *_: object) -> None:
         await self._running.aclose()
+
+    async def keep_running(self) -> NoReturn:
+        """Start again what ends by itself, until the task is cancelled. Raises `ChildFailed` if that does not help."""
+        await Restarts(self.processes, self._log).run()

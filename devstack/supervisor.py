@@ -62,6 +62,10 @@ class Supervisor:
         child.kill()
         return await child.exited()
 
+    def crash(self, name: str) -> None:
+        """Kill one process as something outside the stack would: its `death` is reported."""
+        self._children[name].crash()
+
     def pause(self, name: str) -> None:
         """Freeze one process until `resume`, as if its machine hung. It can be stopped while it is paused."""
         self._children[name].pause()

@@ -1,6 +1,5 @@
 """`make up`: the stack until Ctrl-C."""
 
-import asyncio
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from devstack.stack import Stack
 
 
 async def up(data: Path, ports: Ports) -> int:
-    """Run the stack until a signal ends it (0), or one of its processes does (1)."""
+    """Run the stack until a signal ends it (0), or a process that cannot be kept running (1)."""
     screen = Screen(sys.stdout)
     try:
         stack = Stack(data, ports, _settings(ports), screen.log)
@@ -38,4 +37,4 @@ def _settings(ports: Ports) -> dict[str, str]:
 async def _serve(stack: Stack, screen: Screen) -> None:
     async with stack:
         screen.show(stack)
-        await stack.processes.while_alive(asyncio.Event().wait())
+        await stack.keep_running()

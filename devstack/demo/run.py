@@ -1,6 +1,5 @@
 """Starts a stack for the demo, plays the scenes on it, and stops it."""
 
-import asyncio
 import sys
 import tempfile
 from functools import partial
@@ -33,7 +32,7 @@ class Demo:
                 self.passed = await stack.processes.while_alive(play(SCENES, stage, self._narrator))
             if self._keep:
                 self._narrator.say(f"The stack stays up until Ctrl-C. Gateway: {stack.gateway_url}")
-                await stack.processes.while_alive(asyncio.Event().wait())
+                await stack.keep_running()
 
     def _about_links(self) -> str:
         if self._keep:

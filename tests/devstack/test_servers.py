@@ -1,5 +1,6 @@
 """The real servers, as the stack starts them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,6 +43,18 @@ async def test_temporal_keeps_its_executions_from_one_start_to_the_next(tmp_path
         description = await client.get_workflow_handle("booking:trip1").describe()
         assert description.status is WorkflowExecutionStatus.RUNNING
         assert description.typed_search_attributes == attributes(BOOKING, "trip1")
+
+
+async def test_temporal_keeps_its_executions_when_it_is_killed_as_soon_as_it_has_answered(tmp_path: Path) -> None:
+    async with running("temporal", data=tmp_path) as (processes, ports):
+        client = await Client.connect(f"{HOST}:{ports.temporal}")
+        ids = [f"booking:trip{number}" for number in range(20)]
+        await asyncio.gather(*(client.start_workflow("Anything", id=id, task_queue="q") for id in ids))
+        await processes.kill("temporal")
+        await processes.start("temporal")
+        for id in ids:
+            description = await client.get_workflow_handle(id).describe()
+            assert description.status is WorkflowExecutionStatus.RUNNING
 
 
 async def test_temporal_has_its_web_ui_and_keeps_what_has_ended_for_a_week(tmp_path: Path) -> None:

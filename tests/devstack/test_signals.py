@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.devstack.small_processes import runs
+
 ROOT = Path(__file__).parents[2]
 SUPERVISOR = """
 import asyncio, os, sys
@@ -45,14 +47,6 @@ def supervisor(on_term: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]
     ) as process:
         assert process.stdout is not None
         yield process, [int(pid) for pid in process.stdout.readline().split()]
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

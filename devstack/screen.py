@@ -33,9 +33,11 @@ class Screen:
 
     def show(self, stack: Stack) -> None:
         """Print what runs where."""
-        table = Table(title="The stack is up. Ctrl-C stops it.", show_header=False, title_justify="left")
+        table = Table(
+            title="The stack is up: open its console. Ctrl-C stops it.", show_header=False, title_justify="left"
+        )
         for what, where in (
-            ("Console", f"{stack.gateway_url}/console"),
+            ("Console", stack.console_url),
             ("Gateway", stack.gateway_url),
             ("API documentation", f"{stack.gateway_url}/docs"),
             ("Temporal Web UI", stack.web_ui_url),

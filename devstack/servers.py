@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from api.routes.console import SUPERVISOR
 from devstack.broker_binary import verified_broker
 from devstack.child import Command, Spec
 from devstack.data_folder import DataFolder
@@ -28,6 +29,7 @@ _STOP_WITHIN = timedelta(seconds=30)
 
 _NOT_INHERITED = frozenset(
     {
+        SUPERVISOR,  # another stack's
         "CARD_TOKEN_KEY",  # the data folder has its own
         "HEALTH_PORT",  # gateway and workers would share it
         "KAFKA_EPOCH",

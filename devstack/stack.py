@@ -8,6 +8,7 @@ from typing import NoReturn, Self
 from temporalio.converter import DataConverter
 
 from devstack.child import Log
+from devstack.control import Control
 from devstack.data_folder import DataFolder
 from devstack.ports import HOST, Ports, free_ports
 from devstack.restarts import Restarts
@@ -21,27 +22,48 @@ from infra.payloads import data_converter
 class Stack:
     """Temporal, broker, database, workers and gateway, running from enter to exit.
 
-    `settings` are variables for gateway and workers. Further worker processes are named `workers-2` and so on. Raises
-    `CannotStart`, here and on enter, before anything is started. Raises `ChildFailed` on enter, after it has stopped
-    the other processes.
+    `settings` are variables for gateway and workers. Further worker processes are named `workers-2` and so on. With
+    `crash_button` the console can kill processes while `keep_running` runs. Raises `CannotStart`, here and on enter,
+    before anything is started. Raises `ChildFailed` on enter, after it has stopped the other processes.
     """
 
     def __init__(
-        self, data: Path, ports: Ports, settings: Mapping[str, str], log: Log, worker_processes: int = 1
+        self,
+        data: Path,
+        ports: Ports,
+        settings: Mapping[str, str],
+        log: Log,
+        worker_processes: int = 1,
+        *,
+        crash_button: bool = False,
     ) -> None:
         self.data = DataFolder(data)
-        self.processes = Supervisor(stages(ports, self.data, settings, worker_processes), log)
         self._ports = ports
         self._log = log
+        self.control = Control(self.gateway_url) if crash_button else None
+        offered = self.control.settings if self.control else {}
+        self.processes = Supervisor(stages(ports, self.data, {**settings, **offered}, worker_processes), log)
         self._running = AsyncExitStack()
 
     @classmethod
-    def on_free_ports(cls, data: Path, settings: Mapping[str, str], log: Log, worker_processes: int = 1) -> Self:
-        return cls(data, free_ports(), settings, log, worker_processes)
+    def on_free_ports(
+        cls,
+        data: Path,
+        settings: Mapping[str, str],
+        log: Log,
+        worker_processes: int = 1,
+        *,
+        crash_button: bool = False,
+    ) -> Self:
+        return cls(data, free_ports(), settings, log, worker_processes, crash_button=crash_button)
 
     @property
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self._ports.gateway}"
+
+    @property
+    def console_url(self) -> str:
+        return f"{self.gateway_url}/console"
 
     @property
     def web_ui_url(self) -> str:
@@ -82,4 +104,8 @@ class Stack:
 
     async def keep_running(self) -> NoReturn:
         """Start again what ends by itself, until the task is cancelled. Raises `ChildFailed` if that does not help."""
-        await Restarts(self.processes, self._log).run()
+        restarts = Restarts(self.processes, self._log)
+        async with AsyncExitStack() as serving:
+            if self.control:
+                await serving.enter_async_context(self.control.serving(restarts))
+            await restarts.run()

@@ -17,7 +17,7 @@ async def up(data: Path, ports: Ports) -> int:
     """Run the stack until a signal ends it (0), or a process that cannot be kept running (1)."""
     screen = Screen(sys.stdout)
     try:
-        stack = Stack(data, ports, _settings(ports), screen.log)
+        stack = Stack(data, ports, _settings(ports), screen.log, crash_button=True)
         await until_interrupted(_serve(stack, screen), stack.processes.kill_all)
     except StackError as error:
         print(error, file=sys.stderr)

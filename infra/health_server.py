@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from socket import socket
 
 import uvicorn
 from starlette.applications import Starlette
@@ -48,7 +49,13 @@ async def health_server(application: ASGIApp, settings: Settings) -> AsyncIterat
     if not settings.health_port:
         yield
         return
-    listening = listen(settings.health_host, settings.health_port, "HEALTH_HOST, HEALTH_PORT")
+    async with served(application, listen(settings.health_host, settings.health_port, "HEALTH_HOST, HEALTH_PORT")):
+        yield
+
+
+@asynccontextmanager
+async def served(application: ASGIApp, listening: list[socket]) -> AsyncIterator[None]:
+    """Serve `application` on these sockets until the body ends, in a process that does something else."""
     config = uvicorn.Config(
         application,
         lifespan="off",

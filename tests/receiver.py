@@ -8,18 +8,21 @@ HOST = "127.0.0.1"
 
 
 class Receiver:
-    """The receiver of tasks: keeps each request as it arrived, and answers with `answer`."""
+    """The receiver of tasks: keeps each request as it arrived, and answers with `answer` once it `may_answer`."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.answer = reply(200, b"ok")
         self.port = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.requests.append((first, headers, body))
+        await self.may_answer.wait()
         writer.write(self.answer)
         writer.close()
 

@@ -138,3 +138,9 @@ document.body.append(messages);
 addEventListener("hashchange", open);
 setInterval(tick, 1000);
 open();
+
+const supervisor = document.querySelector("meta[name=supervisor]");
+if (supervisor) {
+  const { mount } = await import("./processes.js");
+  mount({ origin: supervisor.content, token: supervisor.dataset.token }, frame);
+}

@@ -5,14 +5,20 @@ whoever looks at it.
 """
 
 import hashlib
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Self
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
 from api.gateway import Gateway
 from api.http.problems import Problem
 from api.security.access import OPEN
+from api.security.authentication import is_loopback
+from api.security.local import is_address_or_localhost
 
 FOLDER = Path(__file__).parents[1] / "console"
 TYPES = {
@@ -22,9 +28,12 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 """Files with another ending are not served."""
+SUPERVISOR = "CONSOLE_SUPERVISOR"
+"""The variable by which the embedded stack, and nothing else, names its supervisor: `http://TOKEN@127.0.0.1:PORT`."""
+POLICY = "Content-Security-Policy"
 HEADERS = {
     "Cache-Control": "no-cache",  # a browser asks each time, and is answered 304 unless the gateway is a new version
-    "Content-Security-Policy": (
+    POLICY: (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
@@ -44,17 +53,46 @@ class File:
     etag: str
 
     @classmethod
-    def read(cls, path: Path) -> "File":
-        content = path.read_bytes()
-        return cls(content, TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    def read(cls, path: Path) -> Self:
+        return cls.of(path.read_bytes(), TYPES[path.suffix])
 
-    def response(self, if_none_match: str) -> Response:
+    @classmethod
+    def of(cls, content: bytes, type: str) -> Self:
+        return cls(content, type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+    def response(self, if_none_match: str, more: Mapping[str, str] | None = None) -> Response:
         """The file; 304 if the browser has it: RFC 9110, section 13.1.2."""
-        headers = HEADERS | {"ETag": self.etag}
+        headers = HEADERS | {"ETag": self.etag} | dict(more or {})
         held = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
         if self.etag in held or "*" in held:
             return Response(status_code=304, headers=headers)
         return Response(self.content, headers=headers | {"Content-Type": self.type})
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """What can kill the processes of the embedded stack when the page asks it to."""
+
+    origin: str
+    token: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], gateway_host: str) -> Self | None:
+        """The one that `SUPERVISOR` names. None on a gateway that other machines reach."""
+        url = urlsplit(environment.get(SUPERVISOR, ""))
+        if not (url.username and url.port and url.hostname == "127.0.0.1" and is_loopback(gateway_host)):
+            return None
+        return cls(f"http://{url.hostname}:{url.port}", url.username)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The page may also connect to the supervisor."""
+        return {POLICY: f"{HEADERS[POLICY]}; connect-src 'self' {self.origin}"}
+
+    def added_to(self, page: File) -> File:
+        """The page with the address and the token."""
+        named = f'<meta name="supervisor" content="{self.origin}" data-token="{self.token}">\n  </head>'
+        return File.of(page.content.replace(b"</head>", named.encode()), page.type)
 
 
 def files() -> dict[str, File]:
@@ -69,10 +107,15 @@ def router(gateway: Gateway) -> APIRouter:
     if not gateway.settings.console:
         return routes
     served = files()
+    supervisor = Supervisor.of(os.environ, gateway.settings.gateway_host)
 
     @routes.get("/console", dependencies=OPEN)
     async def page(request: Request) -> Response:
-        return served["index.html"].response(request.headers.get("if-none-match", ""))
+        held = request.headers.get("if-none-match", "")
+        # A name that another site could have is not given the token: its pages could read it.
+        if supervisor and is_address_or_localhost(request.headers.get("host", "")):
+            return supervisor.added_to(served["index.html"]).response(held, supervisor.headers)
+        return served["index.html"].response(held)
 
     @routes.get("/console/{path:path}", dependencies=OPEN)
     async def file(request: Request, path: str) -> Response:

@@ -26,12 +26,12 @@ class Demo:
     async def run(self) -> None:
         """Raises `ChildFailed` when a process of the stack fails."""
         async with self._stack as stack:
-            self._narrator.say(f"The stack is up. Gateway: {stack.gateway_url}  Web UI: {stack.web_ui_url}")
+            self._narrator.say(f"The stack is up. Console: {stack.console_url}  Web UI: {stack.web_ui_url}")
             self._narrator.say(self._about_links(), "dim")
             async with open_stage(stack, self._narrator) as stage:
                 self.passed = await stack.processes.while_alive(play(SCENES, stage, self._narrator))
             if self._keep:
-                self._narrator.say(f"The stack stays up until Ctrl-C. Gateway: {stack.gateway_url}")
+                self._narrator.say(f"The stack stays up until Ctrl-C. Console: {stack.console_url}")
                 await stack.keep_running()
 
     def _about_links(self) -> str:
@@ -49,7 +49,7 @@ async def demo(*, keep: bool) -> int:
     ):
         narrator.say(f"Starting the stack on free ports. The log of its processes: {log.name}")
         try:
-            stack = Stack.on_free_ports(Path(data), SETTINGS, partial(_write, log.file))
+            stack = Stack.on_free_ports(Path(data), SETTINGS, partial(_write, log.file), crash_button=keep)
             performance = Demo(stack, narrator, keep=keep)
             await until_interrupted(performance.run(), stack.processes.kill_all)
         except StackError as error:

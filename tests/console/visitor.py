@@ -27,18 +27,19 @@ def chromium() -> str | None:
 
 @dataclass
 class Visitor:
-    """`page`, opened at `url`. What must not happen is collected: see `check`."""
+    """`page`, opened at `url`, which may also call `supervisor`. What must not happen is collected: see `check`."""
 
     page: Page
     url: str
+    supervisor: str | None = None
     errors: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
     @classmethod
-    async def of(cls, browser: Browser, url: str) -> Self:
+    async def of(cls, browser: Browser, url: str, supervisor: str | None = None) -> Self:
         context = await browser.new_context(viewport={"width": WIDE, "height": HEIGHT}, color_scheme="light")
         context.set_default_timeout(PATIENCE_MS)
-        visitor = cls(await context.new_page(), url)
+        visitor = cls(await context.new_page(), url, supervisor)
         visitor.page.on("console", visitor._logged)
         visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
         visitor.page.on("request", visitor._requested)
@@ -50,7 +51,8 @@ class Visitor:
             self.errors.append(message.text)
 
     def _requested(self, request: Request) -> None:
-        if urlsplit(request.url).netloc != urlsplit(self.url).netloc and not request.url.startswith("data:"):
+        ours = {urlsplit(each).netloc for each in (self.url, self.supervisor) if each}
+        if urlsplit(request.url).netloc not in ours and not request.url.startswith("data:"):
             self.elsewhere.append(request.url)
 
     async def go(self, address: str = "overview") -> None:

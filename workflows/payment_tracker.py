@@ -8,14 +8,13 @@ The rules are in `domain.invoice.Invoice`; the workflow runs the timers and the 
 """
 
 from contextlib import suppress
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_tracker import PaymentTrackerActivities
-    from domain.inbox import Batch, Message, Receipt
+    from domain.inbox import Batch, Body, Message, Receipt
     from domain.invoice import SNAPSHOTS, ClosingEvent, InvoiceState, InvoiceStatus, PaymentEvent
     from domain.metrics import REMINDERS
     from domain.payment_tracker import (
@@ -32,9 +31,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.traces import Cause, works_for
     from workflows import policies
     from workflows.status import StatusDisplay
-
-
-Event = TypeVar("Event", PaymentEvent, ClosingEvent)
 
 
 @workflow.defn(name=PAYMENT_TRACKER.service)
@@ -182,7 +178,7 @@ class PaymentTracker:
         for message in self._admit(ON_INVOICE_CLOSED, batch):
             self._invoice.close(SNAPSHOTS[message.body.data.status], message.body.data.id)
 
-    def _admit(self, handler: str, batch: Batch[Event]) -> list[Message[Event]]:
+    def _admit(self, handler: str, batch: Batch[Body]) -> list[Message[Body]]:
         messages = self._inbox.admit(handler, batch, workflow.now())
         self._unanswered.extend(message.id for message in messages)
         self._traces.extend(message.trace for message in messages if message.trace)

@@ -12,6 +12,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
+import workflows
 from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import gc_tuning, logs, temporal
 from infra.database_errors import DatabaseUnavailable
@@ -19,6 +20,7 @@ from infra.health_server import health_application, health_server
 from infra.payload_keys import KeyRing, load_key_ring
 from infra.settings import Settings, load_settings
 from infra.tracing.process import traced
+from workers import compiled_modules
 from workers.census import count_regularly
 from workers.deadline import leave_within
 from workers.pools import POOLS, Pool
@@ -75,6 +77,7 @@ async def run(settings: Settings, ring: KeyRing, pools: Sequence[Pool]) -> None:
 async def _work(client: Client, resources: Resources, pools: Sequence[Pool], stop: asyncio.Event) -> None:
     with suppress(DatabaseUnavailable):  # the database has logged it
         await resources.database.check()
+    compiled_modules.keep(workflows.__name__)
     workers = [pool.worker(client, resources, resources.settings.graceful_shutdown) for pool in pools]
     gc_tuning.apply()
     running = [asyncio.create_task(worker.run()) for worker in workers]

@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from infra import sqlite_connection
 from infra.database_errors import spoils_the_connection
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
@@ -83,7 +85,14 @@ def sqlite_engine(url: str) -> AsyncEngine:
     if path := make_url(url).database:
         _make_folder(Path(path).parent)
     # One connection per process: writers queue here instead of competing for the file's lock.
-    engine = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=60)
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=60,
+        async_creator=partial(sqlite_connection.connect, url),
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:

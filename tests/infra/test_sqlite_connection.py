@@ -1,0 +1,110 @@
+"""What changes threads, and what is left when a caller is cancelled while its call waits for SQLite's lock."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+from sqlalchemy import text
+
+from infra.database import Database
+from tests.eventually import eventually
+
+
+class Calls:
+    """The calls that were handed to the connections' threads, and how many of them are going on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.waiting = 0
+        hand_over: Callable[..., Awaitable[Any]] = aiosqlite.Connection._execute
+
+        async def counted(connection: aiosqlite.Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            self.names.append(fn.__name__)
+            self.waiting += 1
+            try:
+                return await hand_over(connection, fn, *args, **kwargs)
+            finally:
+                self.waiting -= 1
+
+        monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE lines (line TEXT)")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+async def database(file: Path) -> AsyncIterator[Database]:
+    opened = Database(f"sqlite+aiosqlite:///{file}")
+    yield opened
+    await opened.close()
+
+
+async def write(database: Database, line: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("INSERT INTO lines VALUES (:line)"), {"line": line})
+
+
+def lines(file: Path) -> list[str]:
+    """Read and write, without a wait: raises `OperationalError` if another connection has a transaction open."""
+    connection = sqlite3.connect(file, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        return [line for (line,) in connection.execute("SELECT line FROM lines ORDER BY rowid")]
+    finally:
+        connection.close()
+
+
+async def test_a_transaction_changes_threads_for_its_begin_its_statements_and_its_commit(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, "first")
+    calls = Calls(monkeypatch)
+    await write(database, "second")
+    assert calls.names == ["execute", "execute", "commit"]
+
+
+async def test_a_transaction_that_fails_is_rolled_back(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, "first")
+    calls = Calls(monkeypatch)
+
+    async def write_and_fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("INSERT INTO lines VALUES ('second')"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await write_and_fail()
+    assert calls.names == ["execute", "execute", "rollback"]
+    assert lines(file) == ["first"]
+
+
+async def test_a_caller_that_is_cancelled_while_it_waits_for_the_lock_leaves_nothing_open(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its call gets the lock after the caller is gone."""
+    await write(database, "first")
+    calls = Calls(monkeypatch)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    late = asyncio.create_task(write(database, "late"))
+    await eventually(lambda: calls.waiting == 1)
+    late.cancel()
+    await eventually(lambda: "rollback" in calls.names or late.done())
+    other.execute("COMMIT")
+    other.close()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    await write(database, "next")
+    assert lines(file) == ["first", "next"]

@@ -16,7 +16,7 @@ from temporalio.runtime import (
     Runtime,
     TelemetryConfig,
 )
-from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
+from temporalio.service import RetryConfig, TLSConfig
 
 from domain.metrics import ALL, SECONDS, Histogram
 from domain.version import identity
@@ -80,10 +80,7 @@ async def _connect(
     runtime: Runtime | None,
     lazy: bool,
 ) -> Client:
-    """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`.
-
-    The SDK compresses every message, and so does Temporal then. What is encrypted does not get smaller.
-    """
+    """Connect as the `TEMPORAL_*` variables and profiles say; the default is `localhost:7233`."""
     config = _configured()
     retries = RetryConfig(max_elapsed_time_millis=int(retry_timeout.total_seconds() * 1000))
     return await Client.connect(
@@ -94,7 +91,6 @@ async def _connect(
         identity=identity,
         retry_config=retries,
         interceptors=spans.interceptors(),
-        grpc_compression=GrpcCompression.GZIP if ring.newest is None else GrpcCompression.NONE,
     )
 
 

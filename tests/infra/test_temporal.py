@@ -1,9 +1,6 @@
 """Temporal's settings are checked as a process starts, also those that the SDK would refuse only with a call."""
 
-import secrets
-
 import pytest
-from temporalio.service import GrpcCompression
 
 from infra.payload_keys import KeyRing
 from infra.temporal import connect_gateway
@@ -63,17 +60,3 @@ async def test_what_cannot_be_sent_or_used_is_named_and_not_repeated(
         await connect_gateway(1024, KeyRing())
     assert "\n" not in str(ended.value)
     assert "\u00e4" not in str(ended.value)
-
-
-async def test_messages_are_compressed_only_if_their_payloads_are_in_clear_text() -> None:
-    encrypting = KeyRing.parse(f"k:{secrets.token_hex(32)}", "test")
-    decrypting = KeyRing(encrypting.ciphers)
-    compressions = {
-        name: (await connect_gateway(1024, ring)).service_client.config.grpc_compression
-        for name, ring in {"none": KeyRing(), "decrypting": decrypting, "encrypting": encrypting}.items()
-    }
-    assert compressions == {
-        "none": GrpcCompression.GZIP,
-        "decrypting": GrpcCompression.GZIP,
-        "encrypting": GrpcCompression.NONE,
-    }

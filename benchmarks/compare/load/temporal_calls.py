@@ -5,7 +5,6 @@ from datetime import timedelta
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import ActivityIDReusePolicy, WorkflowIDReusePolicy
-from temporalio.service import GrpcCompression
 
 from api.invokers.invocation import WebUi
 from api.invokers.task import TaskInvoker
@@ -30,7 +29,7 @@ async def temporal_call(job: TemporalCalls) -> Call:
     """Connect, and return the function that makes one call of the row."""
     ring = key_ring(Settings(payload_keys_file=job.payload_keys))
     converter = data_converter(MAX_PAYLOAD_BYTES, ring)
-    client = await Client.connect(job.temporal_address, data_converter=converter, grpc_compression=GrpcCompression.NONE)
+    client = await Client.connect(job.temporal_address, data_converter=converter)
     if job.row == "state-read":
         return lambda key: _read(client, key)
     if job.row.startswith("queue"):

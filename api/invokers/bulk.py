@@ -77,10 +77,10 @@ class Bulk:
             except Refusal as refusal:
                 return refusal_problem(refusal)
             except Exception as error:
-                if (problem := failure_of(error)) is None:
-                    log.exception("Unexpected error for one of a selection")
-                    problem = Problem(500, "internal-error", "The gateway failed unexpectedly; its log has the reason.")
-                return problem
+                if failure := failure_of(error):
+                    return failure
+                log.exception("Unexpected error for one of a selection")
+                return Problem(500, "internal-error", "The gateway failed unexpectedly; its log has the reason.")
         return None
 
 

@@ -19,7 +19,7 @@ from api.routes.listings import NextExecutions
 from api.routes.updates import Decision
 from api.security.access import CurrentCaller, needs
 from domain.access import Role
-from domain.booking import BOOKING, TripStatus
+from domain.booking import BOOKING, TripState, TripStatus
 from domain.compensation import CompensationStatus, Resolution, must_decide
 from domain.pattern import MAX_KEY_LENGTH, Pattern, valid_key
 from domain.payload import Payload
@@ -111,8 +111,8 @@ async def _resolve(decision: Decision, key: str, request: ResolveTripsRequest) -
 
 async def _stuck_compensations(decision: Decision, key: str) -> list[str]:
     """Raises `Problem` 409 if there is none."""
-    trip = decision.client.get_workflow_handle_for(BookingWorkflow.run, decision.pattern.execution_id(key))
-    state = await trip.query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
+    trip = decision.client.get_workflow_handle(decision.pattern.execution_id(key))
+    state: TripState = await trip.query(BookingWorkflow.state, rpc_timeout=RPC_TIMEOUT)
     names = [each.name for each in state.compensations if each.status is CompensationStatus.STUCK]
     if not names:
         raise Problem(409, NOT_STUCK, f"No compensation of trip {key} is stuck: it is {state.status}.")

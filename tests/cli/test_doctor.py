@@ -61,7 +61,8 @@ class Examination:
     ended: Ended
 
     def __getitem__(self, check: str) -> dict[str, str]:
-        return {each["check"]: each for each in json.loads(self.ended.out)}[check]
+        found: dict[str, dict[str, str]] = {each["check"]: each for each in json.loads(self.ended.out)}
+        return found[check]
 
     @property
     def wrong(self) -> set[str]:

@@ -29,7 +29,7 @@ class Refusing:
 
 def described(status: ActivityExecutionStatus) -> ActivityExecutionDescription:
     ended = None if status is ActivityExecutionStatus.RUNNING else datetime.now(UTC)
-    return cast(Any, SimpleNamespace(status=status, close_time=ended))
+    return cast(ActivityExecutionDescription, SimpleNamespace(status=status, close_time=ended))
 
 
 RUNNING = described(ActivityExecutionStatus.RUNNING)

@@ -13,7 +13,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from api.invokers import executions as listing
-from api.invokers.executions import Selection, executions
+from api.invokers.executions import executions
+from api.invokers.selection import Selection
 from devstack.stack import Stack
 from domain.booking import BOOKING
 from domain.fan_out import FAN_OUT

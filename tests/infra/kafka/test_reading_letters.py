@@ -127,7 +127,7 @@ async def test_records_that_are_letters_again_during_a_redrive_of_all_are_redriv
     monkeypatch.setattr(dead_letters, "REDRIVE_BYTES", 2_500)
     redrive = letters._redriver.redrive
 
-    async def redrive_what_fails_again(sub: Subscription, part: Sequence[DeadLetter]) -> int:
+    async def redrive_what_fails_again(sub: Subscription, part: Sequence[DeadLetter]) -> list[str | None]:
         for letter in part:
             await write(100 + letter.source_offset, value=letter.value, headers=tuple(letter.redrive_headers()))
         return await redrive(sub, part)

@@ -7,10 +7,12 @@ services and have its search attributes: for the index they are what the gateway
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from domain.fan_out import FAN_OUT
 from domain.message_queue import MESSAGE_QUEUE
@@ -44,11 +46,11 @@ class Executions:
         await asyncio.gather(*(start_some() for _ in range(AT_ONCE)))
 
     async def add(self, rate: float, stop: asyncio.Event) -> None:
-        """Start `rate` a second until `stop` is set."""
+        """Start `rate` per second until `stop` is set. What a busy Temporal refuses is not `started`."""
         async with asyncio.TaskGroup() as group:
             number = 0
             while not stop.is_set():
-                group.create_task(self._start(-1 - number))
+                group.create_task(self._add(-1 - number))
                 number += 1
                 await asyncio.sleep(1 / rate)
 
@@ -57,6 +59,10 @@ class Executions:
         jobs = await self.client.count_workflows(f"WorkflowId STARTS_WITH '{FAN_OUT.id_prefix}{self.run}'")
         tasks = await self.client.count_activities(f"ActivityId STARTS_WITH '{MESSAGE_QUEUE.id_prefix}{self.run}'")
         return jobs.count + tasks.count == len(self.started)
+
+    async def _add(self, number: int) -> None:
+        with suppress(RPCError):
+            await self._start(number)
 
     async def _start(self, number: int) -> None:
         key = f"{self.run}{'' if number >= 0 else '-added'}-{abs(number)}"

@@ -1,5 +1,6 @@
 """Reads pages of the list, and checks a walk through all of them."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 
 PAGE = 200
+ATTEMPTS = 10
 
 
 @dataclass
@@ -47,7 +49,11 @@ async def walk(http: httpx2.AsyncClient, **query: Any) -> Walk:
 
 
 async def read(http: httpx2.AsyncClient, path: str = "/invocations", **query: Any) -> tuple[Any, float]:
-    """One page, and how long it took."""
+    """One page, and how long it took, with the retries that a 503 asks for."""
     began = time.perf_counter()
-    answer = (await http.get(path, params=query)).raise_for_status()
-    return answer.json(), time.perf_counter() - began
+    for _ in range(ATTEMPTS):
+        answer = await http.get(path, params=query)
+        if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+            break
+        await asyncio.sleep(int(answer.headers["Retry-After"]))
+    return answer.raise_for_status().json(), time.perf_counter() - began

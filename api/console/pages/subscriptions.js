@@ -93,7 +93,10 @@ function mountOne(root, context, id) {
       partitions.hidden = !rows.length;
       show(options, h("h2", {}, "Options"), facts(Object.entries(view.options)));
     },
-    absent: (problem) => show(place, note(problem.detail)),
+    absent: (problem) => {
+      shown = null;
+      show(place, note(problem.detail));
+    },
     gone: (problem) => show(place, note(problem.detail)),
   };
   partitions.hidden = true;

@@ -97,8 +97,8 @@ def watch(context: typer.Context, invocation_id: InvocationId) -> None:
 def _shown(event: str, data: Any) -> str:
     if event != "state":
         return f"{event}: {json.dumps(data, ensure_ascii=False)}"
-    progress = f" {json.dumps(data['progress'], ensure_ascii=False)}" if data.get("progress") else ""
-    return f"{data['status']}{progress}"
+    shown = {name: value for name, value in (data.get("progress") or {}).items() if name != "batches"}  # up to 100
+    return f"{data['status']} {json.dumps(shown, ensure_ascii=False)}" if shown else str(data["status"])
 
 
 @app.command(epilog="patterns invocations cancel --service AsyncTaskWorker --status SCHEDULED --dry-run")

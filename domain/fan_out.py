@@ -1,6 +1,7 @@
 """Parallelizing work: split a job into subtasks, run them concurrently, combine their results in order."""
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +18,8 @@ MAX_BATCHES = 100
 MIN_BATCH_SUBTASKS = 100
 """The smallest batch of a larger job, apart from its last one: an activity costs some ten milliseconds."""
 
+NAME_LENGTH = 60
+"""Characters of a subtask's text that the progress shows."""
 MAX_RESULT_BYTES = MAX_PAYLOAD_BYTES - 64 * 1024
 """A larger result omits the reasons of its failures."""
 
@@ -75,11 +78,32 @@ class SubtaskOutcome(Payload):
     error: str | None = None
 
 
+class BatchStatus(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class BatchProgress(Payload):
+    """One activity of a job. What it has done of several subtasks is known once it has ended."""
+
+    first: Annotated[int, Field(description="The place of its first subtask in the description, from 0.")]
+    subtasks: int
+    status: Annotated[BatchStatus, Field(description="`FAILED` if a subtask has failed.")]
+    failed: Annotated[int, Field(description="Subtasks that have failed.")]
+    name: Annotated[str | None, Field(description="Of a single subtask, its text, cut after 60 characters.")]
+
+
 class Progress(Payload):
+    """How many subtasks are done, failed and running, and each batch: up to 100 subtasks have one each."""
+
     total: int
     done: int
     failed: int
     running: int
+    batches: list[BatchProgress]
 
 
 def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
@@ -90,6 +114,33 @@ def batches(job_id: str, job: Job) -> list[SubtaskBatch]:
         SubtaskBatch(job_id=job_id, first=i, subtasks=subtasks[i : i + size], on_failure=job.on_failure)
         for i in range(0, len(subtasks), size)
     ]
+
+
+def progress(
+    split: list[SubtaskBatch], statuses: Mapping[int, BatchStatus], outcomes: Mapping[int, SubtaskOutcome]
+) -> Progress:
+    """The progress of a job. `statuses` are those of the batches that were started, by their `first`."""
+    shown = [_batch_progress(batch, statuses.get(batch.first, BatchStatus.PENDING), outcomes) for batch in split]
+    failed = sum(each.failed for each in shown)
+    return Progress(
+        total=sum(each.subtasks for each in shown),
+        done=len(outcomes) - failed,
+        failed=failed,
+        running=sum(each.subtasks for each in shown if each.status is BatchStatus.RUNNING),
+        batches=shown,
+    )
+
+
+def _batch_progress(batch: SubtaskBatch, status: BatchStatus, outcomes: Mapping[int, SubtaskOutcome]) -> BatchProgress:
+    size = len(batch.subtasks)
+    ended = (outcomes[index] for index in range(batch.first, batch.first + size) if index in outcomes)
+    return BatchProgress(
+        first=batch.first,
+        subtasks=size,
+        status=status,
+        failed=sum(outcome.error is not None for outcome in ended),
+        name=batch.subtasks[0][:NAME_LENGTH] if size == 1 else None,
+    )
 
 
 def aggregate(job: Job, outcomes: dict[int, SubtaskOutcome]) -> JobResult:

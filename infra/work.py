@@ -37,8 +37,15 @@ class SimulatedWork:
         return "DONE"
 
 
+SLOW = 40
+"""How many times longer a slow subtask takes: with the default of 200 ms, up to 8 s."""
+
+
 class SimulatedSubtasks:
-    """Stands for the work of subtasks: each takes up to `longest`. One whose text begins with `fail` fails."""
+    """Stands for the work of subtasks: each takes up to `longest`.
+
+    One whose text begins with `fail` fails; one that begins with `slow` takes up to `SLOW` times as long.
+    """
 
     def __init__(self, longest: timedelta) -> None:
         self._longest = longest
@@ -46,7 +53,7 @@ class SimulatedSubtasks:
     async def run(self, key: str, subtask: str) -> str:
         """Raises `SubtaskFailed`."""
         del key  # running it twice has no effect
-        await _take_time(self._longest)
+        await _take_time(self._longest * SLOW if subtask.startswith("slow") else self._longest)
         if subtask.startswith("fail"):
             raise SubtaskFailed(f"Subtask {subtask[:100]!r} cannot be done.")
         return "DONE"

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.fan_out import FanOutActivities
     from domain.fan_out import (
         FAN_OUT,
+        BatchStatus,
         Job,
         JobResult,
         OnFailure,
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         SubtaskOutcome,
         aggregate,
         batches,
+        progress,
     )
     from domain.metrics import SUBTASKS
     from workflows import policies
@@ -40,17 +42,15 @@ class FanOutWorker:
 
     @workflow.init
     def __init__(self, job: Job) -> None:
-        self._total = len(job.subtasks())
+        self._batches = batches(workflow.info().workflow_id, job)
+        self._statuses: dict[int, BatchStatus] = {}
         self._outcomes: dict[int, SubtaskOutcome] = {}
-        self._running = 0
         self._display = StatusDisplay()
 
     @workflow.run
     async def run(self, job: Job) -> JobResult:
         slots = asyncio.Semaphore(BATCHES_AT_A_TIME)
-        work = [
-            asyncio.create_task(self._run_batch(batch, slots)) for batch in batches(workflow.info().workflow_id, job)
-        ]
+        work = [asyncio.create_task(self._run_batch(batch, slots)) for batch in self._batches]
         self._show("RUNNING")
         try:
             await asyncio.gather(*work)
@@ -67,19 +67,22 @@ class FanOutWorker:
             self._show("FAILED")
             raise SubtaskFailed(f"The job was stopped by a failed subtask: {_reason(failure)}") from failure
         result = aggregate(job, self._outcomes)
-        workflow.logger.info("Aggregated result of %d subtasks", self._total)
+        workflow.logger.info("Aggregated result of %d subtasks", len(self._outcomes))
         self._show("DONE")
         return result
 
     async def _run_batch(self, batch: SubtaskBatch, slots: asyncio.Semaphore) -> None:
         async with slots:
-            self._running += len(batch.subtasks)
+            self._statuses[batch.first] = BatchStatus.RUNNING
             try:
                 outcomes = await self._outcomes_of(batch)
-            finally:
-                self._running -= len(batch.subtasks)
+            except (ActivityError, asyncio.CancelledError) as failure:
+                cancelled = is_cancelled_exception(failure)
+                self._statuses[batch.first] = BatchStatus.CANCELLED if cancelled else BatchStatus.FAILED
+                raise
         self._outcomes.update((outcome.index, outcome) for outcome in outcomes)
         failed = sum(outcome.error is not None for outcome in outcomes)
+        self._statuses[batch.first] = BatchStatus.FAILED if failed else BatchStatus.DONE
         SUBTASKS.count(workflow.metric_meter(), len(outcomes) - failed, outcome="done")
         SUBTASKS.count(workflow.metric_meter(), failed, outcome="failed")
 
@@ -100,9 +103,7 @@ class FanOutWorker:
 
     @workflow.query
     def progress(self) -> Progress:
-        failed = sum(outcome.error is not None for outcome in self._outcomes.values())
-        done = len(self._outcomes) - failed
-        return Progress(total=self._total, done=done, failed=failed, running=self._running)
+        return progress(self._batches, self._statuses, self._outcomes)
 
 
 def _summary(batch: SubtaskBatch) -> str:

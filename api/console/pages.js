@@ -17,9 +17,12 @@ export const GROUPS = [
 
   { title: "Orchestration", pages: [page("trips", "Trips", "BookingWorkflow")] },
 
-  { title: "Scheduling", pages: [] },
+  { title: "Scheduling", pages: [page("jobs", "Fan-out")] },
 
-  { title: "Event processing", pages: [page("packages", "Packages", "PackageTracker")] },
+  {
+    title: "Event processing",
+    pages: [page("packages", "Packages", "PackageTracker")],
+  },
 
   { title: "Operations", pages: [page("subscriptions", "Subscriptions"), page("dead-letters", "Dead letters")] },
 ];

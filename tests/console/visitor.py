@@ -16,6 +16,8 @@ WIDE, NARROW = 1280, 360
 HEIGHT = 800
 PATIENCE_MS = 60_000
 """For what the page shows on a busy machine."""
+AFTER_A_KILL_MS = 240_000
+"""A killed worker's work goes to another one after a timeout of up to a minute."""
 expect.set_options(timeout=PATIENCE_MS)
 
 

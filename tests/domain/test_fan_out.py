@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from domain.fan_out import MAX_BATCHES, MAX_SUBTASKS, Job, OnFailure, SubtaskOutcome, aggregate, batches
+from domain.fan_out import (
+    MAX_BATCHES,
+    MAX_SUBTASKS,
+    NAME_LENGTH,
+    BatchStatus,
+    Job,
+    OnFailure,
+    SubtaskOutcome,
+    aggregate,
+    batches,
+    progress,
+)
 
 
 def job_of(size: int) -> Job:
@@ -54,6 +65,31 @@ def test_spaces_around_subtasks_are_removed() -> None:
 def test_a_job_that_cannot_be_split_is_refused_with_the_reason(description: str, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         Job(description=description)
+
+
+def test_the_progress_shows_each_batch_and_counts_its_subtasks() -> None:
+    split = batches("job", job_of(250))
+    ended = {n: SubtaskOutcome(index=n, result="DONE") for n in range(100)} | {
+        7: SubtaskOutcome(index=7, error="no oil")
+    }
+
+    shown = progress(split, {0: BatchStatus.FAILED, 100: BatchStatus.RUNNING}, ended)
+
+    assert (shown.total, shown.done, shown.failed, shown.running) == (250, 99, 1, 100)
+    assert [(each.first, each.subtasks, each.status, each.failed) for each in shown.batches] == [
+        (0, 100, BatchStatus.FAILED, 1),
+        (100, 100, BatchStatus.RUNNING, 0),
+        (200, 50, BatchStatus.PENDING, 0),
+    ]
+
+
+def test_the_progress_names_subtasks_that_have_a_batch_of_their_own() -> None:
+    long = "x" * 1_000
+    assert [each.name for each in progress(batches("job", Job(description=f"a,{long}")), {}, {}).batches] == [
+        "a",
+        long[:NAME_LENGTH],
+    ]
+    assert {each.name for each in progress(batches("job", job_of(101)), {}, {}).batches} == {None, "100"}
 
 
 @given(st.permutations(range(5)))

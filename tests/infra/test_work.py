@@ -7,7 +7,7 @@ from domain.fan_out import SubtaskFailed
 from domain.payload import fingerprint
 from infra.database import Database
 from infra.tables import CompletedWork
-from infra.work import SimulatedSubtasks, SimulatedWork, WorkFailed
+from infra.work import SLOW, SimulatedSubtasks, SimulatedWork, WorkFailed
 from tests.infra.rows import rows
 
 NO_TIME = timedelta(0)
@@ -34,6 +34,18 @@ class TestWork:
 class TestSubtasks:
     async def test_are_done(self) -> None:
         assert await SimulatedSubtasks(NO_TIME).run("job:0", "shower") == "DONE"
+
+    async def test_take_longer_if_they_begin_with_slow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[timedelta] = []
+
+        async def take_time(longest: timedelta) -> None:
+            asked.append(longest)
+
+        monkeypatch.setattr("infra.work._take_time", take_time)
+        subtasks = SimulatedSubtasks(timedelta(seconds=1))
+        for text in ("shower", "slow shower"):
+            assert await subtasks.run("job:0", text) == "DONE"
+        assert asked == [timedelta(seconds=1), timedelta(seconds=SLOW)]
 
     async def test_fail_for_good_if_they_begin_with_fail(self) -> None:
         with pytest.raises(SubtaskFailed, match="fail to wake up"):

@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.fan_out import FanOutActivities
-from domain.fan_out import FAN_OUT, Job, JobResult, OnFailure, Progress, SubtaskFailed
+from domain.fan_out import FAN_OUT, BatchStatus, Job, JobResult, OnFailure, Progress, SubtaskFailed
 from tests.eventually import eventually
 from tests.histories import activities, assert_clean
 from tests.workflows.fakes import FakeSubtasks, Gate
@@ -69,6 +69,16 @@ async def progress(handle: Handle) -> Progress:
     return await handle.query(FanOutWorker.progress)
 
 
+async def counts(handle: Handle) -> tuple[int, int, int]:
+    """How many subtasks are done, failed and running."""
+    shown = await progress(handle)
+    return shown.done, shown.failed, shown.running
+
+
+async def statuses(handle: Handle) -> list[BatchStatus]:
+    return [batch.status for batch in (await progress(handle)).batches]
+
+
 async def failure_of(handle: Handle) -> BaseException | None:
     with pytest.raises(WorkflowFailureError) as caught:
         await handle.result()
@@ -93,11 +103,13 @@ async def test_at_most_fifty_batches_run_at_a_time_and_the_progress_shows_them(
     subtasks.gate.close()
     handle = await start(job_of(100))
     await eventually(lambda: subtasks.running == BATCHES_AT_A_TIME == 50)
-    assert await progress(handle) == Progress(total=100, done=0, failed=0, running=50)
+    assert await counts(handle) == (0, 0, 50)
+    assert await statuses(handle) == [BatchStatus.RUNNING] * 50 + [BatchStatus.PENDING] * 50
     subtasks.gate.open()
     await handle.result()
     assert subtasks.most_running == 50
-    assert await progress(handle) == Progress(total=100, done=100, failed=0, running=0)
+    assert await counts(handle) == (100, 0, 0)
+    assert await statuses(handle) == [BatchStatus.DONE] * 100
 
 
 async def test_the_progress_counts_what_is_done_and_what_failed(start: Start, subtasks: FakeSubtasks) -> None:
@@ -106,9 +118,11 @@ async def test_the_progress_counts_what_is_done_and_what_failed(start: Start, su
     handle = await start(Job(description="a,b,c"))
 
     async def two_have_ended() -> bool:
-        return await progress(handle) == Progress(total=3, done=1, failed=1, running=1)
+        return await counts(handle) == (1, 1, 1)
 
     await eventually(two_have_ended)
+    assert await statuses(handle) == [BatchStatus.DONE, BatchStatus.FAILED, BatchStatus.RUNNING]
+    assert [batch.name for batch in (await progress(handle)).batches] == ["a", "b", "c"]
     subtasks.gates["c"].open()
     await handle.result()
 
@@ -142,6 +156,7 @@ async def test_a_job_that_stops_at_its_first_failure_fails_and_starts_no_further
     assert isinstance(failure, ApplicationError)
     assert failure.type == "SubtaskFailed"
     assert failure.message == "The job was stopped by a failed subtask: no oil"
+    assert (await statuses(handle))[:8] == [BatchStatus.CANCELLED] * 7 + [BatchStatus.FAILED]
     assert subtasks.begun.count("s7") == 1
     assert len(subtasks.begun) <= 50
 
@@ -176,4 +191,6 @@ async def test_a_cancelled_job_is_cancelled_and_starts_no_further_subtask(
     subtasks.gate.open()
     assert isinstance(failure, CancelledError)
     assert (await handle.describe()).typed_search_attributes[STATUS] == "CANCELLED"
+    cancelled = [BatchStatus.CANCELLED] * min(size, 50)
+    assert await statuses(handle) == cancelled + [BatchStatus.PENDING] * (size - len(cancelled))
     assert len(subtasks.begun) == min(size, 50)

@@ -1,0 +1,35 @@
+// Links to what has started last, each with its status.
+
+import { h, show, showEach } from "./dom.js";
+import { status } from "./format.js";
+import { address } from "./pages.js";
+
+const LISTED = 24;
+const REFRESH = 3000;
+
+/**
+ * A list within `place`, read again and again. `of` has
+ *
+ *   target, query     the list of executions
+ *   page, id(each)    the page that shows one of them, and the segment of its address
+ *   text(each)        what the link says; its ID if left out
+ *   open(id)          what a click does
+ *   found(executions) called after each read; may be left out
+ *
+ * Return a function that reads it at once.
+ */
+export function recent(place, context, { target, query = {}, page, id, text = id, open, found = () => {} }) {
+  const list = h("ul.plain.chips");
+  place.append(list);
+  const make = (each) => {
+    const chosen = (event) => (event.preventDefault(), open(id(each)));
+    return h("li", {}, h("a.id", { href: address(page, [id(each)]), onclick: chosen }, text(each)), " ", h("span"));
+  };
+  const read = async (signal) => {
+    const { executions } = await context.api.get(target, { ...query, limit: LISTED }, { signal });
+    showEach(list, executions, id, make, (row, each) => show(row.lastChild, status(each.patternStatus ?? each.status)));
+    if (!executions.length) show(list, h("li.quiet", {}, "There are none yet."));
+    found(executions);
+  };
+  return context.every(REFRESH, read, list);
+}

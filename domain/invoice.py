@@ -10,22 +10,20 @@ The rules, for which the workflow runs the timers:
 - a payment, or the invoice's end at Stripe, ends the chain for good, in whatever order the events arrive.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from domain import timeline
+from domain.event_ids import count_once
 from domain.payload import Payload
+from domain.timeline import ESCALATION, Happened, PlannedAction, TimelineEntry
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255)]
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799, description="Seconds since 1970.")]
 Attempts = Annotated[int, Field(ge=0, le=1_000_000, description="Attempts to pay the invoice; a retry is a new one.")]
-EVENTS_KEPT = 2_000
-"""How many event IDs an invoice remembers: the newest."""
-MAX_ID_LENGTH_KEPT = 64
-"""A longer ID is remembered as a digest, so that the tracker's memory fits into one payload."""
 
 
 class InvoiceStatus(StrEnum):
@@ -121,6 +119,13 @@ class InvoiceState(Payload):
     reason: Annotated[str, Field(description="Why the invoice has this status, and what follows.")]
 
 
+class TrackedInvoice(InvoiceState):
+    """The invoice's state, what has happened so far, and what follows if nothing else does."""
+
+    timeline: Annotated[list[TimelineEntry], Field(description="The oldest first; at most the last 200.")]
+    planned: Annotated[list[PlannedAction], Field(description="The next first; empty while one is carried out.")]
+
+
 class Invoice(BaseModel):
     """An invoice as a state machine. It has no clock of its own: its methods take the time."""
 
@@ -142,6 +147,7 @@ class Invoice(BaseModel):
     """The end that the billing record has."""
     recorded_at: datetime | None = None
     seen: dict[str, None] = Field(default_factory=dict)
+    timeline: list[TimelineEntry] = Field(default_factory=list)
 
     def payment_failed(self, event: PaymentEvent, plan: ReminderPlan, now: datetime) -> None:
         """Start the chain of reminders, or bring its next action forward.
@@ -153,8 +159,9 @@ class Invoice(BaseModel):
             return
         end = _end_in(event)
         if end is not None:
-            self.close(end, event.data.id)
+            self.close(end, now, event.data.id)
             return
+        timeline.add(self.timeline, Happened.PAYMENT_FAILED, now)
         self.status = InvoiceStatus.REMINDING
         self.last_failure = event
         self.attempts = self.attempts if event.data.attempt_count is None else event.data.attempt_count
@@ -162,9 +169,10 @@ class Invoice(BaseModel):
         earliest = now if self.reminded_at is None else max(now, self.reminded_at + plan.shortest_distance)
         self.due_at = earliest if self.due_at is None else min(earliest, self.due_at)
 
-    def close(self, status: InvoiceStatus, event_id: str | None = None) -> None:
+    def close(self, status: InvoiceStatus, now: datetime, event_id: str | None = None) -> None:
         """End the chain for good, because of an event or, without one, of the billing record."""
         if status.replaces(self.status):
+            timeline.add(self.timeline, Happened(status), now)
             self.status = status
             self.closed_by = event_id
             self.due_at = None
@@ -180,20 +188,23 @@ class Invoice(BaseModel):
 
     def reminded(self, plan: ReminderPlan, now: datetime) -> None:
         self.reminders_sent += 1
+        timeline.add(self.timeline, Happened.REMINDER_SENT, now)
         self._wait_after_reminder(plan, now)
 
     def reminder_failed(self, plan: ReminderPlan, now: datetime) -> None:
         self.reminders_failed += 1
+        timeline.add(self.timeline, Happened.REMINDER_FAILED, now)
         self._wait_after_reminder(plan, now)
 
-    def escalated(self) -> None:
+    def escalated(self, now: datetime) -> None:
         if not self.status.is_closed:
+            timeline.add(self.timeline, Happened.ESCALATED, now)
             self.status = InvoiceStatus.ESCALATED
         self.due_at = None
 
     def recorded(self, status: InvoiceStatus, now: datetime) -> None:
         """The billing record has the invoice as `status`."""
-        self.close(status)
+        self.close(status, now)
         self.recorded_as, self.recorded_at = status, now
 
     def has_unrecorded_end(self) -> bool:
@@ -213,9 +224,15 @@ class Invoice(BaseModel):
     def next_action(self, plan: ReminderPlan) -> str:
         if self.status.is_closed:
             return "forget the closed invoice"
-        if self.escalates_next(plan):
-            return "escalation to support"
-        return f"reminder {self.next_reminder()} of {plan.reminders}"
+        return ESCALATION if self.escalates_next(plan) else f"reminder {self.next_reminder()} of {plan.reminders}"
+
+    def planned(self, plan: ReminderPlan) -> list[PlannedAction]:
+        """The reminders that are left and the escalation, if no event comes in between."""
+        if self.due_at is None:
+            return []
+        left = [] if self.customer is None else range(self.next_reminder(), plan.reminders + 1)
+        actions = [*(f"reminder {number} of {plan.reminders}" for number in left), ESCALATION]
+        return [PlannedAction(at=self.due_at + n * plan.interval, action=each) for n, each in enumerate(actions)]
 
     def reason(self, plan: ReminderPlan) -> str:
         """Why the invoice has its status, and what follows."""
@@ -247,6 +264,9 @@ class Invoice(BaseModel):
             reason=self.reason(plan),
         )
 
+    def tracked(self, plan: ReminderPlan) -> TrackedInvoice:
+        return TrackedInvoice(**self.state(plan).model_dump(), timeline=self.timeline, planned=self.planned(plan))
+
     def _wait_after_reminder(self, plan: ReminderPlan, now: datetime) -> None:
         """Make the next action due after the interval, or after the shortest distance if a failure came in between."""
         self.reminded_at = now
@@ -255,7 +275,7 @@ class Invoice(BaseModel):
 
     def _changes_nothing(self, event: PaymentEvent) -> str | None:
         """Why a failure changes nothing; None if it does. Its ID counts as seen from now on."""
-        if not self._count_once(event.data.id):
+        if not count_once(self.seen, event.data.id):
             return "this event ID has been counted"
         end = _end_in(event)
         if end is not None and end.replaces(self.status):
@@ -274,22 +294,6 @@ class Invoice(BaseModel):
             return f"it is older than {self.last_failure.data.id}"
         return None
 
-    def _count_once(self, event_id: str) -> bool:
-        event_key = _short(event_id)
-        if event_key in self.seen:
-            return False
-        self.seen[event_key] = None
-        while len(self.seen) > EVENTS_KEPT:
-            self.seen.pop(next(iter(self.seen)))
-        return True
-
 
 def _end_in(event: PaymentEvent) -> InvoiceStatus | None:
     return SNAPSHOTS.get(event.data.status or "")
-
-
-def _short(event_id: str) -> str:
-    """Return a short, printable ASCII ID as it is, and the digest of any other."""
-    if len(event_id) <= MAX_ID_LENGTH_KEPT and event_id.isascii() and event_id.isprintable():
-        return event_id
-    return hashlib.sha256(event_id.encode(errors="surrogatepass")).hexdigest()

@@ -7,7 +7,15 @@ from pydantic import BaseModel
 
 from domain.errors import BusinessFailure
 from domain.inbox import Inbox
-from domain.invoice import ClosingEvent, Invoice, InvoiceState, InvoiceStatus, PaymentEvent, ReminderPlan
+from domain.invoice import (
+    ClosingEvent,
+    Invoice,
+    InvoiceState,
+    InvoiceStatus,
+    PaymentEvent,
+    ReminderPlan,
+    TrackedInvoice,
+)
 from domain.pattern import Entity, Handler
 from domain.payload import Payload
 from domain.traces import Cause
@@ -74,5 +82,5 @@ PAYMENT_TRACKER = Entity(
         ON_INVOICE_CLOSED: Handler("invoice_closed", ClosingEvent, InvoiceState),
     },
     start_input=lambda invoice, plans: TrackerInput(invoice_id=invoice, plan=plans.reminders),
-    state=InvoiceState,
+    state=TrackedInvoice,
 )

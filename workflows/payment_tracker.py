@@ -15,7 +15,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.payment_tracker import PaymentTrackerActivities
     from domain.inbox import Batch, Body, Message, Receipt
-    from domain.invoice import SNAPSHOTS, ClosingEvent, InvoiceState, InvoiceStatus, PaymentEvent
+    from domain.invoice import SNAPSHOTS, ClosingEvent, InvoiceStatus, PaymentEvent, TrackedInvoice
     from domain.metrics import REMINDERS
     from domain.payment_tracker import (
         ON_INVOICE_CLOSED,
@@ -52,7 +52,7 @@ class PaymentTracker:
         self._display = StatusDisplay()
 
     @workflow.run
-    async def run(self, start: TrackerInput) -> InvoiceState:
+    async def run(self, start: TrackerInput) -> TrackedInvoice:
         while True:
             self._display.show(self._invoice.status, self._invoice.reason(self._plan))
             await self._next_event_or_deadline()
@@ -106,7 +106,7 @@ class PaymentTracker:
         if end is None:
             self._invoice.reminded(self._plan, workflow.now())
         else:
-            self._invoice.close(end)
+            self._invoice.close(end, workflow.now())
 
     async def _escalate(self) -> None:
         failure = self._invoice.begin_due_action()
@@ -117,9 +117,9 @@ class PaymentTracker:
             summary="escalate to support",
         )
         if end is None:
-            self._invoice.escalated()
+            self._invoice.escalated(workflow.now())
         else:
-            self._invoice.close(end)
+            self._invoice.close(end, workflow.now())
 
     async def _close(self) -> None:
         recorded = await workflow.execute_activity_method(
@@ -138,7 +138,7 @@ class PaymentTracker:
 
     def _answer(self, message_ids: list[str]) -> None:
         for message_id in message_ids:
-            self._inbox.done(message_id, self.state(), workflow.now())
+            self._inbox.done(message_id, self._invoice.state(self._plan), workflow.now())
 
     def _linger_is_over(self) -> bool:
         end = self._invoice.forgotten_at(self._plan)
@@ -171,12 +171,12 @@ class PaymentTracker:
     @workflow.signal
     def payment_succeeded(self, batch: Batch[PaymentEvent]) -> None:
         for message in self._admit(ON_PAYMENT_SUCCESS, batch):
-            self._invoice.close(InvoiceStatus.PAID, message.body.data.id)
+            self._invoice.close(InvoiceStatus.PAID, workflow.now(), message.body.data.id)
 
     @workflow.signal
     def invoice_closed(self, batch: Batch[ClosingEvent]) -> None:
         for message in self._admit(ON_INVOICE_CLOSED, batch):
-            self._invoice.close(SNAPSHOTS[message.body.data.status], message.body.data.id)
+            self._invoice.close(SNAPSHOTS[message.body.data.status], workflow.now(), message.body.data.id)
 
     def _admit(self, handler: str, batch: Batch[Body]) -> list[Message[Body]]:
         messages = self._inbox.admit(handler, batch, workflow.now())
@@ -186,8 +186,8 @@ class PaymentTracker:
         return messages
 
     @workflow.query
-    def state(self) -> InvoiceState:
-        return self._invoice.state(self._plan)
+    def state(self) -> TrackedInvoice:
+        return self._invoice.tracked(self._plan)
 
     @workflow.query
     def receipt(self, message_id: str) -> Receipt | None:

@@ -129,7 +129,7 @@ function reasons(error) {
   );
 }
 
-function copy(text) {
+export function copy(text) {
   if (!navigator.clipboard) return null; // a page that came over plain HTTP from another machine
   const button = h("button", { type: "button" }, "Copy");
   button.addEventListener("click", async () => {

@@ -17,7 +17,7 @@ export const GROUPS = [
 
   { title: "Orchestration", pages: [page("trips", "Trips", "BookingWorkflow")] },
 
-  { title: "Scheduling", pages: [page("jobs", "Fan-out")] },
+  { title: "Scheduling", pages: [page("invoices", "Payment tracker", "PaymentTracker"), page("jobs", "Fan-out")] },
 
   {
     title: "Event processing",

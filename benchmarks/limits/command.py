@@ -20,7 +20,7 @@ from benchmarks.limits.messages import MessageSender
 from benchmarks.limits.open_trackers import open_trackers_trial
 from benchmarks.limits.single_calls import body_trials, delay_trials, fan_out_trial
 from benchmarks.limits.trial import Trial, run_trials
-from domain.invoice import EVENTS_KEPT
+from domain.event_ids import EVENTS_KEPT
 
 
 def main(arguments: list[str]) -> int:

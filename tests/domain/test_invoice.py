@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from domain.event_ids import EVENTS_KEPT
 from domain.invoice import (
     ENDS,
-    EVENTS_KEPT,
     Invoice,
     InvoiceStatus,
     PaymentEvent,
@@ -55,7 +55,7 @@ def act(invoice: Invoice, at: datetime) -> None:
     escalates = invoice.escalates_next(PLAN)
     invoice.begin_due_action()
     if escalates:
-        invoice.escalated()
+        invoice.escalated(at)
     else:
         invoice.reminded(PLAN, at)
 
@@ -88,7 +88,7 @@ class AnInvoice(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 6), end=st.sampled_from(ENDS))
     def ends_at_stripe(self, number: int, end: InvoiceStatus) -> None:
-        self.invoice.close(end, f"evt_{number}")
+        self.invoice.close(end, self.now, f"evt_{number}")
         self.ends.add(end)
 
     @rule(hours=st.integers(1, 48))
@@ -106,7 +106,7 @@ class AnInvoice(RuleBasedStateMachine):
     def ends_what_it_began(self, mail_is_up: bool) -> None:
         action, self.acting = self.acting, None
         if action == "escalate":
-            self.invoice.escalated()
+            self.invoice.escalated(self.now)
             self.tickets += 1
         elif mail_is_up:
             self.invoice.reminded(PLAN, self.now)
@@ -254,7 +254,7 @@ class TestEnd:
     @pytest.mark.parametrize("end", ENDS)
     def test_a_later_failure_sends_nothing(self, end: InvoiceStatus) -> None:
         invoice = failing(event("evt_1"))
-        invoice.close(end, "evt_2")
+        invoice.close(end, NOW, "evt_2")
         fails(invoice, event("evt_3", created=2), NOW + 30 * DAY)
         assert (invoice.status, invoice.reminders_sent) == (end, 1)
         assert invoice.last_ignored == f"evt_3: the invoice is {end.lower()}"
@@ -263,22 +263,22 @@ class TestEnd:
     def test_a_payment_holds_in_whatever_order_the_ends_come(self, ends: list[InvoiceStatus]) -> None:
         invoice = Invoice()
         for end in ends:
-            invoice.close(end, f"evt_{end}")
+            invoice.close(end, NOW, f"evt_{end}")
         assert (invoice.status, invoice.closed_by) == (InvoiceStatus.PAID, "evt_PAID")
 
     def test_an_end_that_is_not_one_closes_nothing(self) -> None:
         invoice = Invoice()
         for status in InvoiceStatus:
             if status not in ENDS:
-                invoice.close(status)
+                invoice.close(status, NOW)
         assert invoice.status is InvoiceStatus.OPEN
 
     def test_is_recorded_again_when_a_later_end_replaces_it(self) -> None:
         invoice = Invoice()
-        invoice.close(InvoiceStatus.UNCOLLECTIBLE, "evt_1")
+        invoice.close(InvoiceStatus.UNCOLLECTIBLE, NOW, "evt_1")
         invoice.recorded(InvoiceStatus.UNCOLLECTIBLE, NOW)
         assert (invoice.has_unrecorded_end(), invoice.forgotten_at(PLAN)) == (False, NOW + PLAN.closed_linger)
-        invoice.close(InvoiceStatus.PAID, "evt_2")
+        invoice.close(InvoiceStatus.PAID, NOW, "evt_2")
         assert (invoice.has_unrecorded_end(), invoice.forgotten_at(PLAN)) == (True, None)
 
 
@@ -304,14 +304,14 @@ class TestState:
         assert invoice.state(PLAN).reason == (
             "evt_1 says that a payment failed. 3 of 3 reminders sent. Support has a ticket."
         )
-        invoice.close(InvoiceStatus.VOID, "evt_2")
+        invoice.close(InvoiceStatus.VOID, NOW, "evt_2")
         state = invoice.state(PLAN)
         assert state.reason == "evt_2 says that the invoice is void: nothing more is sent."
         assert (state.closed_by, state.next_action) == ("evt_2", None)
 
     def test_says_that_the_record_has_closed_it(self) -> None:
         invoice = failing(event("evt_1"))
-        invoice.close(InvoiceStatus.PAID)
+        invoice.close(InvoiceStatus.PAID, NOW)
         assert invoice.reason(PLAN) == "The billing record says that the invoice is paid: nothing more is sent."
 
 

@@ -13,9 +13,10 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
 from clients.backpressure import KeyBusy
+from domain.event_ids import EVENTS_KEPT
 from domain.fan_out import MAX_SUBTASKS, Job, SubtaskOutcome, aggregate
 from domain.inbox import Batch, Inbox, Message
-from domain.invoice import EVENTS_KEPT, Invoice, PaymentEvent, PaymentEventData, ReminderPlan
+from domain.invoice import Invoice, PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import (
     PACKAGE_TRACKER,
     LocationUpdate,

@@ -13,10 +13,10 @@ from activities.payment_tracker import PaymentTrackerActivities
 from domain.invoice import (
     ClosingEvent,
     ClosingEventData,
-    InvoiceState,
     InvoiceStatus,
     PaymentEvent,
     PaymentEventData,
+    TrackedInvoice,
 )
 from domain.payload import Payload
 from domain.payment_tracker import PAYMENT_TRACKER
@@ -65,7 +65,7 @@ class Tracked:
     async def passes(self, time: timedelta) -> None:
         await self.environment.sleep(time)
 
-    async def state(self) -> InvoiceState:
+    async def state(self) -> TrackedInvoice:
         return await self.key.handle.query(PaymentTracker.state)
 
     async def has_status(self, status: InvoiceStatus) -> None:

@@ -127,6 +127,11 @@ class Review(Payload):
     approved: bool
 
 
+class QueuedPost(Payload):
+    post_id: str
+    verdict: Annotated[Verdict, Field(description="Of moderation. It takes effect in the post's turn.")]
+
+
 class FeedState(Payload):
     """The user's most recent posts, and what is queued or in review."""
 
@@ -137,6 +142,11 @@ class FeedState(Payload):
     queued: int
     current: str | None
     in_review: list[str]
+    queue: Annotated[list[QueuedPost], Field(description="The next 20 posts; it is the first one's turn.")]
+    review_at: Annotated[
+        datetime | None,
+        Field(description="When the first one goes to a person, if moderation has not decided by then."),
+    ]
 
 
 class FeedMemory(BaseModel):
@@ -217,6 +227,11 @@ class FeedMemory(BaseModel):
             queued=len(self.queue),
             current=self.queue[0].post_id if self.queue else None,
             in_review=self.in_review,
+            queue=[
+                QueuedPost(post_id=post.post_id, verdict=post.verdict or Verdict.PENDING)
+                for post in self.queue[:POSTS_IN_MODERATION]
+            ],
+            review_at=self.queue[0].review_at if self.queue else None,
         )
 
     def _update(self, changes: Mapping[str, Mapping[str, Any]]) -> None:

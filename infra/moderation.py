@@ -9,12 +9,15 @@ from infra.database import Database
 from infra.tables import ModerationCases, ModerationHolds, Posts
 
 MAX_PENDING_ANSWERS = 2
+SLOW_PENDING_ANSWERS = 12
+"""With the default interval of 5 s, a minute."""
 
 
 class SimulatedModeration:
     """Stands for a moderation API: pending for the first 0 to 2 questions, then a verdict.
 
-    Content with the word `spam` is rejected. The posts of a user who is held back stay pending until released.
+    Content with the word `spam` is rejected, and one with the word `slow` is pending for longer. The posts of a user
+    who is held back stay pending until released.
     """
 
     def __init__(self, database: Database) -> None:
@@ -35,7 +38,9 @@ class SimulatedModeration:
             posts = (await connection.execute(asked)).all()
         if held is not None:
             return {}
-        return {post.id: _verdict(post.content) for post in posts if post.checks > _pending_answers(post.id)}
+        return {
+            post.id: _verdict(post.content) for post in posts if post.checks > _pending_answers(post.id, post.content)
+        }
 
     async def hold(self, user: str) -> None:
         async with self._database.transaction() as connection:
@@ -46,7 +51,9 @@ class SimulatedModeration:
             await connection.execute(delete(ModerationHolds).where(ModerationHolds.user == user))
 
 
-def _pending_answers(post_id: str) -> int:
+def _pending_answers(post_id: str, content: str) -> int:
+    if "slow" in content.lower():
+        return SLOW_PENDING_ANSWERS
     return zlib.crc32(post_id.encode()) % (MAX_PENDING_ANSWERS + 1)
 
 

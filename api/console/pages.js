@@ -21,7 +21,7 @@ export const GROUPS = [
 
   {
     title: "Event processing",
-    pages: [page("packages", "Packages", "PackageTracker")],
+    pages: [page("feeds", "User feeds", "UserFeed"), page("packages", "Packages", "PackageTracker")],
   },
 
   { title: "Operations", pages: [page("subscriptions", "Subscriptions"), page("dead-letters", "Dead letters")] },

@@ -77,3 +77,18 @@ class TestTurn:
 @pytest.mark.parametrize(("waiting", "is_full"), [(POSTS_WAITING, False), (POSTS_WAITING + 1, True)])
 def test_a_feed_is_full_when_more_posts_wait_than_allowed(waiting: int, is_full: bool) -> None:
     assert queued(waiting).is_full() is is_full
+
+
+class TestState:
+    def test_shows_the_next_posts_and_what_moderation_says(self) -> None:
+        memory = queued(POSTS_IN_MODERATION + 5)
+        memory.decide({"p1": Verdict.APPROVED})
+        memory.begin_turn(NOW)
+        state = memory.state()
+        assert [post.post_id for post in state.queue] == [f"p{n}" for n in range(POSTS_IN_MODERATION)]
+        assert [post.verdict for post in state.queue[:3]] == [Verdict.PENDING, Verdict.APPROVED, Verdict.PENDING]
+        assert (state.queued, state.current, state.review_at) == (POSTS_IN_MODERATION + 5, "p0", NOW)
+
+    def test_of_an_idle_feed_has_no_queue(self) -> None:
+        state = FeedMemory().state()
+        assert (state.queue, state.current, state.review_at) == ([], None, None)

@@ -2,7 +2,7 @@ import pytest
 
 from domain.user_feed import Draft, SocialMediaPost, Verdict
 from infra.database import Database
-from infra.moderation import MAX_PENDING_ANSWERS, SimulatedModeration
+from infra.moderation import MAX_PENDING_ANSWERS, SLOW_PENDING_ANSWERS, SimulatedModeration
 from infra.posts import PostStore
 
 ENOUGH = MAX_PENDING_ANSWERS + 1
@@ -49,6 +49,16 @@ async def test_spam_is_rejected_in_capitals_too(moderation: SimulatedModeration,
     spam = SocialMediaPost(content="Buy SPAM now", metadata="public")
     await PostStore(database).create("ana", [Draft(id="a", post=spam)])
     assert (await answers(moderation, "a"))[-1] is Verdict.REJECTED
+
+
+async def test_a_slow_post_is_pending_for_longer_and_delays_no_other(
+    moderation: SimulatedModeration, posted: list[str], database: Database
+) -> None:
+    slow = SocialMediaPost(content="This one is slow to moderate", metadata="public")
+    await PostStore(database).create("ana", [Draft(id="a", post=slow)])
+    asked = [await moderation.ask("ana", ["a", *posted]) for _ in range(SLOW_PENDING_ANSWERS + 1)]
+    assert [verdicts.get("a") for verdicts in asked] == [None] * SLOW_PENDING_ANSWERS + [Verdict.APPROVED]
+    assert len(asked[MAX_PENDING_ANSWERS]) == len(posted)
 
 
 async def test_a_user_who_is_held_back_waits_until_released(moderation: SimulatedModeration, posted: list[str]) -> None:

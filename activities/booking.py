@@ -1,4 +1,7 @@
-"""The steps of a trip, and their compensations. Every call is idempotent by its key."""
+"""The steps of a trip, and their compensations. Every call is idempotent by its key.
+
+A repeated call is answered as the first: what was accepted is accepted again, what was refused is refused again.
+"""
 
 from typing import Protocol
 

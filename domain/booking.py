@@ -10,6 +10,7 @@ from domain.errors import BusinessFailure, Refusal
 from domain.formats import Date
 from domain.pattern import Pattern
 from domain.payload import Payload
+from domain.steps import StepMode
 
 BOOKING = Pattern("booking", "BookingWorkflow")
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -69,6 +70,7 @@ class Trip(Payload):
     flight: FlightRequest
     car: CarRequest
     payment: Payment
+    steps: StepMode = StepMode.ACTIVITY
 
     def confirmed(
         self, trip_id: str, *, flight_reservation_id: str, car_reservation_id: str, payment_id: str

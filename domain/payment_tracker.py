@@ -18,6 +18,7 @@ from domain.invoice import (
 )
 from domain.pattern import Entity, Handler
 from domain.payload import Payload
+from domain.steps import StepMode
 from domain.traces import Cause
 
 
@@ -67,6 +68,7 @@ class TrackerInput(Payload):
 
     invoice_id: str
     plan: ReminderPlan
+    steps: StepMode = StepMode.ACTIVITY
     memory: TrackerMemory | None = None
 
 
@@ -81,6 +83,6 @@ PAYMENT_TRACKER = Entity(
         ON_PAYMENT_SUCCESS: Handler("payment_succeeded", PaymentEvent, InvoiceState),
         ON_INVOICE_CLOSED: Handler("invoice_closed", ClosingEvent, InvoiceState),
     },
-    start_input=lambda invoice, plans: TrackerInput(invoice_id=invoice, plan=plans.reminders),
+    start_input=lambda invoice, plans: TrackerInput(invoice_id=invoice, plan=plans.reminders, steps=plans.steps),
     state=TrackedInvoice,
 )

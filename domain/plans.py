@@ -1,9 +1,10 @@
-"""The settings of the patterns that an operator chooses: when to remind, how long to wait."""
+"""The settings of the patterns that an operator chooses: when to remind, how long to wait, how steps run."""
 
 from dataclasses import dataclass, field
 
 from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
+from domain.steps import StepMode
 from domain.user_feed import ModerationPlan
 
 
@@ -14,3 +15,4 @@ class Plans:
     reminders: ReminderPlan = field(default_factory=ReminderPlan)
     moderation: ModerationPlan = field(default_factory=ModerationPlan)
     packages: PackagePlan = field(default_factory=PackagePlan)
+    steps: StepMode = StepMode.ACTIVITY

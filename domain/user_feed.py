@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from domain.inbox import Inbox, OmitEmpty, origin
 from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
+from domain.steps import StepMode
 
 Origin = Annotated[str, OmitEmpty]
 """The name of a post's message in log lines: see `domain.inbox.origin`."""
@@ -246,6 +247,7 @@ class FeedInput(Payload):
 
     user: str
     plan: ModerationPlan
+    steps: StepMode = StepMode.ACTIVITY
     memory: FeedMemory | None = None
 
 
@@ -254,6 +256,6 @@ USER_FEED = Entity(
     "user_feed",
     "UserFeed",
     handlers={PROCESS_POST: Handler("posts_received", SocialMediaPost, PostOutcome)},
-    start_input=lambda user, plans: FeedInput(user=user, plan=plans.moderation),
+    start_input=lambda user, plans: FeedInput(user=user, plan=plans.moderation, steps=plans.steps),
     state=FeedState,
 )

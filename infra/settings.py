@@ -26,6 +26,7 @@ from domain.invoice import ReminderPlan
 from domain.package_tracker import PackagePlan
 from domain.payload import LARGEST_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES
 from domain.plans import Plans
+from domain.steps import StepMode
 from domain.user_feed import ModerationPlan
 from infra.database_engines import Limits, usable_url
 from infra.http_secrets import HostText, HttpSecret
@@ -187,6 +188,10 @@ class Settings(BaseSettings):
     http_task_timeout: Annotated[Duration, Field(gt=timedelta(0), le=MAX_TIMEOUT)] = DEFAULT_TIMEOUT
     """How long a whole request of an `http_request` task may take, its answer included; at most 9m."""
 
+    steps: StepMode = StepMode.ACTIVITY
+    """How the steps of new trips, and the database writes of new invoices and feeds, run. `activity`: each as an
+    activity, which the Web UI shows with its times and attempts. `local`: as a local activity, which costs Temporal
+    less (docs/economy.md). An execution keeps what it began with."""
     reminder_interval: Duration = ReminderPlan().interval
     """The time between two reminders of a failed payment, and between the last one and the escalation."""
     reminder_min_interval: Duration = ReminderPlan().min_interval
@@ -259,6 +264,7 @@ class Settings(BaseSettings):
                 poll_interval=self.moderation_poll_interval, give_up_after=self.moderation_give_up_after
             ),
             packages=PackagePlan(registration_ttl=self.registration_ttl),
+            steps=self.steps,
         )
 
 

@@ -1,9 +1,10 @@
 """What a workflow's history says about how it ran."""
 
+import json
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType, PendingActivityState, WorkflowTaskFailedCause
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import HistoryEvent, MarkerRecordedEventAttributes
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowHandle
 
@@ -17,9 +18,17 @@ async def events(handle: WorkflowHandle[Any, Any], kind: str) -> list[HistoryEve
 
 
 async def activities(handle: WorkflowHandle[Any, Any], name: str) -> list[HistoryEvent]:
-    """The events that scheduled activity `name`: one each, however often it was tried."""
+    """The events that scheduled activity `name`, or recorded that it was done locally: one each, however often it was
+    tried."""
     scheduled = await events(handle, "ACTIVITY_TASK_SCHEDULED")
-    return [e for e in scheduled if e.activity_task_scheduled_event_attributes.activity_type.name == name]
+    found = [e for e in scheduled if e.activity_task_scheduled_event_attributes.activity_type.name == name]
+    markers = [(e, e.marker_recorded_event_attributes) for e in await events(handle, "MARKER_RECORDED")]
+    done = [e for e, marker in markers if not marker.HasField("failure") and _local_activity(marker) == name]
+    return found + done
+
+
+def _local_activity(marker: MarkerRecordedEventAttributes) -> str:
+    return str(json.loads(marker.details["data"].payloads[0].data)["activity_type"])
 
 
 async def assert_clean(handle: WorkflowHandle[Any, Any]) -> None:

@@ -39,6 +39,8 @@ class _Counted(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info, one = activity.info(), object()
+        if info.is_local:  # it has a slot of another kind, and no poll waits for that
+            return await super().execute_activity(input)
         longest = info.start_to_close_timeout or info.schedule_to_close_timeout
         self._slots.begins(one, longest.total_seconds() if longest else float("inf"))
         try:

@@ -100,7 +100,7 @@ class Pool:
             tuner=WorkerTuner.create_composite(
                 workflow_supplier=workflow_slots,
                 activity_supplier=activity_slots,
-                local_activity_supplier=FixedSizeSlotSupplier(1),
+                local_activity_supplier=FixedSizeSlotSupplier(CONCURRENT_WORKFLOW_TASKS),
                 nexus_supplier=FixedSizeSlotSupplier(1),
             ),
             workflow_task_executor=threads,

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policies, steps
     from workflows.compensation import Compensations
     from workflows.status import StatusDisplay
+    from workflows.steps import Steps
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -54,10 +55,12 @@ class BookingWorkflow:
     Query: state. Update: resolve_compensation, by an operator, when a compensation is stuck.
     """
 
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, trip: Trip) -> None:
         self._status = TripStatus.BOOKING
         self._done: list[str] = []
-        self._compensations = Compensations(on_change=self._show)
+        self._steps = Steps(trip.steps)
+        self._compensations = Compensations(self._steps, on_change=self._show)
         self._display = StatusDisplay()
 
     @workflow.run
@@ -124,25 +127,22 @@ class BookingWorkflow:
     async def _step(
         self, summary: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
     ) -> Result:
-        result = await steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=summary)
+        result = await self._steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=summary)
         self._done.append(summary)
         return result
 
     def _compensate_with(self, name: str) -> None:
         activity, step = COMPENSATIONS[name]
         key = _key(step)
-        self._compensations.register(
-            name, lambda policy: workflow.execute_activity_method(activity, key, **policy, summary=name)
-        )
+        self._compensations.register(name, lambda steps, policy: steps.run(activity, key, policy, summary=name))
 
     async def _compensate(self, failure: BaseException) -> None:
         if steps.error_type(failure) == KeyReused.__name__:
             self._compensations.withdraw_all()  # these keys belong to an earlier trip with this ID
-        await self._compensations.run()
-        if _was_reset() or _key_is_spent(failure):
-            for name in COMPENSATIONS:  # an earlier run of this trip may have done more than this one
+        if _was_reset() or _key_is_spent(failure) or self._steps.may_have_done_more(failure):
+            for name in COMPENSATIONS:  # an earlier run, or a lost task of this one, may have done more
                 self._compensate_with(name)
-            await self._compensations.run()
+        await self._compensations.run()
 
     def _failed(self, failure: BaseException) -> TripFailed:
         compensations = self._compensations.report()

@@ -15,17 +15,20 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from domain.compensation import Compensation, CompensationStatus, Resolution
     from domain.metrics import COMPENSATIONS
+    from domain.steps import StepMode
     from workflows import policies
+    from workflows.steps import Steps
 
-Action = Callable[[policies.Policy], Awaitable[None]]
-"""Undoes one step, with the timeouts and retries of the policy."""
+Action = Callable[[Steps, policies.Policy], Awaitable[None]]
+"""Undoes one step, in the mode of the steps, with the timeouts and retries of the policy."""
 _OUTCOMES = (CompensationStatus.DONE, CompensationStatus.STUCK, CompensationStatus.RESOLVED)
 
 
 class Compensations:
     """The compensations of one saga. `on_change` is called whenever the status of one changes."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, steps: Steps, on_change: Callable[[], None]) -> None:
+        self._steps = steps
         self._actions: dict[str, Action] = {}
         self._compensations: dict[str, Compensation] = {}
         self._on_change = on_change
@@ -73,20 +76,24 @@ class Compensations:
 
     async def _attempt(self, name: str) -> None:
         self._set(name, CompensationStatus.RUNNING)
-        await self._try(name, policies.COMPENSATION)
+        await self._try(name, self._steps, policies.COMPENSATION)
 
     async def _settle(self, name: str) -> None:
-        """Retry a stuck compensation until it is done, or an operator reports it as done by hand."""
+        """Retry a stuck compensation until it is done, or an operator reports it as done by hand.
+
+        As an activity, which shows the attempts and can be cancelled at any time.
+        """
+        visible = Steps(StepMode.ACTIVITY)
         while self._compensations[name].status is CompensationStatus.STUCK:
-            trying = asyncio.create_task(self._try(name, policies.STUCK_COMPENSATION))
+            trying = asyncio.create_task(self._try(name, visible, policies.STUCK_COMPENSATION))
             await workflow.wait_condition(lambda: self._compensations[name].status is not CompensationStatus.STUCK)
             trying.cancel()
             if self._compensations[name].status is CompensationStatus.REGISTERED:
                 await self._attempt(name)
 
-    async def _try(self, name: str, policy: policies.Policy) -> None:
+    async def _try(self, name: str, steps: Steps, policy: policies.Policy) -> None:
         try:
-            await self._actions[name](policy)
+            await self._actions[name](steps, policy)
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 return  # the operator has decided

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.traces import Cause, works_for
     from workflows import policies
     from workflows.status import StatusDisplay
+    from workflows.steps import Steps
 
 
 @workflow.defn(name=PAYMENT_TRACKER.service)
@@ -44,6 +45,7 @@ class PaymentTracker:
     def __init__(self, start: TrackerInput) -> None:
         self._id = start.invoice_id
         self._plan = start.plan
+        self._steps = Steps(start.steps)
         memory = start.memory or TrackerMemory()
         self._invoice = memory.invoice
         self._inbox = memory.inbox
@@ -63,7 +65,7 @@ class PaymentTracker:
             if self._linger_is_over():
                 return self.state()
             if self._must_continue_as_new():
-                await self._continue_as_new()
+                await self._continue_as_new(start)
 
     async def _next_event_or_deadline(self) -> None:
         deadline = self._invoice.forgotten_at(self._plan) or self._invoice.due_at
@@ -110,11 +112,9 @@ class PaymentTracker:
 
     async def _escalate(self) -> None:
         failure = self._invoice.begin_due_action()
-        end = await workflow.execute_activity_method(
-            PaymentTrackerActivities.escalate,
-            Ticket(invoice=self._id, customer=self._invoice.customer, event_id=failure.data.id),
-            **policies.DATABASE,
-            summary="escalate to support",
+        ticket = Ticket(invoice=self._id, customer=self._invoice.customer, event_id=failure.data.id)
+        end = await self._steps.run(
+            PaymentTrackerActivities.escalate, ticket, policies.DATABASE, summary="escalate to support"
         )
         if end is None:
             self._invoice.escalated(workflow.now())
@@ -122,10 +122,10 @@ class PaymentTracker:
             self._invoice.close(end, workflow.now())
 
     async def _close(self) -> None:
-        recorded = await workflow.execute_activity_method(
+        recorded = await self._steps.run(
             PaymentTrackerActivities.close,
             ClosedInvoice(invoice=self._id, status=self._invoice.status),
-            **policies.DATABASE,
+            policies.DATABASE,
             summary=f"invoice is {self._invoice.status.lower()}",
         )
         self._invoice.recorded(recorded, workflow.now())
@@ -147,7 +147,7 @@ class PaymentTracker:
     def _must_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
 
-    async def _continue_as_new(self) -> None:
+    async def _continue_as_new(self, start: TrackerInput) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._inbox.forget_beyond()
         memory = TrackerMemory(
@@ -157,7 +157,7 @@ class PaymentTracker:
             traces=self._traces,
             cause=self._cause,
         )
-        workflow.continue_as_new(TrackerInput(invoice_id=self._id, plan=self._plan, memory=memory))
+        workflow.continue_as_new(start.model_copy(update={"memory": memory}))
 
     def _still_unanswered(self) -> list[str]:
         """The messages with open receipts; if there are none, any message, so that the next run checks the invoice."""

@@ -19,6 +19,14 @@ TASK_TIMEOUT = timedelta(seconds=10)
 killed, the workflows that it was working on wait this long. A task takes milliseconds, but seconds on a busy machine,
 or if it replays thousands of events. With 5 s, repeated tasks kept an overloaded machine overloaded."""
 
+LOCAL_ATTEMPT = Policy(
+    # The task of the workflow waits for it, and with it every signal, update and cancellation. What takes longer, or
+    # fails, is worth its own events: it goes on as an activity, visibly.
+    start_to_close_timeout=timedelta(seconds=1),
+    schedule_to_close_timeout=timedelta(seconds=1),
+    retry_policy=RetryPolicy(maximum_attempts=1),
+)
+
 BOOKING_STEP = Policy(
     # After five minutes without an answer the trip is undone: that is better for the traveller than to wait longer.
     start_to_close_timeout=timedelta(seconds=10),

@@ -1,13 +1,23 @@
-"""A step of a saga runs to its end even if the workflow is cancelled. Its failure shows whether it did its work."""
+"""The steps of a workflow: how they run, and what their failures say about what they did.
+
+Local steps (`StepMode.LOCAL`) have two properties that whoever uses them must know:
+
+- Until a workflow task completes, only its worker knows what was done locally. If the worker is lost, the task is done
+  again, perhaps with other events: then steps may have been done that this history never mentions.
+- They are repeated then, so each must be idempotent, as any activity must.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState, TimeoutError
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from domain.steps import StepMode
     from workflows import policies
 
 Activities = TypeVar("Activities")
@@ -15,26 +25,94 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
-async def run_to_its_end(
-    activity: Callable[[Activities, Request], Awaitable[Result]],
-    request: Request,
-    policy: policies.Policy,
-    summary: str,
-) -> Result:
-    """Run an activity. A cancellation is raised once the activity has ended: its compensation must come after it.
+@dataclass(frozen=True)
+class Steps:
+    """Runs the steps of one execution in the mode of its input. Replayed anywhere, they run in the same mode."""
 
-    Raises `ActivityError`, `asyncio.CancelledError`.
-    """
-    result = await workflow.execute_activity_method(
-        activity,
-        request,
-        **policy,
-        summary=summary,
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    mode: StepMode
+
+    async def run(
+        self,
+        activity: Callable[[Activities, Request], Awaitable[Result]],
+        request: Request,
+        policy: policies.Policy,
+        summary: str,
+    ) -> Result:
+        """Run an activity. Raises `ActivityError`."""
+        if self.mode is StepMode.LOCAL and (done := await _locally(activity, request, summary)):
+            return done[0]
+        return await workflow.execute_activity_method(activity, request, **policy, summary=summary)
+
+    async def run_to_its_end(
+        self,
+        activity: Callable[[Activities, Request], Awaitable[Result]],
+        request: Request,
+        policy: policies.Policy,
+        summary: str,
+    ) -> Result:
+        """As `run`. A cancellation is raised once the step has ended: its compensation must come after it.
+
+        Raises `ActivityError`, `asyncio.CancelledError`.
+        """
+        done = await _locally(activity, request, summary) if self.mode is StepMode.LOCAL else None
+        _raise_if_cancelled()
+        if done:
+            return done[0]
+        result = await workflow.execute_activity_method(
+            activity,
+            request,
+            **policy,
+            summary=summary,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        _raise_if_cancelled()
+        return result
+
+    def may_have_done_more(self, failure: BaseException) -> bool:
+        """Whether steps may have been done that come after the one with this failure.
+
+        A lost task may have done them. Only a refusal excludes it: a system that had accepted a step accepts its
+        repetition, so the lost task did not get any further either.
+        """
+        return self.mode is StepMode.LOCAL and not was_refused(failure)
+
+
+async def _locally(
+    activity: Callable[[Activities, Request], Awaitable[Result]], request: Request, summary: str
+) -> tuple[Result] | None:
+    """One local attempt: its result, or None if it is to be repeated. Raises `ActivityError` for a refusal."""
+    try:
+        result = await workflow.execute_local_activity_method(
+            activity,
+            request,
+            **policies.LOCAL_ATTEMPT,
+            summary=summary,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+    except FailureError as failure:
+        # A timeout is an `ActivityError` when it happens, and a `TimeoutError` when it is replayed (temporalio 1.35).
+        if isinstance(failure, ApplicationError) and failure.non_retryable:
+            raise _refused(activity.__name__) from failure
+        return None
+    return (result,)
+
+
+def _refused(activity: str) -> ActivityError:
+    """The SDK raises the error of a local activity as it is, that of any other activity as the cause of this."""
+    return ActivityError(
+        "Activity task failed",
+        scheduled_event_id=0,
+        started_event_id=0,
+        identity="",
+        activity_type=activity,
+        activity_id="",
+        retry_state=RetryState.NON_RETRYABLE_FAILURE,
     )
+
+
+def _raise_if_cancelled() -> None:
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError
-    return result
 
 
 def error_of(failure: BaseException) -> ApplicationError | None:

@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import policies
     from workflows.status import FULL, StatusDisplay
+    from workflows.steps import Steps
 
 
 @workflow.defn(name=USER_FEED.service)
@@ -51,6 +52,7 @@ class UserFeed:
     def __init__(self, start: FeedInput) -> None:
         self._user = start.user
         self._plan = start.plan
+        self._steps = Steps(start.steps)
         self._memory = start.memory or FeedMemory()
         self._queue = self._memory.queue
         self._display = StatusDisplay()
@@ -64,7 +66,7 @@ class UserFeed:
                 await self._store_new_posts()
                 await self._take_turn()
             if self._must_continue_as_new():
-                await self._continue_as_new()
+                await self._continue_as_new(start)
 
     async def _store_new_posts(self) -> None:
         new = self._memory.storable()
@@ -72,10 +74,10 @@ class UserFeed:
             return
         drafts = [Draft(id=p.post_id, post=p.draft, origin=p.origin) for p in new if p.draft]
         with work_for(post.trace for post in new):
-            await workflow.execute_activity_method(
+            await self._steps.run(
                 UserFeedActivities.create_posts,
                 Drafts(user=self._user, drafts=drafts),
-                **policies.DATABASE,
+                policies.DATABASE,
                 summary=f"store {len(drafts)} posts",
             )
         self._memory.stored(new)
@@ -122,19 +124,19 @@ class UserFeed:
             return too_late
 
     async def _carry_out(self, decisions: list[Decision], summary: str) -> None:
-        await workflow.execute_activity_method(
-            UserFeedActivities.finish_posts, Decisions(decisions=decisions), **policies.DATABASE, summary=summary
+        await self._steps.run(
+            UserFeedActivities.finish_posts, Decisions(decisions=decisions), policies.DATABASE, summary=summary
         )
 
     def _must_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
 
-    async def _continue_as_new(self) -> None:
+    async def _continue_as_new(self, start: FeedInput) -> None:
         while self._memory.has_unstored() or not workflow.all_handlers_finished():
             await self._store_new_posts()
             await workflow.wait_condition(workflow.all_handlers_finished)
         self._memory.inbox.forget_beyond()
-        workflow.continue_as_new(FeedInput(user=self._user, plan=self._plan, memory=self._memory))
+        workflow.continue_as_new(start.model_copy(update={"memory": self._memory}))
 
     def _show(self) -> None:
         m = self._memory

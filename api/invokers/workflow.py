@@ -57,7 +57,8 @@ class WorkflowInvoker:
         key = call.key or identity(self.pattern, call.handler, call.idempotency_key)
         workflow_id = self.pattern.execution_id(key)
         argument = await self.prepare(call.body) if self.prepare else call.body
-        body_fingerprint = fingerprint(argument.model_dump(mode="json"))
+        # How the steps run is a setting, which may change between two calls: not part of the request.
+        body_fingerprint = fingerprint(argument.model_dump(mode="json", exclude={"steps"}))
         try:
             await self.client.start_workflow(
                 self.pattern.service,

@@ -17,7 +17,7 @@ def routes(gateway: Gateway) -> PatternRoutes:
     async def tokenize_card(request: TripRequest) -> Trip:
         card = await gateway.vault.tokenize(request.payment_info.card_number.get_secret_value())
         payment = Payment(card=card, amount_cents=request.payment_info.amount)
-        return Trip(flight=request.flights, car=request.car, payment=payment)
+        return Trip(flight=request.flights, car=request.car, payment=payment, steps=gateway.settings.steps)
 
     invoker = WorkflowInvoker(
         gateway.client, gateway.web_ui, BOOKING, handler="run", progress_query="state", prepare=tokenize_card

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity, client, worker, workflow
 from temporalio.api.common.v1 import Payload
@@ -29,6 +29,7 @@ _LINKS = "links"
 _RECORD = "record_span"
 
 Headers = Mapping[str, Payload]
+Step = TypeVar("Step", worker.StartActivityInput, worker.StartLocalActivityInput)
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,16 @@ class _WorkflowCalls(worker.WorkflowOutboundInterceptor):
     """An activity is for what the code that starts it works for."""
 
     def start_activity(self, input: worker.StartActivityInput) -> workflow.ActivityHandle[Any]:
-        if for_what := cause():
-            input.headers = written(input.headers, for_what)
-        return super().start_activity(input)
+        return super().start_activity(_with_cause(input))
+
+    def start_local_activity(self, input: worker.StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
+        return super().start_local_activity(_with_cause(input))
+
+
+def _with_cause(input: Step) -> Step:
+    if for_what := cause():
+        input.headers = written(input.headers, for_what)
+    return input
 
 
 @contextmanager

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageInput
     from workflows.booking import BookingWorkflow
     from workflows.package_tracker import PackageTracker
+    from workflows.steps import Steps
 
 
 @workflow.defn(name=PACKAGE_TRACKER.service)
@@ -35,8 +36,9 @@ class PackageThatForgetsItsWatermark(PackageTracker):
 
 @workflow.defn(name=BOOKING.service)
 class SagaThatRegistersItsCompensationsTooLate(BookingWorkflow):
-    def __init__(self) -> None:
-        super().__init__()
+    @workflow.init
+    def __init__(self, trip: Trip) -> None:
+        super().__init__(trip)
         self._late: list[str] = []
 
     @workflow.run
@@ -52,6 +54,23 @@ class SagaThatRegistersItsCompensationsTooLate(BookingWorkflow):
             super()._compensate_with(name)
         self._late.clear()
         return result
+
+
+class StepsThatForgetLostTasks(Steps):
+    def may_have_done_more(self, failure: BaseException) -> bool:
+        return False
+
+
+@workflow.defn(name=BOOKING.service)
+class SagaThatUndoesOnlyWhatItRemembers(BookingWorkflow):
+    @workflow.init
+    def __init__(self, trip: Trip) -> None:
+        super().__init__(trip)
+        self._steps = StepsThatForgetLostTasks(trip.steps)
+
+    @workflow.run
+    async def run(self, trip: Trip) -> TripConfirmation:
+        return await super().run(trip)
 
 
 class TaskWhoseAnswerIsLostOnce(MessageQueueActivities):

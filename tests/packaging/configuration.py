@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -60,7 +61,7 @@ GROUPS = (
     Group("Stripe", "STRIPE_.*", "[Payment tracker](patterns/payment_tracker.md)."),
     Group("Mail", "SMTP_.*|MAIL_.*", "[TLS and passwords](production.md#mail)."),
     Group("Requests of tasks", "HTTP_TASK_.*", "[Message queue](patterns/message_queue.md)."),
-    Group("Patterns", "REMINDER.*|MODERATION_.*|REGISTRATION_.*|SIMULATED_.*"),
+    Group("Patterns", "STEPS|REMINDER.*|MODERATION_.*|REGISTRATION_.*|SIMULATED_.*"),
     Group(
         "Processes", "WORKERS?_.*|CACHED_WORKFLOWS|GRACEFUL_SHUTDOWN|HEALTH_.*|LOG_.*", "[Production](production.md)."
     ),
@@ -175,8 +176,8 @@ def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
 
 def _type(name: str, type: Any) -> str:
     origin = get_origin(type)
-    if origin is Literal:
-        return " or ".join(f"`{value}`" for value in get_args(type))
+    if origin is Literal or issubclass(origin or type, StrEnum):
+        return " or ".join(f"`{value}`" for value in get_args(type) or type)
     if type is int:
         return "bytes" if name.endswith("_BYTES") else "whole number"
     if origin in (list, dict):

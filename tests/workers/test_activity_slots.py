@@ -1,6 +1,7 @@
 """A pool whose slots are in use does not poll; one whose activities hang does not poll either, and is at fault."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.testing import ActivityEnvironment
@@ -22,9 +23,11 @@ class Held(ActivityInboundInterceptor):
     """Runs until it is released."""
 
     def __init__(self) -> None:
+        self.begun = asyncio.Event()
         self.released = asyncio.Event()
 
     async def execute_activity(self, _: ExecuteActivityInput) -> None:
+        self.begun.set()
         await self.released.wait()
 
 
@@ -49,3 +52,18 @@ async def test_slots_are_in_use_while_activities_run_within_their_time() -> None
     held.released.set()
     await asyncio.gather(first, second)
     assert not slots.are_in_use()
+
+
+async def test_a_local_activity_uses_no_slot_of_those_that_poll() -> None:
+    held, slots = Held(), ActivitySlots(1)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, is_local=True)
+
+    async def run() -> None:
+        await slots.intercept_activity(held).execute_activity(ExecuteActivityInput(run, [], None, {}))
+
+    running = asyncio.create_task(environment.run(run))
+    await held.begun.wait()
+    assert not slots.are_in_use()
+    held.released.set()
+    await running

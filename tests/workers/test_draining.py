@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from infra.settings import Settings
     from tests.dev_server import dev_server
     from tests.eventually import eventually
+    from tests.histories import events
     from tests.workers.watching import Watching
     from workers import pool_worker, pools
     from workers.activity_slots import ActivitySlots
@@ -48,6 +49,16 @@ class Counter:
     @workflow.signal
     def count(self) -> None:
         self._signals += 1
+
+
+@workflow.defn
+class Errand:
+    """Three local steps, one after the other."""
+
+    @workflow.run
+    async def run(self) -> None:
+        for _ in range(3):
+            await workflow.execute_local_activity("step", start_to_close_timeout=NEVER)
 
 
 class Steps:
@@ -181,6 +192,35 @@ async def test_no_task_is_lost_while_one_worker_takes_over_from_the_other(
                 await workers.drain()
             monkeypatch.undo()
         assert set(attempts) == {1}
+
+
+async def test_no_task_with_local_steps_is_lost_while_one_worker_takes_over_from_the_other(
+    server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with workers_of(server.client, Errand) as workers:
+        ended: list[str] = []
+        begun: list[str] = []
+
+        async def go() -> None:
+            begun.append(uuid.uuid4().hex)
+            errand = await server.client.start_workflow(
+                Errand.run, id=begun[-1], task_queue=workers.queue, task_timeout=NEVER
+            )
+            await errand.result()
+            ended.append(errand.id)
+
+        # Long enough for the polls of the shared queue; that of the worker's own queue stays open for a minute.
+        monkeypatch.setattr(pool_worker, "QUIET_SECONDS", NEVER.total_seconds())
+        monkeypatch.setattr(pool_worker, "POLLS_SECONDS", 20.0)
+        async with repeating(go, senders=8):
+            await eventually(lambda: len(ended) > 10)
+            await workers.start()
+            await workers.drain()
+        monkeypatch.undo()
+        for workflow_id in begun:
+            handle = server.client.get_workflow_handle(workflow_id)
+            await handle.result()
+            assert await events(handle, "WORKFLOW_TASK_TIMED_OUT") == []
 
 
 async def test_a_process_that_hangs_while_it_drains_is_gone_in_time(tmp_path: Path) -> None:

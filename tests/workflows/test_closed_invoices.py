@@ -9,13 +9,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.inbox import ReceiptStatus
 from domain.invoice import InvoiceStatus
+from domain.steps import StepMode
 from tests.histories import activities, events
 from tests.workflows.tracked import DAY, End, Tracked, tracking
 
 
 @pytest.fixture
-async def tracked(time_skipping: WorkflowEnvironment) -> AsyncIterator[Tracked]:
-    async with tracking(time_skipping) as tracked:
+async def tracked(time_skipping: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Tracked]:
+    async with tracking(time_skipping, steps) as tracked:
         yield tracked
 
 

@@ -10,14 +10,16 @@ from temporalio.testing import WorkflowEnvironment
 from domain.inbox import ReceiptStatus
 from domain.invoice import InvoiceState, InvoiceStatus
 from domain.payment_tracker import MailRejected
+from domain.steps import StepMode
 from tests.eventually import eventually
+from tests.histories import events
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.tracked import A_MOMENT, DAY, HOURS, Tracked, tracking
 
 
 @pytest.fixture
-async def tracked(time_skipping: WorkflowEnvironment) -> AsyncIterator[Tracked]:
-    async with tracking(time_skipping) as tracked:
+async def tracked(time_skipping: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Tracked]:
+    async with tracking(time_skipping, steps) as tracked:
         yield tracked
 
 
@@ -161,8 +163,8 @@ class TestReceipt:
 
 class TestContinueAsNew:
     @pytest.fixture
-    async def tracked(self, dev_server: WorkflowEnvironment) -> AsyncIterator[Tracked]:
-        async with tracking(dev_server) as tracked:
+    async def tracked(self, dev_server: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Tracked]:
+        async with tracking(dev_server, steps) as tracked:
             yield tracked
 
     async def continues(self, tracked: Tracked, first_run: str) -> None:
@@ -171,13 +173,15 @@ class TestContinueAsNew:
 
         await eventually(another_run)
 
-    async def test_carries_events_receipts_and_the_deadline(self, tracked: Tracked) -> None:
+    async def test_carries_events_receipts_and_the_deadline(self, tracked: Tracked, steps: StepMode) -> None:
         first = await tracked.fails("evt_1")
         before = (await tracked.key.answered(first), await tracked.state())
         run = await tracked.key.run_id()
         last = [await tracked.fails("evt_1") for _ in range(EVENTS_BEFORE_CONTINUE_AS_NEW)][-1]
         await tracked.key.answered(last)
         await self.continues(tracked, run)
+        [started] = await events(tracked.key.handle, "WORKFLOW_EXECUTION_STARTED")
+        assert f'"steps":"{steps}"'.encode() in started.SerializeToString()
         state = await tracked.state()
         assert state.last_ignored == "evt_1: this event ID has been counted"
         assert (await tracked.key.answered(first), state.model_copy(update={"last_ignored": None})) == before

@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from activities.booking import BookingActivities
 from domain.booking import BOOKING, CardDeclined
+from domain.steps import StepMode
 from infra.tracing import spans
 from infra.tracing.sdk import recording
 from tests.collector import Collector, collecting
@@ -34,7 +35,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
                 spans.switch(None)
 
 
-async def book(environment: WorkflowEnvironment, world: World) -> None:
+async def book(environment: WorkflowEnvironment, world: World, steps: StepMode) -> None:
     """Book a trip with a worker that remembers no workflow: each task replays it from its first event."""
     plain = environment.client
     client = Client(plain.service_client, data_converter=plain.data_converter, interceptors=spans.interceptors())
@@ -49,7 +50,8 @@ async def book(environment: WorkflowEnvironment, world: World) -> None:
     ):
         trip_id = BOOKING.execution_id(str(uuid.uuid4()))
         with spans.span("call", "INTERNAL"):
-            handle = await client.start_workflow(BookingWorkflow.run, TRIP, id=trip_id, task_queue=queue)
+            trip = TRIP.model_copy(update={"steps": steps})
+            handle = await client.start_workflow(BookingWorkflow.run, trip, id=trip_id, task_queue=queue)
         try:
             await handle.result()
         finally:
@@ -57,25 +59,25 @@ async def book(environment: WorkflowEnvironment, world: World) -> None:
 
 
 async def test_a_run_that_is_replayed_for_each_of_its_steps_is_one_span(
-    time_skipping: WorkflowEnvironment, collector: Collector
+    time_skipping: WorkflowEnvironment, collector: Collector, steps: StepMode
 ) -> None:
-    await book(time_skipping, world := World())
+    await book(time_skipping, world := World(), steps)
     assert world.calls == FORWARD
     await eventually(lambda: collector.named(RUN))
     (run,) = collector.named(RUN)
-    steps = [span for span in collector.spans if span.parent == run.id]
-    assert len(steps) == len(FORWARD)
+    calls = [span for span in collector.spans if span.parent == run.id]
+    assert len(calls) == len(FORWARD)
     assert len({span.id for span in collector.spans}) == len(collector.spans)
     assert not run.failed
 
 
 async def test_a_run_that_fails_is_one_span_with_the_error(
-    time_skipping: WorkflowEnvironment, collector: Collector
+    time_skipping: WorkflowEnvironment, collector: Collector, steps: StepMode
 ) -> None:
     world = World()
     world.before["charge"] = refuse(CardDeclined("👻 Payment could not be accepted!"))
     with pytest.raises(WorkflowFailureError):
-        await book(time_skipping, world)
+        await book(time_skipping, world, steps)
     await eventually(lambda: collector.named(RUN))
     (run,) = collector.named(RUN)
     assert run.attributes["error.type"] == "TripFailed"

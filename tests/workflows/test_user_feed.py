@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.user_feed import UserFeedActivities
 from domain.inbox import ReceiptStatus
 from domain.plans import Plans
+from domain.steps import StepMode
 from domain.user_feed import (
     POSTS_IN_MODERATION,
     USER_FEED,
@@ -86,17 +87,17 @@ class Feed:
 
 
 @asynccontextmanager
-async def feeding(environment: WorkflowEnvironment, plan: ModerationPlan) -> AsyncIterator[Feed]:
+async def feeding(environment: WorkflowEnvironment, plan: ModerationPlan, steps: StepMode) -> AsyncIterator[Feed]:
     posts = FakePosts()
     moderation = FakeModeration(posts)
     systems = UserFeedActivities(posts, moderation)
-    async with serving(environment.client, USER_FEED, UserFeed, systems, plans=Plans(moderation=plan)) as key:
+    async with serving(environment.client, USER_FEED, UserFeed, systems, Plans(moderation=plan, steps=steps)) as key:
         yield Feed(key, posts, moderation, environment)
 
 
 @pytest.fixture
-async def feed(time_skipping: WorkflowEnvironment) -> AsyncIterator[Feed]:
-    async with feeding(time_skipping, PLAN) as feed:
+async def feed(time_skipping: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Feed]:
+    async with feeding(time_skipping, PLAN, steps) as feed:
         yield feed
         # A poll that outlives its workflow would prevent the server from skipping time.
         feed.moderation.verdicts.clear()
@@ -269,12 +270,14 @@ class TestState:
 
 class TestContinueAsNew:
     @pytest.fixture
-    async def feed(self, dev_server: WorkflowEnvironment) -> AsyncIterator[Feed]:
+    async def feed(self, dev_server: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Feed]:
         plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-        async with feeding(dev_server, plan) as feed:
+        async with feeding(dev_server, plan, steps) as feed:
             yield feed
 
-    async def test_while_moderation_is_pending_loses_nothing_and_keeps_the_order(self, feed: Feed) -> None:
+    async def test_while_moderation_is_pending_loses_nothing_and_keeps_the_order(
+        self, feed: Feed, steps: StepMode
+    ) -> None:
         secret = uuid.uuid4().hex
         contents = [f"{number} {secret}" for number in range(EVENTS_BEFORE_CONTINUE_AS_NEW)]
         feed.moderation.verdicts[contents[0]] = Verdict.PENDING
@@ -291,6 +294,7 @@ class TestContinueAsNew:
         assert feed.posts.finished() == []
         [started] = await events(feed.key.handle, "WORKFLOW_EXECUTION_STARTED")
         assert secret.encode() not in started.SerializeToString()
+        assert f'"steps":"{steps}"'.encode() in started.SerializeToString()
         receipt = await feed.key.receipt(first)
         assert receipt
         assert receipt.status is ReceiptStatus.QUEUED

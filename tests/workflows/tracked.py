@@ -20,6 +20,8 @@ from domain.invoice import (
 )
 from domain.payload import Payload
 from domain.payment_tracker import PAYMENT_TRACKER
+from domain.plans import Plans
+from domain.steps import StepMode
 from tests.eventually import eventually
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail
@@ -90,10 +92,10 @@ class Tracked:
 
 
 @asynccontextmanager
-async def tracking(environment: WorkflowEnvironment) -> AsyncIterator[Tracked]:
+async def tracking(environment: WorkflowEnvironment, steps: StepMode) -> AsyncIterator[Tracked]:
     billing, mail = FakeBilling(environment.get_current_time), FakeMail(environment.get_current_time)
     activities = PaymentTrackerActivities(billing, mail)
-    async with serving(environment.client, PAYMENT_TRACKER, PaymentTracker, activities) as key:
+    async with serving(environment.client, PAYMENT_TRACKER, PaymentTracker, activities, Plans(steps=steps)) as key:
         yield Tracked(key, billing, mail, environment)
         billing.gate.open()
         mail.gate.open()

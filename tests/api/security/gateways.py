@@ -15,6 +15,7 @@ from api.gateway import Gateway
 from api.http.metrics import process_metrics
 from api.security.authentication import authentication
 from clients.entities import EntityClient
+from domain.booking import CardToken
 from infra.api_keys import new_key
 from infra.payload_encryption import EncryptionCodec
 from infra.payload_keys import KeyRing
@@ -76,12 +77,28 @@ class EmptyTemporal:
     count_activities = count_workflows
 
 
+class EmptyVault:
+    """Keeps no number."""
+
+    async def tokenize(self, number: str) -> CardToken:
+        return CardToken(token="tok", last4=number[-4:])
+
+
 def application(settings: Settings, temporal: EmptyTemporal | None = None) -> FastAPI:
     client, nothing = cast(Any, temporal or EmptyTemporal()), cast(Any, SimpleNamespace())
     entities = EntityClient(client, settings.plans)
     codec = EncryptionCodec(KeyRing())
     return create_app(
-        Gateway(settings, client, nothing, nothing, entities, process_metrics(), codec, authentication(settings))
+        Gateway(
+            settings,
+            client,
+            nothing,
+            cast(Any, EmptyVault()),
+            entities,
+            process_metrics(),
+            codec,
+            authentication(settings),
+        )
     )
 
 

@@ -22,6 +22,14 @@ async def history(client: Client, unit: Unit) -> list[str]:
         return [f"{unit.execution_id}: {error.message}"]
 
 
+async def has_local_steps(client: Client, unit: Unit) -> bool:
+    """Whether the latest run of its workflow has."""
+    if isinstance(unit, Task):
+        return False
+    events = (await client.get_workflow_handle(unit.execution_id).fetch_history()).events
+    return any(event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED for event in events)
+
+
 async def _of_activity(client: Client, activity_id: str) -> list[str]:
     described = await client.get_activity_handle(activity_id).describe(include_last_failure=True)
     return [

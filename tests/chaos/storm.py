@@ -13,10 +13,11 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 
 from devstack.supervisor import Supervisor
+from domain.pattern import Pattern
 from infra.database import Database
 from tests.chaos.client import PatientClient
 from tests.chaos.faults import Fault, Injector, Kind
-from tests.chaos.history import history
+from tests.chaos.history import has_local_steps, history
 from tests.chaos.load import Load, open_topics
 from tests.chaos.model import Answer, Unit, World
 from tests.chaos.observation import ask_gateway, read_database
@@ -105,6 +106,10 @@ class Storm:
         await ask_gateway(self._client, units, world)
         await read_database(database, world)
         return {unit: violations for unit in units if (violations := unit.violations(world))}
+
+    async def patterns_with_local_steps(self) -> set[Pattern]:
+        client = await Client.connect(self._stack.temporal_address, data_converter=self._stack.converter)
+        return {unit.pattern for unit in self.units if await has_local_steps(client, unit)}
 
     async def dead_records(self) -> list[Answer]:
         """The pages of dead-lettered records that are not empty. None is expected: every record of a storm is valid."""

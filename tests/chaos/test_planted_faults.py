@@ -21,6 +21,7 @@ from domain.message_queue import MESSAGE_QUEUE
 from domain.message_queue import Task as QueuedTask
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
 from domain.plans import Plans
+from domain.steps import StepMode
 from infra.airline import SimulatedAirline
 from infra.card_network import CardVault, SimulatedCardNetwork
 from infra.database import Database
@@ -101,20 +102,25 @@ class SlowAirline(SimulatedAirline):
 
 
 class TestASagaThatRegistersItsCompensationsTooLate:
-    async def cancelled(self, client: Client, database: Database, kind: type[BookingWorkflow]) -> Booking:
+    async def cancelled(
+        self, client: Client, database: Database, steps: StepMode, kind: type[BookingWorkflow]
+    ) -> Booking:
         """Cancel a trip while its flight is being reserved, and wait until it has ended."""
-        booking = Booking(f"trip-{kind.__name__}", 0, Fate.CANCELLED)
+        booking = Booking(f"trip-{steps}-{kind.__name__}", 0, Fate.CANCELLED)
         gate = Gate()
         gate.close()
-        steps = BookingActivities(
+        systems = BookingActivities(
             SlowAirline(database, gate), SimulatedRentalCompany(database), SimulatedCardNetwork(database)
         )
-        async with Worker(client, task_queue=BOOKING.task_queue, workflows=[kind], activities=activity_methods(steps)):
+        async with Worker(
+            client, task_queue=BOOKING.task_queue, workflows=[kind], activities=activity_methods(systems)
+        ):
             card = await CardVault(database, SecretStr("of a test")).tokenize("4242424242424242")
             trip = Trip(
                 flight=FlightRequest(flight_id="12345", passenger_name="John Doe"),
                 car=CarRequest(pickup_location="Airport", rental_date=date(2024, 12, 16)),
                 payment=Payment(card=card, amount_cents=1500),
+                steps=steps,
             )
             running = await client.start_workflow(
                 kind.run, trip, id=booking.execution_id, task_queue=BOOKING.task_queue
@@ -136,15 +142,19 @@ class TestASagaThatRegistersItsCompensationsTooLate:
         return booking.violations(world)
 
     async def test_is_found_and_its_history_is_listed(self, client: Client, database: Database) -> None:
-        booking = await self.cancelled(client, database, planted.SagaThatRegistersItsCompensationsTooLate)
+        saga = planted.SagaThatRegistersItsCompensationsTooLate
+        booking = await self.cancelled(client, database, StepMode.ACTIVITY, saga)
         assert await self.violations(booking, database) == ["half done: not booked, but its flight is RESERVED"]
         events = "\n".join(await history(client, booking))
         assert "ACTIVITY_TASK_SCHEDULED reserve_flight" in events
         assert "WORKFLOW_EXECUTION_CANCEL_REQUESTED" in events
         assert "cancel_flight" not in events
 
-    async def test_is_not_seen_in_one_that_registers_them_before(self, client: Client, database: Database) -> None:
-        booking = await self.cancelled(client, database, BookingWorkflow)
+    @pytest.mark.parametrize("steps", StepMode)
+    async def test_is_not_seen_in_one_that_registers_them_before(
+        self, client: Client, database: Database, steps: StepMode
+    ) -> None:
+        booking = await self.cancelled(client, database, steps, BookingWorkflow)
         assert await self.violations(booking, database) == []
 
 

@@ -12,29 +12,39 @@ from workers.sandbox import ContextFreeInstance
 
 Before = Callable[[str, WorkflowActivation], None]
 """Called with the workflow's ID, in the workflow's thread. An error fails the task."""
+Left = Callable[[str], None]
+"""Called with the workflow's ID when its worker removes it from memory."""
+
+
+def ignore(workflow_id: str) -> None:
+    """For tests that do not need to know that a workflow has left."""
 
 
 class Watching(WorkflowRunner):
     """Runs workflows as `runner` does."""
 
-    def __init__(self, runner: WorkflowRunner, before: Before) -> None:
+    def __init__(self, runner: WorkflowRunner, before: Before, left: Left = ignore) -> None:
         self._runner = runner
         self._before = before
+        self._left = left
 
     def prepare_workflow(self, defn: _Definition) -> None:
         self._runner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return WatchedInstance(self._runner.create_instance(det), self._before)
+        return WatchedInstance(self._runner.create_instance(det), self._before, self._left)
 
 
 class WatchedInstance(ContextFreeInstance):
-    def __init__(self, inner: WorkflowInstance, before: Before) -> None:
+    def __init__(self, inner: WorkflowInstance, before: Before, left: Left) -> None:
         super().__init__(inner)
         self._before = before
+        self._left = left
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if not any(job.HasField("remove_from_cache") for job in act.jobs):
+        if any(job.HasField("remove_from_cache") for job in act.jobs):
+            self._left(self.get_info().workflow_id)
+        else:
             self._before(self.get_info().workflow_id, act)
         return super().activate(act)
 

@@ -8,9 +8,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.invoice import ReminderPlan
 from domain.package_tracker import PackageRegistration
+from domain.steps import StepMode
 from domain.user_feed import Verdict
 from tests.eventually import eventually
-from tests.replay.scenarios import Handles, quiet
+from tests.replay.scenarios import Handles, Scenario, local, quiet
 from tests.replay.streams import (
     failure,
     feeding,
@@ -28,8 +29,8 @@ EVENTS_PER_RUN = 60
 """The number of events after which the server suggests to continue as new."""
 
 
-async def tracked_continued(environment: WorkflowEnvironment) -> Handles:
-    async with tracking(environment, ReminderPlan(min_interval=timedelta(0))) as (key, mail):
+async def tracked_continued(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
+    async with tracking(environment, ReminderPlan(min_interval=timedelta(0)), steps) as (key, mail):
         for number in range(100):
             [last] = await key.send("onPaymentFailure", failure(number % 40))
         await key.answered(last)
@@ -37,9 +38,9 @@ async def tracked_continued(environment: WorkflowEnvironment) -> Handles:
         return await first_runs(await quiet(key))
 
 
-async def fed_continued(environment: WorkflowEnvironment) -> Handles:
+async def fed_continued(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """The first run ends while a post waits for moderation and others wait for it."""
-    async with feeding(environment) as (key, stored, moderation):
+    async with feeding(environment, steps) as (key, stored, moderation):
         moderation.verdicts["post 0"] = Verdict.PENDING
         await key.deliver("processPost", {0: post(0)})
         await _posts_until_it_continues(key, 1)
@@ -102,4 +103,7 @@ async def first_runs(latest: WorkflowHandle[Any, Any]) -> Handles:
     return runs
 
 
-ALL = (tracked_continued, fed_continued, fed_out_of_order_continued, joined_continued, subscribed_continued)
+ALL: tuple[Scenario, ...] = (
+    *(tracked_continued, fed_continued, fed_out_of_order_continued, joined_continued, subscribed_continued),
+    *map(local, (tracked_continued, fed_continued)),
+)

@@ -22,6 +22,7 @@ from domain.invoice import ClosingEvent, ClosingEventData, InvoiceStatus, Paymen
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan, PackageRegistration
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
+from domain.steps import StepMode
 from domain.user_feed import USER_FEED, ModerationPlan, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.histories import until_idle
@@ -45,15 +46,15 @@ from workflows.fan_out import FanOutWorker
 Handles = list[WorkflowHandle[Any, Any]]
 
 
-async def booked(environment: WorkflowEnvironment) -> Handles:
-    return await _book(environment, World())
+async def booked(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
+    return await _book(environment, World(), steps)
 
 
-async def declined(environment: WorkflowEnvironment) -> Handles:
-    return await _book(environment, World(before={"charge": refuse(CardDeclined("no"))}))
+async def declined(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
+    return await _book(environment, World(before={"charge": refuse(CardDeclined("no"))}), steps)
 
 
-async def cancelled(environment: WorkflowEnvironment) -> Handles:
+async def cancelled(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """Cancelled while the card is charged: the charge ends, then everything is undone."""
     gate = Gate()
     gate.close()
@@ -64,10 +65,10 @@ async def cancelled(environment: WorkflowEnvironment) -> Handles:
         await until_cancel_is_recorded(trip)
         gate.open()
 
-    return await _book(environment, World(before={"charge": gate.passage}), cancel)
+    return await _book(environment, World(before={"charge": gate.passage}), steps, cancel)
 
 
-async def stuck_and_resolved(environment: WorkflowEnvironment) -> Handles:
+async def stuck_and_resolved(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """Two compensations are stuck: an operator has one retried, and reports the other as done by hand."""
     closed = refuse(ApplicationError("closed", non_retryable=True))
     world = World(before={"charge": refuse(CardDeclined("no")), "cancel car": closed, "cancel flight": closed})
@@ -83,18 +84,22 @@ async def stuck_and_resolved(environment: WorkflowEnvironment) -> Handles:
         by_hand = Resolution(compensation="cancel flight", note="phoned them")
         await trip.execute_update(BookingWorkflow.resolve_compensation, by_hand)
 
-    return await _book(environment, world, resolve)
+    return await _book(environment, world, steps, resolve)
 
 
 async def _book(
     environment: WorkflowEnvironment,
     world: World,
+    mode: StepMode,
     while_it_runs: Callable[[WorkflowHandle[BookingWorkflow, Any]], Awaitable[None]] | None = None,
 ) -> Handles:
     steps = BookingActivities(Flights(world), Cars(world), Payments(world))
     async with worker(environment, BookingWorkflow, steps) as queue:
         trip = await environment.client.start_workflow(
-            BookingWorkflow.run, TRIP, id=f"booking:{uuid.uuid4()}", task_queue=queue
+            BookingWorkflow.run,
+            TRIP.model_copy(update={"steps": mode}),
+            id=f"booking:{uuid.uuid4()}",
+            task_queue=queue,
         )
         if while_it_runs:
             await while_it_runs(trip)
@@ -105,11 +110,11 @@ async def _book(
         return [trip]
 
 
-async def tracked(environment: WorkflowEnvironment) -> Handles:
+async def tracked(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """Three reminders, the escalation, and the payment after it."""
     plan = ReminderPlan(interval=timedelta(milliseconds=300))
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice123", plans=Plans(reminders=plan))
+    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice123", Plans(reminders=plan, steps=steps))
     event = _payment_event("evt_1")
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         await key.send("onPaymentFailure", event)
@@ -119,11 +124,11 @@ async def tracked(environment: WorkflowEnvironment) -> Handles:
         return [await quiet(key)]
 
 
-async def tracked_closed(environment: WorkflowEnvironment) -> Handles:
+async def tracked_closed(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """Two failures close to each other, the invoice's end as uncollectible, and the payment of it after all."""
     plan = ReminderPlan(interval=timedelta(days=1), min_interval=timedelta(milliseconds=500))
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice125", plans=Plans(reminders=plan))
+    key = EntityKey(environment.client, PAYMENT_TRACKER, "invoice125", Plans(reminders=plan, steps=steps))
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         await key.send("onPaymentFailure", _payment_event("evt_1"))
         await eventually(lambda: mail.numbers() == [1])
@@ -170,12 +175,12 @@ async def _fan_out(environment: WorkflowEnvironment, job: Job, failing: list[str
         return [handle]
 
 
-async def fed(environment: WorkflowEnvironment) -> Handles:
+async def fed(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """Two posts, the first of which waits for moderation, and a rejected one."""
     posts = FakePosts()
     moderation = FakeModeration(posts, {"1": Verdict.PENDING, "spam": Verdict.REJECTED})
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-    key = EntityKey(environment.client, USER_FEED, "userid1", plans=Plans(moderation=plan))
+    key = EntityKey(environment.client, USER_FEED, "userid1", Plans(moderation=plan, steps=steps))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(posts, moderation), key):
         contents = dict(enumerate(("1", "2", "spam")))
         await key.deliver("processPost", {n: SocialMediaPost(content=c, metadata="") for n, c in contents.items()})
@@ -227,7 +232,21 @@ async def worker(
         yield queue
 
 
-ALL = (
+Scenario = Callable[[WorkflowEnvironment], Awaitable[Handles]]
+InAnyMode = Callable[[WorkflowEnvironment, StepMode], Awaitable[Handles]]
+
+
+def local(scenario: InAnyMode) -> Scenario:
+    """The scenario with local steps, under a name of its own."""
+
+    async def with_local_steps(environment: WorkflowEnvironment) -> Handles:
+        return await scenario(environment, StepMode.LOCAL)
+
+    with_local_steps.__name__ = f"{scenario.__name__}_local"
+    return with_local_steps
+
+
+ALL: tuple[Scenario, ...] = (
     booked,
     declined,
     cancelled,
@@ -240,4 +259,5 @@ ALL = (
     fed,
     joined,
     given_up,
+    *map(local, (booked, declined, cancelled, stuck_and_resolved, tracked, tracked_closed, fed)),
 )

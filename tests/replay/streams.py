@@ -16,10 +16,11 @@ from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegis
 from domain.payload import Payload
 from domain.payment_tracker import PAYMENT_TRACKER
 from domain.plans import Plans
+from domain.steps import StepMode
 from domain.subscription import SUBSCRIPTION, SubscriptionBroken, SubscriptionStatus
 from domain.user_feed import USER_FEED, ModerationPlan, Review, SocialMediaPost, Verdict
 from tests.eventually import eventually
-from tests.replay.scenarios import Handles, quiet, worker
+from tests.replay.scenarios import Handles, Scenario, local, quiet, worker
 from tests.workflows.entity_key import EntityKey
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, anytime
 from tests.workflows.test_subscription import FakeIngress, Handle, has_status, posts
@@ -30,9 +31,11 @@ BEGINNING = datetime(2024, 10, 10)  # noqa: DTZ001
 
 
 @asynccontextmanager
-async def tracking(environment: WorkflowEnvironment, plan: ReminderPlan) -> AsyncIterator[tuple[EntityKey, FakeMail]]:
+async def tracking(
+    environment: WorkflowEnvironment, plan: ReminderPlan, steps: StepMode = StepMode.ACTIVITY
+) -> AsyncIterator[tuple[EntityKey, FakeMail]]:
     billing, mail = FakeBilling(anytime), FakeMail(anytime)
-    key = EntityKey(environment.client, PAYMENT_TRACKER, plans=Plans(reminders=plan))
+    key = EntityKey(environment.client, PAYMENT_TRACKER, plans=Plans(reminders=plan, steps=steps))
     async with worker(environment, payment_tracker.PaymentTracker, PaymentTrackerActivities(billing, mail), key):
         yield key, mail
 
@@ -55,11 +58,13 @@ async def tracked_long(environment: WorkflowEnvironment) -> Handles:
 
 
 @asynccontextmanager
-async def feeding(environment: WorkflowEnvironment) -> AsyncIterator[tuple[EntityKey, FakePosts, FakeModeration]]:
+async def feeding(
+    environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY
+) -> AsyncIterator[tuple[EntityKey, FakePosts, FakeModeration]]:
     stored = FakePosts()
     moderation = FakeModeration(stored)
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100))
-    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan))
+    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan, steps=steps))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(stored, moderation), key):
         yield key, stored, moderation
 
@@ -89,12 +94,12 @@ async def fed_out_of_order(environment: WorkflowEnvironment) -> Handles:
         return [await quiet(key)]
 
 
-async def fed_reviewed(environment: WorkflowEnvironment) -> Handles:
+async def fed_reviewed(environment: WorkflowEnvironment, steps: StepMode = StepMode.ACTIVITY) -> Handles:
     """A post that moderation does not decide in time, and a person's decision on it."""
     stored = FakePosts()
     moderation = FakeModeration(stored, {"post 0": Verdict.PENDING})
     plan = ModerationPlan(poll_interval=timedelta(milliseconds=100), give_up_after=timedelta(seconds=1))
-    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan))
+    key = EntityKey(environment.client, USER_FEED, plans=Plans(moderation=plan, steps=steps))
     async with worker(environment, user_feed.UserFeed, UserFeedActivities(stored, moderation), key):
         await key.send("processPost", post(0))
         await eventually(lambda: "in_review post 0" in stored.calls)
@@ -166,4 +171,7 @@ async def paused_and_resumed(handle: Handle, ingress: FakeIngress) -> None:
     await eventually(lambda: len(ingress.running) == 2)
 
 
-ALL = (tracked_long, fed_long, fed_out_of_order, fed_reviewed, joined_long, subscribed)
+ALL: tuple[Scenario, ...] = (
+    *(tracked_long, fed_long, fed_out_of_order, fed_reviewed, joined_long, subscribed),
+    local(fed_reviewed),
+)

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "steady": Benchmark("benchmarks.steady.command", "an hour of records while brokers and workers restart: none lost"),
     "rolling": Benchmark("benchmarks.rolling.command", "a restart of the workers under load, and what waits for it"),
     "encryption": Benchmark("benchmarks.encryption.command", "what the encryption of payloads costs"),
+    "economy": Benchmark("benchmarks.economy.command", "what local steps save, in CPU time per trip"),
     "tracing": Benchmark("benchmarks.tracing.command", "what distributed traces cost"),
     "listing": Benchmark("benchmarks.listing.command", "lists of 100,000 executions, walked while more are added"),
     "watchers": Benchmark("benchmarks.watchers.command", "what a thousand watchers of live events cost beside one"),

@@ -31,6 +31,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("stuck-key", ["--users", "--posts", "--rounds"]),
         ("limits", ["--trackers", "--hot", "--large", "--subtasks", "--events", "--locations"]),
         ("encryption", ["--calls", "--records", "--rounds"]),
+        ("economy", ["--trips", "--rounds"]),
         ("tracing", ["--calls", "--records", "--rounds"]),
         ("listing", ["--executions", "--rate", "--reads", "--first-page", "--json"]),
         ("watchers", ["--one", "--keys", "--each", "--every", "--changes", "--json"]),

@@ -1,0 +1,1 @@
+"""What local steps save."""

@@ -15,9 +15,8 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from domain.compensation import Compensation, CompensationStatus, Resolution
     from domain.metrics import COMPENSATIONS
-    from domain.steps import StepMode
     from workflows import policies
-    from workflows.steps import Steps
+    from workflows.steps import VISIBLE_STEPS, Steps
 
 Action = Callable[[Steps, policies.Policy], Awaitable[None]]
 """Undoes one step, in the mode of the steps, with the timeouts and retries of the policy."""
@@ -83,9 +82,8 @@ class Compensations:
 
         As an activity, which shows the attempts and can be cancelled at any time.
         """
-        visible = Steps(StepMode.ACTIVITY)
         while self._compensations[name].status is CompensationStatus.STUCK:
-            trying = asyncio.create_task(self._try(name, visible, policies.STUCK_COMPENSATION))
+            trying = asyncio.create_task(self._try(name, VISIBLE_STEPS, policies.STUCK_COMPENSATION))
             await workflow.wait_condition(lambda: self._compensations[name].status is not CompensationStatus.STUCK)
             trying.cancel()
             if self._compensations[name].status is CompensationStatus.REGISTERED:

@@ -77,6 +77,10 @@ class Steps:
         return self.mode is StepMode.LOCAL and not was_refused(failure)
 
 
+VISIBLE_STEPS = Steps(StepMode.ACTIVITY)
+"""Whatever the mode of an execution: each attempt is shown, and can be cancelled at any time."""
+
+
 async def _locally(
     activity: Callable[[Activities, Request], Awaitable[Result]], request: Request, summary: str
 ) -> tuple[Result] | None:

@@ -154,7 +154,7 @@ class TestReceipt:
         receipt = await tracked.key.answered(message_id)
         state = InvoiceState.model_validate(receipt.outcome)
         assert (receipt.status, state.reminders_sent) == (ReceiptStatus.DONE, 1)
-        assert state == await tracked.state()
+        assert state.model_dump() == (await tracked.state()).model_dump(include=set(InvoiceState.model_fields))
 
     async def test_of_an_unknown_message_is_none(self, tracked: Tracked) -> None:
         await tracked.fails("evt_1")

@@ -1,7 +1,7 @@
 # `make up GATEWAY_PORT=8081 DATA=/tmp/data` : variables reach the commands through the environment.
 VENV ?= .venv
-# A test process mostly waits for its own servers: five keep two cores busy.
-TEST_PROCESSES ?= 5
+# A test process mostly waits for its own servers: four keep two cores busy.
+TEST_PROCESSES ?= 4
 IN_PROCESSES := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench

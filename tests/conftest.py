@@ -195,10 +195,11 @@ PRODUCTION = {
     "production",
     "test_alerts.py",
     "test_kafka_storm.py",
+    "test_memory.py",
     "test_rolling_restart.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: on production's servers, in a browser, or as long as a storm."""
+"""Folders and files with the mark `production`: on production's servers, in a browser, or with a load."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -112,7 +112,7 @@ class HotKey:
         """Whether the workflow has counted every message, once."""
         state = await self.client.get_workflow_handle(self.pattern.execution_id(self.name)).query("state")
         if self.pattern is PACKAGE_TRACKER:
-            return bool(state["locations"] == self.messages)
+            return bool(state["waiting"]["received"] == self.messages)
         if self.pattern is USER_FEED:
             return bool(state["published"] + state["rejected"] == self.messages and not state["queued"])
         # Sent in order, the last message is the latest event. Sent concurrently, enough of them end in escalation.

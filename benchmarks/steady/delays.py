@@ -50,7 +50,7 @@ class Delays:
             while applied < expected:
                 await asyncio.sleep(max(PAUSE_SECONDS, (time.monotonic() - sent.at) / 10))
                 with suppress(RPCError, WorkflowQueryFailedError):  # it is unknown until its first record, or busy
-                    applied = (await package.query("state"))["locations"]
+                    applied = (await package.query("state"))["waiting"]["received"]
         self.seconds.append(time.monotonic() - sent.at)
 
 

@@ -20,6 +20,6 @@ def quick(window: str) -> dict[str, Any]:
     rules = []
     for rule in RULES:
         expression = _DURATION.sub(rf"\g<1>{window}", rule["expr"])
-        expression = re.sub(r"(_seconds\b.*?) > \d+", r"\1 > 2", expression)
+        expression = re.sub(r"((?:_seconds\b|_latency_).*?) > \d+", r"\1 > 2", expression)
         rules.append({**rule, "expr": expression, "for": "0s"})
     return {"groups": [{"name": "quick", "interval": "1s", "rules": rules}]}

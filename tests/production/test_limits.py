@@ -5,6 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
+from tests.eventually import eventually
 from tests.production.stack import ProductionStack
 from tests.production.waiting_calls import Got, get_at_once
 
@@ -16,7 +17,15 @@ STILL_RUNNING = Got(504, "not-finished", retry_after=True)
 
 @pytest.fixture(scope="session")
 async def keys(production: ProductionStack) -> list[str]:
-    return [production.make_key(f"caller-{number}") for number in range(CALLERS)]
+    """New keys that the gateway has read."""
+    made = [production.make_key(f"caller-{number}") for number in range(CALLERS)]
+
+    async def are_known() -> bool:
+        answers = await get_at_once(production.gateway_url, "/AsyncTaskWorker/deadLetters", made, 1)
+        return not any(answer.status == httpx2.codes.UNAUTHORIZED for answer in answers)
+
+    await eventually(are_known)
+    return made
 
 
 async def test_calls_wait_as_long_as_they_may_at_each_gateway_and_others_are_asked_to_come_back(

@@ -195,11 +195,14 @@ PRODUCTION = {
     "production",
     "test_alerts.py",
     "test_kafka_storm.py",
+    "test_key_rotation.py",
+    "test_many_at_once.py",
     "test_memory.py",
+    "test_poison.py",
     "test_rolling_restart.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: on production's servers, in a browser, or with a load."""
+"""Folders and files with the mark `production`: production's servers, a browser, many stacks or a load."""
 
 
 @pytest.hookimpl(tryfirst=True)

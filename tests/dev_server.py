@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -16,6 +18,8 @@ from workflows import search_attributes
 FAST = {"history.transferProcessorMaxPollRPS": 2_000, "history.timerProcessorMaxPollRPS": 2_000}
 CONTINUE_AS_NEW = "limit.historyCount.suggestContinueAsNew"
 SIGNALS = "history.maximumSignalsPerExecution"
+BARE = "without-search-attributes"
+"""The second namespace of `dev_server_with_bare_namespace`."""
 
 
 @asynccontextmanager
@@ -39,3 +43,14 @@ async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnviron
         )
         async with program.ending(environment):
             yield environment
+
+
+@asynccontextmanager
+async def dev_server_with_bare_namespace() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own that has, beside the usual namespace, one without search attributes."""
+    async with dev_server({}) as environment:
+        request = RegisterNamespaceRequest(
+            namespace=BARE, workflow_execution_retention_period=Duration(seconds=24 * 3600)
+        )
+        await environment.client.workflow_service.register_namespace(request)
+        yield environment

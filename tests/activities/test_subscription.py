@@ -20,6 +20,7 @@ from domain.subscription import (
     Subscription,
     SubscriptionOptions,
 )
+from tests.consumer_snapshots import BEGUN
 from tests.eventually import eventually
 
 TASK = ConsumerTask(
@@ -27,20 +28,6 @@ TASK = ConsumerTask(
         cluster="local", topic="posts", service="UserFeed", handler="processPost", options=SubscriptionOptions()
     ),
     member=0,
-)
-
-
-PROGRESS = ConsumerSnapshot(
-    partitions=[],
-    received=0,
-    delivered=0,
-    dead_lettered=0,
-    lag=0,
-    stalled_keys=0,
-    in_flight=0,
-    rate=0,
-    oldest_in_flight_seconds=0,
-    last_error=None,
 )
 
 
@@ -126,9 +113,9 @@ async def test_a_stall_is_reported_once_when_it_begins_and_once_when_it_ends(cap
     since = datetime.now(UTC)
     stalls = [Stall(reason=f"no broker, attempt {attempt}", since=since) for attempt in range(3)]
     for stall in stalls:
-        report(PROGRESS.model_copy(update={"stall": stall}))
+        report(BEGUN.model_copy(update={"stall": stall}))
     await eventually(lambda: reports.sent)
-    report(PROGRESS)
+    report(BEGUN)
     await eventually(lambda: len(reports.sent) == 2)
     environment.cancel(ActivityCancellationDetails(cancel_requested=True))
     await consuming

@@ -12,8 +12,6 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -33,24 +31,19 @@ from infra.settings import Settings
 from tests.api.http.running import HOST, port_of, serving
 from tests.api.security.gateways import write_keys
 from tests.cli.running import Ended, Run
-from tests.dev_server import dev_server
+from tests.dev_server import BARE, dev_server_with_bare_namespace
 from tests.eventually import eventually
 from tests.infra.schema import downgrade, upgrade
 from workflows.booking import BookingWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
-BARE = "without-search-attributes"
 PATIENCE = timedelta(seconds=20)
 DATABASE_STATES = sorted({*STATES.values(), UNREACHABLE, READ_ONLY, NOT_MIGRATED})
 
 
 @pytest.fixture(scope="module")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
-    async with dev_server({}) as environment:
-        request = RegisterNamespaceRequest(
-            namespace=BARE, workflow_execution_retention_period=Duration(seconds=24 * 3600)
-        )
-        await environment.client.workflow_service.register_namespace(request)
+    async with dev_server_with_bare_namespace() as environment:
         yield environment
 
 

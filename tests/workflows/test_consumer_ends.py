@@ -4,23 +4,11 @@ import pytest
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, RetryState, TimeoutError, TimeoutType
 
 from domain.checkpoint import Checkpoint
-from domain.subscription import ConsumerSnapshot
+from tests.consumer_snapshots import BEGUN
 from workflows.consumer_ends import checkpoint_of
 
 LAST = Checkpoint(incarnation="first", offsets={0: 5})
-HEARTBEAT = ConsumerSnapshot(
-    partitions=[],
-    received=5,
-    delivered=5,
-    dead_lettered=0,
-    lag=0,
-    stalled_keys=0,
-    in_flight=0,
-    rate=0,
-    oldest_in_flight_seconds=0,
-    last_error=None,
-    checkpoint=LAST,
-)
+HEARTBEAT = BEGUN.model_copy(update={"received": 5, "delivered": 5, "checkpoint": LAST})
 
 
 def lost(*heartbeats: object) -> TimeoutError:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -19,20 +17,15 @@ from clients.temporal_setup import TemporalUnusable, check_temporal
 from infra import readiness
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
-from tests.dev_server import dev_server
+from tests.dev_server import BARE, dev_server_with_bare_namespace
 from tests.infra.schema import downgrade, upgrade
 
 PATIENCE = timedelta(seconds=20)
-BARE = "without-search-attributes"
 
 
 @pytest.fixture(scope="module")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
-    async with dev_server({}) as environment:
-        request = RegisterNamespaceRequest(
-            namespace=BARE, workflow_execution_retention_period=Duration(seconds=24 * 3600)
-        )
-        await environment.client.workflow_service.register_namespace(request)
+    async with dev_server_with_bare_namespace() as environment:
         yield environment
 
 

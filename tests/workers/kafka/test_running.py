@@ -8,25 +8,14 @@ import pytest
 from domain.subscription import ConsumerSnapshot, ConsumerTask, Stall, SubscriptionBroken
 from infra.readiness import NotReady
 from tests.brokers.fixtures import subscription
+from tests.consumer_snapshots import BEGUN
 from workers.kafka.running import RESTARTED_WITHIN_SECONDS, RunningConsumers
 
 STALL = Stall(reason="Kafka does not answer.", since=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def snapshot(stall: Stall | None) -> ConsumerSnapshot:
-    return ConsumerSnapshot(
-        partitions=[],
-        received=0,
-        delivered=0,
-        dead_lettered=0,
-        lag=0,
-        stalled_keys=0,
-        in_flight=0,
-        rate=0,
-        oldest_in_flight_seconds=0,
-        last_error=None,
-        stall=stall,
-    )
+    return BEGUN.model_copy(update={"stall": stall})
 
 
 def task(topic: str, stall: Stall | None = None) -> ConsumerTask:

@@ -6,7 +6,7 @@ after `TIME_LIMIT`. What it left is in its report, and repeating it does nothing
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -92,8 +92,15 @@ class Request:
     deadline: float
     """In seconds of the event loop's clock."""
 
-    async def report(self, operations: Mapping[str, Callable[[], Awaitable[object]]]) -> list[Item]:
-        """Carry out an operation for each ID. Raises the `Problem` 503 if all of them have met the same one."""
+    async def report(
+        self, operations: Mapping[str, Callable[[], Awaitable[object]]], *, dry_run: bool = False
+    ) -> list[Item]:
+        """Carry out an operation for each ID, or none in a dry run.
+
+        Raises the `Problem` 503 if all of them have met the same one.
+        """
+        if dry_run:
+            return [Item(invocation_id=id, outcome=ItemOutcome.SELECTED) for id in operations]
         tasks = {id: asyncio.create_task(self.bulk.carry_out(act)) for id, act in operations.items()}
         try:
             if tasks:
@@ -109,11 +116,6 @@ class Request:
     def _late(self, id: str) -> Item:
         seconds = self.bulk.time_limit.total_seconds()
         return Item(invocation_id=id, outcome=ItemOutcome.LEFT, reason=f"It was not done within {seconds:g} s.")
-
-
-def dry_run(ids: Iterable[str]) -> list[Item]:
-    """The report of a request that does nothing."""
-    return [Item(invocation_id=id, outcome=ItemOutcome.SELECTED) for id in ids]
 
 
 def select_once(names: Sequence[str] | None, others: bool, needed: str, dry_run: bool) -> None:

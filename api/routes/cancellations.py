@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from api.gateway import Gateway, PatternRoutes
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, not_found, responses
-from api.invokers.bulk import MAX_SELECTED, DryRun, Item, MaxItems, NamedId, dry_run, select_once
+from api.invokers.bulk import MAX_SELECTED, DryRun, Item, MaxItems, NamedId, select_once
 from api.invokers.executions import executions
 from api.invokers.invocation import InvocationStatus, Invoker, names_an_execution
 from api.invokers.written_ids import read
@@ -96,11 +96,9 @@ def add_cancellation_of_selections(
             ids, following = list(dict.fromkeys(map(read, request.invocation_ids))), None
         else:
             ids, following = await matching(request, caller)
-        if request.dry_run:
-            return CancelReport(items=dry_run(ids), next=following)
 
         async def cancel_one(invocation_id: str) -> None:
             await invoker_of(patterns, caller, invocation_id).cancel(invocation_id)
 
-        items = await begun.report({id: partial(cancel_one, id) for id in ids})
+        items = await begun.report({id: partial(cancel_one, id) for id in ids}, dry_run=request.dry_run)
         return CancelReport(items=items, next=following)

@@ -10,7 +10,7 @@ from temporalio.client import ActivityExecutionDescription
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, not_found, responses
-from api.invokers.bulk import MAX_SELECTED, All, DryRun, Item, MaxItems, NamedId, dry_run, select_once
+from api.invokers.bulk import MAX_SELECTED, All, DryRun, Item, MaxItems, NamedId, select_once
 from api.invokers.failed_tasks import Position, failed_tasks, redrive
 from api.invokers.invocation import names_an_execution
 from api.invokers.task import TaskInvoker
@@ -94,5 +94,5 @@ def add_redrive_of_selections(router: APIRouter, gateway: Gateway, tasks: TaskIn
             page = await failed_tasks(invoker, position(request.after, "after"), request.limit)
             operations = {each.activity_id: partial(redrive, invoker, each) for each in page.tasks}
             following = NextTasks(after=str(page.next)) if page.next else None
-        items = dry_run(operations) if request.dry_run else await begun.report(operations)
+        items = await begun.report(operations, dry_run=request.dry_run)
         return RedriveTasksReport(items=items, next=following)

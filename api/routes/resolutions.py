@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
-from api.invokers.bulk import MAX_SELECTED, All, DryRun, Item, MaxItems, dry_run, select_once
+from api.invokers.bulk import MAX_SELECTED, All, DryRun, Item, MaxItems, select_once
 from api.invokers.executions import executions
 from api.invokers.invocation import InvocationStatus
 from api.invokers.policies import RPC_TIMEOUT
@@ -91,7 +91,7 @@ def add_resolution_of_selections(router: APIRouter, gateway: Gateway, decision: 
             keys = list(dict.fromkeys(owned.pattern.key_of(each.id) for each in page.executions))
             following = NextExecutions(cursor=str(page.next)) if page.next else None
         operations = {owned.pattern.execution_id(key): partial(_resolve, owned, key, request) for key in keys}
-        items = dry_run(operations) if request.dry_run else await begun.report(operations)
+        items = await begun.report(operations, dry_run=request.dry_run)
         trips = [TripItem(key=key, **item.model_dump()) for key, item in zip(keys, items, strict=True)]
         return ResolveTripsReport(items=trips, next=following)
 

@@ -14,11 +14,12 @@ const REFRESH = 3000;
  *   page, id(each)    the page that shows one of them, and the segment of its address
  *   text(each)        what the link says; its ID if left out
  *   open(id)          what a click does
+ *   limit             how many; 24 if left out
  *   found(executions) called after each read; may be left out
  *
  * Return a function that reads it at once.
  */
-export function recent(place, context, { target, query = {}, page, id, text = id, open, found = () => {} }) {
+export function recent(place, context, { target, query = {}, page, id, text = id, open, limit = LISTED, found = () => {} }) {
   const list = h("ul.plain.chips");
   place.append(list);
   const make = (each) => {
@@ -26,7 +27,7 @@ export function recent(place, context, { target, query = {}, page, id, text = id
     return h("li", {}, h("a.id", { href: address(page, [id(each)]), onclick: chosen }, text(each)), " ", h("span"));
   };
   const read = async (signal) => {
-    const { executions } = await context.api.get(target, { ...query, limit: LISTED }, { signal });
+    const { executions } = await context.api.get(target, { ...query, limit }, { signal });
     showEach(list, executions, id, make, (row, each) => show(row.lastChild, status(each.patternStatus ?? each.status)));
     if (!executions.length) show(list, h("li.quiet", {}, "There are none yet."));
     found(executions);

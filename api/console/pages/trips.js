@@ -5,7 +5,7 @@ import { h, show, showEach } from "../dom.js";
 import { SIGNS, status } from "../format.js";
 import { requestForm } from "../form.js";
 import { facts, invocation, note, section, webUi } from "../parts.js";
-import { address } from "../pages.js";
+import { recent } from "../recent.js";
 
 export const title = "Trips";
 
@@ -31,7 +31,13 @@ export function mount(root, context) {
     context.keep({}, [trip]);
     end = mountTrip(shown, context, trip);
   };
-  const refresh = mountList(list, context);
+  const refresh = recent(list, context, {
+    target: `/${SERVICE}`,
+    page: "trips",
+    id: (each) => each.key,
+    open: choose,
+    limit: LISTED,
+  });
   const booked = (trip) => (choose(trip), refresh(), { trip: nextTrip() });
   show(root, shown, booking(context, booked), list);
   if (context.path.length) choose(context.path[0]);
@@ -59,22 +65,6 @@ function booking(context, booked) {
     send: "Book",
     sent: (_, { trip }) => booked(trip),
   });
-}
-
-function mountList(place, context) {
-  const list = h("ul.plain.chips");
-  place.append(list);
-  const make = (each) => {
-    const link = h("a.id", { href: address("trips", [each.key]) }, each.key);
-    return h("li", {}, link, " ", h("span"));
-  };
-  const update = (row, each) => show(row.lastChild, status(each.patternStatus ?? each.status));
-  const read = async (signal) => {
-    const page = await context.api.get(`/${SERVICE}`, { limit: LISTED }, { signal });
-    showEach(list, page.executions, (each) => each.invocationId, make, update);
-    if (!page.executions.length) show(list, h("li.quiet", {}, "There are none yet."));
-  };
-  return context.every(3000, read, list);
 }
 
 /** Show a trip as it changes: the state of its key, and its outcome. Return what ends it. */

@@ -5,6 +5,7 @@ longer than most calls do: of the eight of a transaction with one statement, onl
 """
 
 import sqlite3
+from contextlib import suppress
 from functools import partial
 
 import aiosqlite
@@ -19,9 +20,17 @@ async def connect(url: str) -> aiosqlite.Connection:
     """Open the database at an SQLAlchemy URL. For one user at a time, as a pool of connections sees to."""
     arguments, options = SQLiteDialect_aiosqlite().create_connect_args(make_url(url))
     # What does not change threads is called from the event loop's.
-    opened = _Connection(partial(sqlite3.connect, *arguments, **{**options, "check_same_thread": False}), _CHUNK_ROWS)
+    connector = partial(sqlite3.connect, *arguments, **{**options, "check_same_thread": False, "factory": _Database})
+    opened = _Connection(connector, _CHUNK_ROWS)
     opened._thread.daemon = True  # as SQLAlchemy has it: a process ends without waiting for it
     return await opened
+
+
+class _Database(sqlite3.Connection):
+    def __del__(self) -> None:
+        """Whoever is cancelled while the connection opens never gets it, and so cannot close it."""
+        with suppress(sqlite3.ProgrammingError):  # it never opened
+            self.close()
 
 
 class _Cursor(aiosqlite.Cursor):

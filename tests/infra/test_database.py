@@ -69,8 +69,6 @@ class TestTransaction:
             await other.close()
         assert len(await rows(database, ClosedInvoices)) == 600
 
-    # A connection that is cancelled while it opens is closed by the garbage collector; Python 3.13 warns of that.
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     async def test_that_is_cancelled_midway_releases_the_lock_and_the_connection(
         self, database_url: str, database: Database
     ) -> None:

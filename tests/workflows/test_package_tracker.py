@@ -17,6 +17,7 @@ from domain.package_tracker import (
 )
 from domain.plans import Plans
 from tests.eventually import eventually
+from tests.histories import until_idle
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from workflows.package_tracker import PackageTracker
@@ -122,6 +123,7 @@ class TestTimeToLive:
         self, package: EntityKey, time_skipping: WorkflowEnvironment
     ) -> None:
         await package.send("updateLocation", at("13:00"))
+        await until_idle(package.handle)  # its timer runs
         await time_skipping.sleep(TTL + timedelta(minutes=1))
         await has_status(package, WorkflowExecutionStatus.COMPLETED)
 
@@ -129,6 +131,7 @@ class TestTimeToLive:
         self, package: EntityKey, time_skipping: WorkflowEnvironment
     ) -> None:
         await package.send("updateLocation", at("13:00"))
+        await until_idle(package.handle)  # its timer runs
         await time_skipping.sleep(TTL + timedelta(minutes=1))
         await has_status(package, WorkflowExecutionStatus.COMPLETED)
         await package.send("updateLocation", at("14:00"))

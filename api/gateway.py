@@ -45,7 +45,7 @@ class Gateway:
 
     def entity_invoker(self, entity: Entity) -> EntityInvoker:
         """The invoker of an entity service."""
-        return EntityInvoker(self.client, self.web_ui, self.entities, entity)
+        return EntityInvoker(self.client, self.web_ui, self.entities, entity, self.settings.query_timeout)
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     """How long the whole body of a request may take to arrive."""
     max_wait: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=1)
     """How long a call waits for an outcome; then it gets a 504 with the ID of the invocation, which goes on."""
+    query_timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=2)
+    """How long the gateway waits for a worker's word on a message to an entity. After it a call that waits gets a 503
+    with its ID; of a repeated message the answer may be `Accepted` where `PreviouslyAccepted` is right."""
     max_connections: Annotated[int, Field(gt=0), formats.DIGITS] = 2_000
     """Connections to one gateway process; it allows itself as many open files."""
     keep_alive: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=75)

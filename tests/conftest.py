@@ -112,8 +112,9 @@ STACK_SETTINGS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
     "KAFKA_ALLOWED": '{"my-cluster": {"topics": ["*"], "groups": ["*"]}}',
     "MAX_WAIT": "PT10M",
+    "QUERY_TIMEOUT": "PT1M",
 }
-"""Short intervals where production waits for days, a long one where a busy machine takes minutes, and topics of each
+"""Short intervals where production waits for days, long ones where a busy machine takes minutes, and topics of each
 test's own."""
 
 

@@ -6,6 +6,7 @@ The message's ID is unique within its entity; with an idempotency key it is the 
 import asyncio
 import uuid
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Self
 
 from temporalio.client import Client, WorkflowQueryFailedError
@@ -40,6 +41,7 @@ class EntityInvoker:
     web_ui: WebUi
     entities: EntityClient
     entity: Entity
+    query_timeout: timedelta = QUERY_TIMEOUT
 
     def of(self, tenant: str) -> Self:
         return replace(self, entity=self.entity.of(tenant))
@@ -136,7 +138,7 @@ class EntityInvoker:
         handle = self.client.get_workflow_handle(_workflow_id(invocation_id))
         message_id = invocation_id.rpartition(SEPARATOR)[2]
         try:
-            answer = await handle.query(RECEIPT_QUERY, message_id, rpc_timeout=QUERY_TIMEOUT)
+            answer = await handle.query(RECEIPT_QUERY, message_id, rpc_timeout=self.query_timeout)
         except RPCError as error:
             if is_not_found(error):
                 return None

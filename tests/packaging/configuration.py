@@ -52,7 +52,7 @@ GROUPS = (
     Group("Payloads in Temporal", "PAYLOAD_.*|MAX_PAYLOAD_BYTES", "[Encryption](encryption.md), [limits](limits.md)."),
     Group(
         "Gateway",
-        "GATEWAY_.*|MAX_BODY_BYTES|BODY_TIMEOUT|MAX_WAIT|MAX_CONNECTIONS|KEEP_ALIVE|MAX_WAITING|WEB_UI_URL|CONSOLE|"
+        "GATEWAY_.*|MAX_BODY_BYTES|BODY_TIMEOUT|MAX_WAIT|QUERY_TIMEOUT|MAX_CONNECTIONS|KEEP_ALIVE|MAX_WAITING|WEB_UI_URL|CONSOLE|"
         "DRAIN_DELAY",
     ),
     Group("Limits of a caller", "CALLER_.*", "[What a caller at its limit gets](security.md#limits-of-a-caller)."),

@@ -1,6 +1,7 @@
 """What all routes share: the settings, the connections, and what runs an invocation."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
@@ -11,6 +12,7 @@ from api.http.watches import Watches
 from api.invokers.bulk import Bulk
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Invoker, WebUi
+from api.invokers.receipts import Receipts
 from api.security.authentication import Authentication
 from clients.entities import EntityClient
 from domain.pattern import Entity
@@ -43,9 +45,13 @@ class Gateway:
     def web_ui(self) -> WebUi:
         return WebUi(self.settings.web_ui_url.rstrip("/"), self.client.namespace)
 
+    @cached_property
+    def receipts(self) -> Receipts:
+        return Receipts(self.client, self.settings.query_timeout)
+
     def entity_invoker(self, entity: Entity) -> EntityInvoker:
         """The invoker of an entity service."""
-        return EntityInvoker(self.client, self.web_ui, self.entities, entity, self.settings.query_timeout)
+        return EntityInvoker(self.client, self.web_ui, self.entities, entity, self.receipts)
 
 
 @dataclass(frozen=True)

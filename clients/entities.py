@@ -22,8 +22,8 @@ from workflows.search_attributes import attributes
 SEND_TIMEOUT = timedelta(seconds=10)
 """A signal to an entity that is just completing waits about a second; ten seconds leave room for a busy server."""
 
-RECEIPT_QUERY = "receipt"
-"""The query that every entity answers: the `Receipt` of the message with this ID, or None."""
+RECEIPTS_QUERY = "receipts"
+"""The query that every entity answers: by ID the `Receipt` of each of these messages that it has one of."""
 
 
 class EntityClient:

@@ -8,6 +8,7 @@ Offsets suffice because the ingress keeps at most one batch per key in flight, i
 """
 
 from collections import deque
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Self, TypeVar
@@ -118,6 +119,10 @@ class Inbox(BaseModel):
         self._finished.append(message_id)
         if len(self._finished) > RECEIPTS_KEPT:
             del self.receipts[self._finished.popleft()]
+
+    def receipts_of(self, message_ids: Iterable[str]) -> dict[str, Receipt]:
+        """By ID, without the messages that are unknown or forgotten."""
+        return {i: self.receipts[i] for i in message_ids if i in self.receipts}
 
     def forget_beyond(self, limit_bytes: int = CARRIED_BYTES) -> None:
         """Drop the oldest finished receipts until the others have at most `limit_bytes`."""

@@ -14,7 +14,7 @@ from temporalio.workflow import _Definition
 
 from activities.message_queue import MessageQueueActivities
 from api.app import ROUTES
-from clients.entities import RECEIPT_QUERY
+from clients.entities import RECEIPTS_QUERY
 from devstack.demo.scenes import SCENES
 from domain.inbox import Batch, Receipt
 from domain.message_queue import MESSAGE_QUEUE, TASK_KINDS
@@ -115,7 +115,7 @@ def test_each_entitys_workflow_has_the_signals_and_queries_of_its_row(entity: En
     workflow = definition(entity)
     carried = {handler.signal: [Batch[handler.body]] for handler in entity.handlers.values()}  # type: ignore[name-defined]
     assert {name: signal.arg_types for name, signal in workflow.signals.items()} == carried
-    assert workflow.queries[RECEIPT_QUERY].ret_type == Receipt | None
+    assert workflow.queries[RECEIPTS_QUERY].ret_type == dict[str, Receipt]
     assert entity.state in (None, workflow.queries["state"].ret_type)
     assert workflow.arg_types == [type(entity.start_input("key", Plans()))]
 

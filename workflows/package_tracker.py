@@ -97,5 +97,5 @@ class PackageTracker:
         return self._package.state(self._give_up_at)
 
     @workflow.query
-    def receipt(self, message_id: str) -> Receipt | None:
-        return self._inbox.receipts.get(message_id)
+    def receipts(self, message_ids: list[str]) -> dict[str, Receipt]:
+        return self._inbox.receipts_of(message_ids)

@@ -190,5 +190,5 @@ class PaymentTracker:
         return self._invoice.tracked(self._plan)
 
     @workflow.query
-    def receipt(self, message_id: str) -> Receipt | None:
-        return self._inbox.receipts.get(message_id)
+    def receipts(self, message_ids: list[str]) -> dict[str, Receipt]:
+        return self._inbox.receipts_of(message_ids)

@@ -179,5 +179,5 @@ class UserFeed:
         return self._memory.state()
 
     @workflow.query
-    def receipt(self, message_id: str) -> Receipt | None:
-        return self._memory.inbox.receipts.get(message_id)
+    def receipts(self, message_ids: list[str]) -> dict[str, Receipt]:
+        return self._memory.inbox.receipts_of(message_ids)

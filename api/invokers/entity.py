@@ -6,7 +6,6 @@ The message's ID is unique within its entity; with an idempotency key it is the 
 import asyncio
 import uuid
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Self
 
 from temporalio.client import Client, WorkflowQueryFailedError
@@ -25,8 +24,9 @@ from api.invokers.invocation import (
     identity,
     other_body,
 )
-from api.invokers.policies import FIRST_POLL, MAX_POLL, QUERY_TIMEOUT
-from clients.entities import RECEIPT_QUERY, EntityClient
+from api.invokers.policies import FIRST_POLL, MAX_POLL
+from api.invokers.receipts import Receipts
+from clients.entities import EntityClient
 from clients.temporal_errors import is_not_found
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
 from domain.pattern import SEPARATOR, Entity
@@ -41,7 +41,7 @@ class EntityInvoker:
     web_ui: WebUi
     entities: EntityClient
     entity: Entity
-    query_timeout: timedelta = QUERY_TIMEOUT
+    receipts: Receipts
 
     def of(self, tenant: str) -> Self:
         return replace(self, entity=self.entity.of(tenant))
@@ -135,15 +135,13 @@ class EntityInvoker:
 
     async def _receipt(self, invocation_id: str) -> Receipt | None:
         """None if the entity has no receipt of the message, or does not exist."""
-        handle = self.client.get_workflow_handle(_workflow_id(invocation_id))
         message_id = invocation_id.rpartition(SEPARATOR)[2]
         try:
-            answer = await handle.query(RECEIPT_QUERY, message_id, rpc_timeout=self.query_timeout)
+            return await self.receipts.of(_workflow_id(invocation_id), message_id)
         except RPCError as error:
             if is_not_found(error):
                 return None
             raise
-        return Receipt.model_validate(answer) if answer is not None else None
 
 
 def _workflow_id(invocation_id: str) -> str:

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from clients.backpressure import KeyBusy
-from clients.entities import RECEIPT_QUERY, EntityClient
+from clients.entities import RECEIPTS_QUERY, EntityClient
 from domain.inbox import Batch, Message, Receipt, ReceiptStatus
 from domain.pattern import Entity
 from domain.payload import Payload
@@ -57,8 +57,10 @@ class EntityKey:
         await self.entities.send(self.entity, self.name, handler, batch)
 
     async def receipt(self, message_id: str) -> Receipt | None:
-        receipt: Receipt | None = await self.handle.query(RECEIPT_QUERY, message_id, result_type=Receipt | None)  # type: ignore[arg-type]
-        return receipt
+        receipts: dict[str, Receipt] = await self.handle.query(
+            RECEIPTS_QUERY, [message_id], result_type=dict[str, Receipt]
+        )
+        return receipts.get(message_id)
 
     async def answered(self, message_id: str) -> Receipt:
         """The message's receipt, once it is done and no task is under way.

@@ -9,6 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.payment_tracker import PaymentTrackerActivities
 from api.invokers.entity import EntityInvoker
 from api.invokers.invocation import Call, Submission, WebUi
+from api.invokers.receipts import Receipts
 from domain.invoice import PaymentEvent, PaymentEventData, ReminderPlan
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackagePlan
 from domain.payment_tracker import PAYMENT_TRACKER
@@ -35,7 +36,7 @@ async def completed(key: EntityKey) -> str:
 
 def sender(key: EntityKey) -> Callable[[str], Awaitable[Submission]]:
     """Send a location as the gateway does, under an idempotency key."""
-    invoker = EntityInvoker(key.client, WebUi("http://ui", "default"), key.entities, key.entity)
+    invoker = EntityInvoker(key.client, WebUi("http://ui", "default"), key.entities, key.entity, Receipts(key.client))
 
     async def send(idempotency_key: str) -> Submission:
         return await invoker.submit(Call("updateLocation", LOCATION, key.name, idempotency_key))

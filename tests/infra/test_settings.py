@@ -1,5 +1,6 @@
 """The environment is read as strictly as a request."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -19,29 +20,40 @@ def variables(default: type) -> list[str]:
     return [name for name, field in Settings.model_fields.items() if has_it(field)]
 
 
-@pytest.mark.parametrize("name", variables(timedelta))
-def test_a_duration_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in NOT_DURATIONS:
-        refused(name, text, monkeypatch)
-    for text in ("90s", "PT1M30S"):
-        monkeypatch.setenv(name.upper(), text)
-        assert getattr(load_settings(), name) == timedelta(seconds=90)
+@pytest.mark.parametrize("text", NOT_DURATIONS)
+def test_a_duration_is_one(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_one_is_refused(variables(timedelta), text, monkeypatch)
 
 
-@pytest.mark.parametrize("name", variables(int))
-def test_a_number_is_digits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in NOT_NUMBERS:
-        refused(name, text, monkeypatch)
-    another = Settings.model_fields[name].get_default() + 1
-    monkeypatch.setenv(name.upper(), str(another))
-    assert getattr(load_settings(), name) == another
+@pytest.mark.parametrize("text", ["90s", "PT1M30S"])
+def test_a_duration_has_its_unit_or_is_written_as_in_iso_8601(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    durations = dict.fromkeys(variables(timedelta), text)
+    assert load_settings_with(durations, monkeypatch) == dict.fromkeys(durations, timedelta(seconds=90))
 
 
-def refused(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name.upper(), text)
+@pytest.mark.parametrize("text", NOT_NUMBERS)
+def test_a_number_is_digits(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_one_is_refused(variables(int), text, monkeypatch)
+
+
+def test_every_number_can_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {name: Settings.model_fields[name].get_default() + 1 for name in variables(int)}
+    assert load_settings_with(others, monkeypatch) == others
+
+
+def load_settings_with(values: Mapping[str, object], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What the settings of these names are once the environment has the values."""
+    for name, value in values.items():
+        monkeypatch.setenv(name.upper(), str(value))
+    settings = load_settings()
+    return {name: getattr(settings, name) for name in values}
+
+
+def every_one_is_refused(names: list[str], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message names them all; another environment for each would be hundreds."""
     with pytest.raises(SystemExit) as ended:
-        load_settings()
-    assert str(ended.value).startswith(f"{name.upper()}: "), text
+        load_settings_with(dict.fromkeys(names, text), monkeypatch)
+    assert [line.partition(": ")[0] for line in str(ended.value).splitlines()] == [name.upper() for name in names]
 
 
 def test_a_limit_of_a_plan_is_known_at_the_start() -> None:

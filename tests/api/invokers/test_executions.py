@@ -3,6 +3,7 @@
 import base64
 import random
 import re
+from bisect import bisect_left
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "datetime", Clock)
 
 
+def _start(row: Any) -> datetime:
+    started_at: datetime = row.start_time
+    return started_at
+
+
 @dataclass
 class Index:
     """Workflows by when they started; open ones come first, then the last closed ones, as in Temporal's index."""
@@ -43,6 +49,7 @@ class Index:
     rows: list[Any] = field(default_factory=list)
     queries: int = 0
     rows_read: int = 0
+    _sorted: list[Any] = field(default_factory=list)
 
     def add(self, started_at: datetime, *, is_open: bool = True) -> None:
         number = len(self.rows)
@@ -62,11 +69,17 @@ class Index:
         self.queries += 1
         bounds = {sign: datetime.fromisoformat(time) for sign, time in _SPAN.findall(query)}
         lower = bounds.get(">=", datetime.min.replace(tzinfo=UTC))
-        found = [each for each in self.rows if lower <= each.start_time < bounds["<"]]
+        rows = self._by_start()
+        found = rows[bisect_left(rows, lower, key=_start) : bisect_left(rows, bounds["<"], key=_start)]
         found.sort(key=lambda each: (each.close_time is None, each.close_time or each.start_time), reverse=True)
         for each in found[:limit]:
             self.rows_read += 1
             yield each
+
+    def _by_start(self) -> list[Any]:
+        if len(self._sorted) != len(self.rows):
+            self._sorted = sorted(self.rows, key=_start)
+        return self._sorted
 
     async def walk(self, limit: int) -> list[str]:
         """The run IDs of all pages."""

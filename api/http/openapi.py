@@ -1,6 +1,7 @@
 """The OpenAPI document: what FastAPI cannot see in the routes, namely bodies, headers and links."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -39,6 +40,7 @@ def describe_bodies(app: FastAPI, routers: Iterable[APIRouter]) -> None:
         for method in route.methods or ()
     }
 
+    @cache
     def openapi() -> dict[str, Any]:
         document = generate()
         _add_schemas(document, {*bodies.values()})

@@ -10,13 +10,8 @@ from infra.settings import Settings
 from tests.api.security.gateways import application, client_of
 
 
-@pytest.fixture
-def http() -> httpx2.AsyncClient:
-    return client_of(application(Settings()))
-
-
-async def test_the_page_is_html_that_a_browser_guards(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/console")
+async def test_the_page_is_html_that_a_browser_guards(alone: httpx2.AsyncClient) -> None:
+    answer = await alone.get("/console")
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = answer.headers["content-security-policy"]
@@ -25,9 +20,9 @@ async def test_the_page_is_html_that_a_browser_guards(http: httpx2.AsyncClient) 
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_every_file_is_served_under_its_type(http: httpx2.AsyncClient) -> None:
+async def test_every_file_is_served_under_its_type(alone: httpx2.AsyncClient) -> None:
     for path in files():
-        answer = await http.get(f"/console/{path}")
+        answer = await alone.get(f"/console/{path}")
         assert answer.status_code == 200, path
         assert answer.headers["content-type"] == TYPES["." + path.rpartition(".")[2]]
         assert answer.content == (FOLDER / path).read_bytes()
@@ -41,13 +36,13 @@ def test_no_file_has_a_script_or_a_style_within_the_page_nor_an_address_elsewher
         assert set(found) <= {"http://www.w3.org/2000/svg"}, path
 
 
-async def test_a_browser_that_has_the_file_is_answered_without_it(http: httpx2.AsyncClient) -> None:
-    first = await http.get("/console/main.js")
+async def test_a_browser_that_has_the_file_is_answered_without_it(alone: httpx2.AsyncClient) -> None:
+    first = await alone.get("/console/main.js")
 
     for held in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
-        again = await http.get("/console/main.js", headers={"If-None-Match": held})
+        again = await alone.get("/console/main.js", headers={"If-None-Match": held})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
-    assert (await http.get("/console/main.js", headers={"If-None-Match": '"other"'})).status_code == 200
+    assert (await alone.get("/console/main.js", headers={"If-None-Match": '"other"'})).status_code == 200
     assert first.headers["cache-control"] == "no-cache"
 
 
@@ -55,24 +50,24 @@ async def test_a_browser_that_has_the_file_is_answered_without_it(http: httpx2.A
     "path",
     ["pages", "pages/", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "../routes/console.py", "none.js", "/etc/passwd"],
 )
-async def test_nothing_else_is_served_and_no_folder_is_listed(http: httpx2.AsyncClient, path: str) -> None:
-    answer = await http.get(httpx2.URL("http://localhost", raw_path=f"/console/{path}".encode()))
+async def test_nothing_else_is_served_and_no_folder_is_listed(alone: httpx2.AsyncClient, path: str) -> None:
+    answer = await alone.get(httpx2.URL("http://localhost", raw_path=f"/console/{path}".encode()))
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-async def test_the_address_with_a_slash_leads_to_the_one_without(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/console/")
+async def test_the_address_with_a_slash_leads_to_the_one_without(alone: httpx2.AsyncClient) -> None:
+    answer = await alone.get("/console/")
 
     assert answer.status_code == 308
     assert str(answer.url.join(answer.headers["location"])).endswith("/console")
 
 
-async def test_head_is_as_get_and_nothing_can_be_posted(http: httpx2.AsyncClient) -> None:
-    head = await http.head("/console")
+async def test_head_is_as_get_and_nothing_can_be_posted(alone: httpx2.AsyncClient) -> None:
+    head = await alone.head("/console")
 
     assert (head.status_code, head.content) == (200, b"")
-    assert (await http.post("/console")).status_code == 405
+    assert (await alone.post("/console")).status_code == 405
 
 
 async def test_it_can_be_switched_off() -> None:
@@ -80,4 +75,9 @@ async def test_it_can_be_switched_off() -> None:
 
     for path in ("/console", "/console/", "/console/main.js"):
         assert (await http.get(path)).status_code == 404
-    assert "/console" not in application(Settings()).openapi()["paths"]
+
+
+async def test_the_openapi_document_does_not_have_it(alone: httpx2.AsyncClient) -> None:
+    paths = (await alone.get("/openapi.json")).json()["paths"]
+    assert "/health" in paths
+    assert "/console" not in paths

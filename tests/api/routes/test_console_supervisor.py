@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from api.routes import console
 from api.routes.console import SUPERVISOR
 from infra.settings import Settings
 from tests.api.security.gateways import application, client_of
@@ -20,7 +21,11 @@ Gateway = Callable[[Settings], httpx2.AsyncClient]
 def embedded(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """A gateway as the embedded stack starts it."""
     monkeypatch.setenv(SUPERVISOR, NAMED)
-    return lambda settings: client_of(application(settings))
+    return with_console
+
+
+def with_console(settings: Settings) -> httpx2.AsyncClient:
+    return client_of(application(settings, routers=lambda gateway: [console.router(gateway)]))
 
 
 async def test_the_page_of_the_embedded_stack_names_the_supervisor_and_may_connect_to_it(embedded: Gateway) -> None:
@@ -63,7 +68,7 @@ async def test_what_names_no_supervisor_on_this_machine_counts_as_none(
 
 
 async def test_another_gateway_names_none() -> None:
-    assert_names_none(await client_of(application(Settings())).get("/console"))
+    assert_names_none(await with_console(Settings()).get("/console"))
 
 
 def assert_names_none(answer: httpx2.Response) -> None:

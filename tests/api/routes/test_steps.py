@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.gateway import Gateway
+from api.routes import booking, package_tracker, payment_tracker, user_feed
 from domain.steps import StepMode
 from infra.settings import Settings
 from tests.api.security.gateways import EmptyTemporal, application, client_of
@@ -26,9 +29,13 @@ class RecordingTemporal(EmptyTemporal):
         raise RPCError("unavailable", RPCStatusCode.UNAVAILABLE, b"")
 
 
+def entities_and_trips(gateway: Gateway) -> list[APIRouter]:
+    return [each.routes(gateway).router for each in (booking, payment_tracker, user_feed, package_tracker)]
+
+
 async def started(steps: StepMode, path: str, body: dict[str, Any]) -> RecordingTemporal:
     temporal = RecordingTemporal()
-    async with client_of(application(Settings(steps=steps), temporal)) as http:
+    async with client_of(application(Settings(steps=steps), temporal, entities_and_trips)) as http:
         answer = await http.post(f"{path}/send", json=body)
     assert answer.status_code == 503
     return temporal

@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from api.app import create_app, open_gateway
+from api.app import compose, open_gateway
+from api.routes import webhooks
 from api.security.authentication import Authentication
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
@@ -81,9 +82,9 @@ class Invoice:
 
 @asynccontextmanager
 async def gateway_of(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    """A gateway in this process, without Temporal: enough for what it refuses or ignores."""
+    """The webhook of a gateway in this process, without Temporal: enough for what it refuses or ignores."""
     async with open_gateway(settings, KeyRing(), Authentication()) as gateway:
-        transport = httpx2.ASGITransport(create_app(gateway))
+        transport = httpx2.ASGITransport(compose(gateway, [webhooks.router(gateway)]))
         async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client
 

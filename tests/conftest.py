@@ -87,13 +87,14 @@ async def time_skipping(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
     One for each file: an activity that outlives its workflow would stop time for every test after it.
     """
     program = ServerProgram(executable("temporal-test-server"), tmp_path_factory.mktemp("server"))
-    environment = await WorkflowEnvironment.start_time_skipping(
+    start = partial(
+        WorkflowEnvironment.start_time_skipping,
         data_converter=pydantic_data_converter,
         test_server_existing_path=str(program.path),
         port=claim_ports(1)[0],
         test_server_startup_timeout=STARTUP_TIMEOUT,
     )
-    async with program.ending(environment):
+    async with program.running(start) as environment:
         await environment.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(
                 namespace=environment.client.namespace,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +29,8 @@ async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnviron
     options = {**FAST, **limits}
     with TemporaryDirectory() as folder:
         program = ServerProgram(executable("temporal"), Path(folder))
-        environment = await WorkflowEnvironment.start_local(
+        start = partial(
+            WorkflowEnvironment.start_local,
             data_converter=pydantic_data_converter,
             dev_server_existing_path=str(program.path),
             port=claim_ports(1)[0],
@@ -41,7 +43,7 @@ async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnviron
             ],
             search_attributes=search_attributes.ALL,
         )
-        async with program.ending(environment):
+        async with program.running(start) as environment:
             yield environment
 
 

@@ -143,11 +143,15 @@ SHARED = pytest.StashKey[str]()
 """Where test processes ask for the nodes that they share."""
 
 
+def production_is_left_out(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "not production")
+
+
 def apache_kafka_here(config: pytest.Config) -> Installation | str:
     """Apache Kafka on this machine, or why it is not tested. Looked for once, and only if tests for it are chosen."""
     if FOUND not in config.stash:
-        left_out = config.getoption("markexpr") == "not production"
-        config.stash[FOUND] = "`make production` does it" if left_out else find_installation(config.cache)
+        found = "`make production` does it" if production_is_left_out(config) else find_installation(config.cache)
+        config.stash[FOUND] = found
     return config.stash[FOUND]
 
 
@@ -182,13 +186,16 @@ WAITING = {
     "integration",
     "kafka",
     "test_booking_points.py",
+    "test_database.py",
+    "test_executions.py",
     "test_idempotency.py",
     "test_install.py",
     "test_limits.py",
     "test_openapi.py",
+    "test_replay.py",
     "test_stack.py",
 }
-"""Folders and files whose tests take long, most of them for servers of their own."""
+"""Folders and files whose tests take long, most of them for servers of their own, some for their work."""
 
 
 PRODUCTION = {
@@ -218,6 +225,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is left out need not be imported: a browser's library and its tests take half a second of each process."""
+    is_ours = collection_path.is_relative_to(config.rootpath / "tests")
+    if is_ours and collection_path.name in PRODUCTION and production_is_left_out(config):
+        return True
     if collection_path.name == "apache" and isinstance(apache_kafka_here(config), str):
         return True
     return None

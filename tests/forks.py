@@ -1,4 +1,4 @@
-"""`pytest -p tests.forks` runs the tests in a process for each core: forks of the one that has collected them.
+"""`pytest -p tests.forks` runs the tests in several processes: forks of the one that has collected them.
 
 pytest-xdist imports and collects everything once more in each of its processes, which for the quick tests takes nearly
 as long as the tests.
@@ -14,6 +14,8 @@ from tempfile import mkstemp
 
 import pytest
 
+PROCESSES_PER_CORE = 2
+"""Tests also wait, for threads and for timeouts, and the files that come last are not of one length."""
 TOKEN_BYTES = 2
 """Is what the number of a file takes in the pipe from which the processes take files; a pipe has room for 2,000."""
 
@@ -56,8 +58,8 @@ class Forks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        processes = os.cpu_count() or 1
-        if session.config.option.collectonly or session.testsfailed or session.config.option.usepdb or processes == 1:
+        processes = PROCESSES_PER_CORE * (os.cpu_count() or 1)
+        if session.config.option.collectonly or session.testsfailed or session.config.option.usepdb:
             return None
         files = [list(items) for _, items in groupby(session.items, key=lambda item: item.path)]
         queue, entrance = os.pipe()

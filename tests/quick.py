@@ -2,12 +2,13 @@
 
 `pytest -p tests.quick` begins every test, and skips it as soon as it, or one of its fixtures, starts a process or a
 Temporal server, or binds a socket: to listen on it, or to choose a free port for a server. No list says which tests are
-quick, so a new test that needs a server is left out by itself.
+quick, so a new test that needs a server is left out by itself. `NOT_IMPORTED` is what takes long even to collect.
 """
 
 import gc
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from socket import socket
 from typing import NoReturn
 
@@ -21,6 +22,8 @@ from tests.conftest import FOUND
 REASON = "starts a process or a server"
 EXAMPLES = 25
 """How many of them a property is tried with; in `make test` a hundred."""
+NOT_IMPORTED = "test_openapi.py"
+"""Each of its tests needs the stack, and importing schemathesis takes as long as a hundred tests."""
 EVENTS = {
     "socket.bind",
     "subprocess.Popen",
@@ -86,6 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     for start in ("start_dev_server", "start_test_server"):  # by the SDK's Rust code, which raises no audit event
         patch.setattr(EphemeralServer, start, refusals.on_temporal_server)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if collection_path.name == NOT_IMPORTED else None
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,5 @@
 """`pytest -p tests.forks` runs every test once, several at the same time, and loses no result."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +60,6 @@ def forked(folder: Path, **files: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, folder], check=False, cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.skipif(os.cpu_count() == 1, reason="one core is one process")
 def test_files_run_at_the_same_time(tmp_path: Path) -> None:
     ran = forked(tmp_path, a=WAITS.format(mine="a", other="b"), b=WAITS.format(mine="b", other="a"))
     assert "4 passed" in ran.stdout, ran.stdout

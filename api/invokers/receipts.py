@@ -16,7 +16,7 @@ from clients.entities import RECEIPTS_QUERY
 from domain.inbox import Receipt
 
 MAX_MESSAGES = 100
-"""Of one query: its answer has their outcomes, and Temporal refuses an answer of more than 2 MiB."""
+"""How many one query asks for: its answer has their outcomes, and Temporal refuses one of more than 2 MiB."""
 _ANSWER = TypeAdapter(dict[str, Receipt])
 
 

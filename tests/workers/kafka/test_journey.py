@@ -45,7 +45,7 @@ def recorded_calls() -> Iterator[list[Step]]:
 
 
 def committed(reports: list[ConsumerSnapshot]) -> list[int]:
-    """Of each partition; the first reports have none, since partitions are assigned later."""
+    """What each partition has committed; the first reports have no partitions, which are assigned later."""
     return [partition.committed for partition in reports[-1].partitions] if reports else []
 
 

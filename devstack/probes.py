@@ -60,6 +60,12 @@ async def gateway_is_ready(url: str) -> bool:
         return False
 
 
+async def is_served(url: str) -> bool:
+    """Whether a server that is ready has this page: a setting can switch it off."""
+    async with httpx2.AsyncClient(timeout=_TIMEOUT.total_seconds()) as client:
+        return (await client.get(url)).status_code == httpx2.codes.OK
+
+
 async def listens(address: str) -> bool:
     """Whether a server accepts connections at `host:port`."""
     host, _, port = address.rpartition(":")

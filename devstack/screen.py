@@ -17,6 +17,7 @@ ABOUT_THE_BROKER = (
     "aborted ones are delivered; kcat 1.7.1 cannot talk to it; a consumer group takes 23 s to start. "
     'With a Kafka of yours: make up BROKER=none KAFKA_CLUSTERS=\'{"my-cluster": "localhost:19092"}\''
 )
+WITHOUT_CONSOLE = "off (CONSOLE): the API documentation sends requests, ./patterns shows what becomes of them"
 
 
 class Screen:
@@ -33,11 +34,10 @@ class Screen:
 
     def show(self, stack: Stack) -> None:
         """Print what runs where."""
-        table = Table(
-            title="The stack is up: open its console. Ctrl-C stops it.", show_header=False, title_justify="left"
-        )
+        first = ": open its console" if stack.console_url else ""
+        table = Table(title=f"The stack is up{first}. Ctrl-C stops it.", show_header=False, title_justify="left")
         for what, where in (
-            ("Console", stack.console_url),
+            ("Console", stack.console_url or WITHOUT_CONSOLE),
             ("Gateway", stack.gateway_url),
             ("API documentation", f"{stack.gateway_url}/docs"),
             ("Temporal Web UI", stack.web_ui_url),

@@ -11,6 +11,7 @@ from devstack.child import Log
 from devstack.control import Control
 from devstack.data_folder import DataFolder
 from devstack.ports import HOST, Ports, free_ports
+from devstack.probes import is_served
 from devstack.restarts import Restarts
 from devstack.servers import stages
 from devstack.supervisor import Supervisor
@@ -43,6 +44,8 @@ class Stack:
         self.control = Control(self.gateway_url) if crash_button else None
         offered = self.control.settings if self.control else {}
         self.processes = Supervisor(stages(ports, self.data, {**settings, **offered}, worker_processes), log)
+        self.console_url: str | None = None
+        """The console's address while the stack runs; None if the setting `console` is off."""
         self._running = AsyncExitStack()
 
     @classmethod
@@ -60,10 +63,6 @@ class Stack:
     @property
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self._ports.gateway}"
-
-    @property
-    def console_url(self) -> str:
-        return f"{self.gateway_url}/console"
 
     @property
     def web_ui_url(self) -> str:
@@ -96,6 +95,8 @@ class Stack:
             starting.enter_context(self.data)
             self._ports.check()
             await starting.enter_async_context(self.processes)
+            console = f"{self.gateway_url}/console"
+            self.console_url = console if await is_served(console) else None
             self._running = starting.pop_all()
         return self
 

@@ -26,12 +26,12 @@ class Demo:
     async def run(self) -> None:
         """Raises `ChildFailed` when a process of the stack fails."""
         async with self._stack as stack:
-            self._narrator.say(f"The stack is up. Console: {stack.console_url}  Web UI: {stack.web_ui_url}")
+            self._narrator.say(f"The stack is up. {_console(stack)}Web UI: {stack.web_ui_url}")
             self._narrator.say(self._about_links(), "dim")
             async with open_stage(stack, self._narrator) as stage:
                 self.passed = await stack.processes.while_alive(play(SCENES, stage, self._narrator))
             if self._keep:
-                self._narrator.say(f"The stack stays up until Ctrl-C. Console: {stack.console_url}")
+                self._narrator.say(f"The stack stays up until Ctrl-C. {_console(stack)}")
                 await stack.keep_running()
 
     def _about_links(self) -> str:
@@ -57,6 +57,10 @@ async def demo(*, keep: bool) -> int:
             return 1
         narrator.say("The stack is stopped.")
     return 0 if performance.passed else 1
+
+
+def _console(stack: Stack) -> str:
+    return f"Console: {stack.console_url}  " if stack.console_url else ""
 
 
 def _write(log: IO[str], name: str, line: str) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from api.http.failures import failure_of
 from api.http.problems import Problem, refusal_problem
-from api.invokers.written_ids import MAX_WRITTEN_ID_LENGTH, WrittenId
+from api.invokers.written_ids import WrittenId
 from domain.errors import Refusal
 from domain.payload import Payload
 
@@ -29,11 +29,6 @@ AT_ONCE = 16
 """Items of all requests to a gateway that are carried out at a time; each is one to three calls to Temporal."""
 TIME_LIMIT = timedelta(seconds=15)
 """For a request, with the list of what it selects. Proxies often end an answer after 30 s."""
-
-NamedId = Annotated[str, Field(min_length=1, max_length=MAX_WRITTEN_ID_LENGTH, description="As in an answer.")]
-All = Annotated[Literal[True] | None, Field(description="Instead of names: all of them, a page at a time.")]
-MaxItems = Annotated[int, Field(ge=1, le=MAX_SELECTED, description="Of what is selected without names.")]
-DryRun = Annotated[bool, Field(description="Without names: report what would be tried, and do nothing.")]
 
 
 class ItemOutcome(StrEnum):
@@ -116,14 +111,6 @@ class Request:
     def _late(self, id: str) -> Item:
         seconds = self.bulk.time_limit.total_seconds()
         return Item(invocation_id=id, outcome=ItemOutcome.LEFT, reason=f"It was not done within {seconds:g} s.")
-
-
-def select_once(names: Sequence[str] | None, others: bool, needed: str, dry_run: bool) -> None:
-    """Raises `ValueError` unless a request has either names or another way to say what it selects."""
-    if (names is not None) is others:
-        raise ValueError(needed)
-    if names is not None and dry_run:
-        raise ValueError("a dry run shows what is selected without names: leave `dryRun` out")
 
 
 def _item(id: str, problem: Problem | None) -> Item:

@@ -1,36 +1,37 @@
 """Cancel a selection: `POST /invocations/cancel`, by IDs or by the conditions of the list of executions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from api.gateway import Gateway, PatternRoutes
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, not_found, responses
-from api.invokers.bulk import MAX_SELECTED, DryRun, Item, MaxItems, NamedId, select_once
-from api.invokers.executions import executions
+from api.invokers.bulk import MAX_SELECTED
+from api.invokers.executions import Position, executions
 from api.invokers.invocation import InvocationStatus, Invoker, names_an_execution
 from api.invokers.written_ids import read
-from api.routes.conditions import MAX_CURSOR_LENGTH, MAX_PATTERN_STATUS_LENGTH, Conditions, position, reachable
-from api.routes.listings import NextExecutions
+from api.routes.conditions import MAX_PATTERN_STATUS_LENGTH, Conditions, position, reachable
+from api.routes.selections import NamedId, Operations, SelectionReport, SelectionRequest
 from api.security.access import CurrentCaller, must_reach, needs
 from domain.access import Caller, Role
 from domain.formats import Timestamp
 from domain.pattern import MAX_KEY_LENGTH, Pattern
-from domain.payload import Payload
 
 OPEN = (InvocationStatus.SCHEDULED, InvocationStatus.RUNNING)
 
 
-class CancelRequest(Payload):
+class CancelRequest(SelectionRequest):
     """Invocations by ID, or all open ones that match every condition, of which there must be one.
 
     Conditions are those of `GET /invocations`. They mean no entities, which last, but delayed messages to them.
     """
+
+    OTHERS = ("service", "key", "status", "pattern_status", "since")
 
     invocation_ids: Annotated[list[NamedId] | None, Field(min_length=1, max_length=MAX_SELECTED)] = None
     service: Annotated[str | None, Field(max_length=MAX_KEY_LENGTH)] = None
@@ -38,23 +39,6 @@ class CancelRequest(Payload):
     status: Literal["SCHEDULED", "RUNNING"] | None = None
     pattern_status: Annotated[str | None, Field(max_length=MAX_PATTERN_STATUS_LENGTH)] = None
     since: Timestamp | None = None
-    cursor: Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH)] = None
-    limit: MaxItems = MAX_SELECTED
-    dry_run: DryRun = False
-
-    @model_validator(mode="after")
-    def _selects(self) -> "CancelRequest":
-        conditions = (self.service, self.key, self.status, self.pattern_status, self.since)
-        needed = "write `invocationIds`, or conditions such as `service`"
-        select_once(self.invocation_ids, any(each is not None for each in conditions), needed, self.dry_run)
-        return self
-
-
-class CancelReport(Payload):
-    """`next` has the cursor for further executions that match; `LEFT` ones are cancelled by their IDs."""
-
-    items: list[Item]
-    next: NextExecutions | None
 
 
 def invoker_of(patterns: Mapping[Pattern, PatternRoutes], caller: Caller, invocation_id: str) -> Invoker:
@@ -71,12 +55,19 @@ def add_cancellation_of_selections(
 ) -> None:
     """Give `routes`, those under `/invocations`, the operation."""
 
-    async def matching(request: CancelRequest, caller: Caller) -> tuple[list[str], NextExecutions | None]:
+    async def matching(request: CancelRequest, caller: Caller) -> tuple[Operations, Position | None]:
         conditions = Conditions(request.key, request.status, request.pattern_status, request.since, written_in="")
         meant = conditions.selection(reachable(caller, request.service, written_in=""))
         selection = replace(meant, statuses=meant.statuses or OPEN, with_entities=False)
-        page = await executions(gateway.client, selection, position(request.cursor, written_in=""), request.limit)
-        return [each.id for each in page.executions], NextExecutions(cursor=str(page.next)) if page.next else None
+        after = position(Position.parse, request.cursor, written_in="")
+        page = await executions(gateway.client, selection, after, request.limit)
+        return cancelling((each.id for each in page.executions), caller), page.next
+
+    def cancelling(ids: Iterable[str], caller: Caller) -> Operations:
+        return {id: partial(cancel_one, id, caller) for id in ids}
+
+    async def cancel_one(invocation_id: str, caller: Caller) -> None:
+        await invoker_of(patterns, caller, invocation_id).cancel(invocation_id)
 
     @routes.post(
         "/cancel",
@@ -86,19 +77,13 @@ def add_cancellation_of_selections(
     )
     async def cancel(
         request: Annotated[CancelRequest, Depends(StrictBody(CancelRequest))], caller: CurrentCaller
-    ) -> CancelReport:
+    ) -> SelectionReport:
         """Ask for the cancellation of up to 200 invocations, and report on each; sagas compensate first.
 
         A request that is repeated cancels nothing twice. It ends after 15 s, and names what it left.
         """
-        begun = gateway.bulk.begin()
-        if request.invocation_ids is not None:
-            ids, following = list(dict.fromkeys(map(read, request.invocation_ids))), None
-        else:
-            ids, following = await matching(request, caller)
-
-        async def cancel_one(invocation_id: str) -> None:
-            await invoker_of(patterns, caller, invocation_id).cancel(invocation_id)
-
-        items = await begun.report({id: partial(cancel_one, id) for id in ids}, dry_run=request.dry_run)
-        return CancelReport(items=items, next=following)
+        return await request.carry_out(
+            gateway.bulk.begin(),
+            named=lambda: cancelling(map(read, request.invocation_ids or ()), caller),
+            page=lambda: matching(request, caller),
+        )

@@ -1,12 +1,12 @@
 """Which executions a request means: the conditions of a list, and of what is done to all that match."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Self, TypeVar
 
 from fastapi import Depends, Query
 
 from api.http.problems import Problem
-from api.invokers.executions import Position
 from api.invokers.invocation import InvocationStatus
 from api.invokers.selection import STATUSES, Selection
 from api.security.access import CurrentCaller, must_reach
@@ -14,7 +14,9 @@ from domain.access import Caller
 from domain.formats import Timestamp, read_time
 from domain.pattern import MAX_KEY_LENGTH, Pattern, valid_key
 from domain.patterns import PATTERNS
+from domain.payload import Payload
 
+P = TypeVar("P")
 MAX_PATTERN_STATUS_LENGTH = 50
 MAX_CURSOR_LENGTH = 200
 SERVICES = {pattern.service: pattern for pattern in PATTERNS}
@@ -31,6 +33,16 @@ PatternStatus = Annotated[
 ]
 Since = Annotated[Timestamp | None, Query(description="What started at this time or later.")]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH, description="Of `next`: continue there.")]
+
+
+class NextCursor(Payload):
+    """The query of the next page, beside the conditions of this one."""
+
+    cursor: str
+
+    @classmethod
+    def of(cls, position: object | None) -> Self | None:
+        return cls(cursor=str(position)) if position else None
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,10 @@ def reachable(caller: Caller, service: str | None, written_in: str = "query.") -
     return (SERVICES[service].of(caller.tenant),)
 
 
-def position(cursor: str | None, written_in: str = "query.") -> Position | None:
+def position(parse: Callable[[str], P], cursor: str | None, written_in: str = "query.") -> P | None:
     """Raises `Problem` 422."""
     try:
-        return Position.parse(cursor) if cursor is not None else None
+        return parse(cursor) if cursor is not None else None
     except ValueError:
         raise invalid(f"{written_in}cursor", "Use the `next` of the page before.") from None
 

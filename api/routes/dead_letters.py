@@ -4,16 +4,17 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, RETRY, Problem, responses
 from api.invokers.bulk import MAX_SELECTED
 from api.routes.parameters import Limit, SubscriptionId
+from api.routes.selections import All, NamesOrOthers
 from api.routes.subscriptions import read_state
 from api.security.access import CurrentCaller, must_reach, needs
 from domain.access import Role
@@ -93,21 +94,13 @@ class LetterPlace(Payload):
     offset: Offset
 
 
-class RedriveRequest(Payload):
-    """One letter by its coordinates in the dead-letter topic, several, or all that were not redriven."""
+class RedriveRequest(NamesOrOthers):
+    """Letters by their coordinates in the dead-letter topic, or all that were not redriven."""
 
-    partition: Partition | None = None
-    offset: Offset | None = None
+    NAMES = "letters"
+
     letters: Annotated[list[LetterPlace] | None, Field(min_length=1, max_length=MAX_SELECTED)] = None
-    all: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _is_one_or_several_or_all(self) -> "RedriveRequest":
-        is_whole = (self.partition is None) is (self.offset is None)
-        ways = [self.partition is not None, self.letters is not None, bool(self.all)]
-        if not is_whole or sum(ways) != 1:
-            raise ValueError('write {"partition": 0, "offset": 17}, {"letters": [...]} of such, or {"all": true}')
-        return self
+    all: All = None
 
 
 class RedrivenLetterView(Payload):
@@ -183,8 +176,6 @@ def router(gateway: Gateway) -> APIRouter:
             if request.letters is not None:
                 places = [(each.partition, each.offset) for each in request.letters]
                 result = await dead_letters.redrive_each(known.subscription, places)
-            elif request.partition is not None and request.offset is not None:
-                result = await dead_letters.redrive_one(known.subscription, request.partition, request.offset)
             else:
                 result = await dead_letters.redrive_all(known.subscription)
         return _outcome(result)

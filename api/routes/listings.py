@@ -11,11 +11,11 @@ from pydantic import Field
 
 from api.gateway import Gateway
 from api.http.problems import responses
-from api.invokers.executions import count, executions
+from api.invokers.executions import Position, count, executions
 from api.invokers.invocation import InvocationStatus
 from api.invokers.selection import Execution, Selection
 from api.invokers.written_ids import WrittenId
-from api.routes.conditions import Asked, Cursor, listed, position, reachable
+from api.routes.conditions import Asked, Cursor, NextCursor, listed, position, reachable
 from api.routes.parameters import Limit
 from api.security.access import CurrentCaller, needs
 from domain.access import Role
@@ -37,17 +37,13 @@ class ListedExecution(Payload):
     service: str
     key: str | None
     status: InvocationStatus
-    pattern_status: Annotated[str | None, Field(description="What the workflow says of itself, as `AWAITING_PAYMENT`.")]
+    pattern_status: Annotated[
+        str | None, Field(description="What the workflow says of itself, as `COMPENSATION_STUCK`.")
+    ]
     started_at: datetime
     execution_time: Annotated[datetime | None, Field(description="The end of a delay.")]
     finished_at: datetime | None
     web_ui: str
-
-
-class NextExecutions(Payload):
-    """The query of the next page, beside the conditions of this one."""
-
-    cursor: str
 
 
 class ExecutionPage(Payload):
@@ -58,7 +54,7 @@ class ExecutionPage(Payload):
     """
 
     executions: list[ListedExecution]
-    next: NextExecutions | None
+    next: NextCursor | None
 
 
 class Counts(Payload):
@@ -78,12 +74,12 @@ def router(gateway: Gateway) -> APIRouter:
     listing = asyncio.Semaphore(MAX_LISTINGS)
 
     async def page(selection: Selection, cursor: str | None, limit: int) -> ExecutionPage:
-        after = position(cursor)
+        after = position(Position.parse, cursor)
         async with listing:
             found = await executions(gateway.client, selection, after, limit)
         return ExecutionPage(
             executions=[_listed(each, gateway) for each in found.executions],
-            next=NextExecutions(cursor=str(found.next)) if found.next else None,
+            next=NextCursor.of(found.next),
         )
 
     @routes.get(

@@ -1,9 +1,8 @@
 """(Delayed) message queue: `POST /AsyncTaskWorker/runTask`, and the tasks that failed for good."""
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from temporalio.client import ActivityExecutionDescription
 
@@ -13,10 +12,10 @@ from api.invokers.failed_tasks import Position, failed_tasks, redrive
 from api.invokers.invocation import Submission, attempts_of, reason_of
 from api.invokers.task import TaskInvoker, task_of
 from api.routes.answers import ACCEPTED, Accepted, accepted_response
-from api.routes.conditions import MAX_CURSOR_LENGTH
+from api.routes.conditions import Cursor, NextCursor, position
 from api.routes.handlers import HandlerRoute, add_handler_routes
 from api.routes.parameters import InvocationId, Limit
-from api.routes.redrives import NextTasks, add_redrive_of_selections, known_task, position
+from api.routes.redrives import add_redrive_of_selections, known_task
 from api.security.access import CurrentCaller, needs
 from domain.access import Role
 from domain.message_queue import MESSAGE_QUEUE, FailedTask, Task, shown_payload
@@ -34,16 +33,7 @@ class FailedTaskPage(Payload):
     """
 
     dead_letters: list[FailedTask]
-    next: NextTasks | None
-
-
-async def _position(
-    after: Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH, description="Of `next`: continue there.")] = None,
-) -> Position | None:
-    return position(after, "query.after")
-
-
-After = Annotated[Position | None, Depends(_position)]
+    next: NextCursor | None
 
 
 def routes(gateway: Gateway) -> PatternRoutes:
@@ -59,13 +49,14 @@ def routes(gateway: Gateway) -> PatternRoutes:
         operation_id="listFailedTasks",
         responses=responses(422, 503),
     )
-    async def dead_letters(caller: CurrentCaller, after: After, limit: Limit = 50) -> FailedTaskPage:
+    async def dead_letters(caller: CurrentCaller, cursor: Cursor = None, limit: Limit = 50) -> FailedTaskPage:
         """The tasks that failed for good and were not redriven since, the last failed first."""
+        after = position(Position.parse, cursor)
         async with listing:
             page = await failed_tasks(invoker.of(caller.tenant), after, limit)
             return FailedTaskPage(
                 dead_letters=[await _failed_task(each, invoker) for each in page.tasks],
-                next=NextTasks(after=str(page.next)) if page.next else None,
+                next=NextCursor.of(page.next),
             )
 
     @router.post(

@@ -1,5 +1,6 @@
 """Decide for a selection of stuck trips: `POST /BookingWorkflow/resolveCompensations`."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
@@ -9,13 +10,13 @@ from pydantic import Field, model_validator
 from api.gateway import Gateway
 from api.http.body import StrictBody
 from api.http.problems import BODY_STATUSES, Problem, responses
-from api.invokers.bulk import MAX_SELECTED, All, DryRun, Item, MaxItems, select_once
-from api.invokers.executions import executions
+from api.invokers.bulk import MAX_SELECTED, Item
+from api.invokers.executions import Position, executions
 from api.invokers.invocation import InvocationStatus
 from api.invokers.policies import RPC_TIMEOUT
 from api.invokers.selection import Selection
-from api.routes.conditions import MAX_CURSOR_LENGTH, position
-from api.routes.listings import NextExecutions
+from api.routes.conditions import NextCursor, position
+from api.routes.selections import All, Operations, SelectionRequest
 from api.routes.updates import Decision
 from api.security.access import CurrentCaller, needs
 from domain.access import Role
@@ -29,21 +30,19 @@ NOT_STUCK = "not-stuck"
 TripKey = Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)]
 
 
-class ResolveTripsRequest(Payload):
+class ResolveTripsRequest(SelectionRequest):
     """Trips by key, or all that are stuck; and what is decided for the compensation, or for each that is stuck."""
+
+    NAMES = "keys"
 
     keys: Annotated[list[TripKey] | None, Field(min_length=1, max_length=MAX_SELECTED)] = None
     all: All = None
     compensation: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     retry: bool = False
     note: Annotated[str, Field(max_length=1000)] = ""
-    cursor: Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH)] = None
-    limit: MaxItems = MAX_SELECTED
-    dry_run: DryRun = False
 
     @model_validator(mode="after")
-    def _selects_and_decides(self) -> "ResolveTripsRequest":
-        select_once(self.keys, bool(self.all), "write `keys`, or `all`: true", self.dry_run)
+    def _decides(self) -> "ResolveTripsRequest":
         must_decide(self.retry, self.note)
         return self
 
@@ -61,7 +60,7 @@ class ResolveTripsReport(Payload):
     """`next` has the cursor for further stuck trips; `LEFT` ones are resolved by their keys."""
 
     items: list[TripItem]
-    next: NextExecutions | None
+    next: NextCursor | None
 
 
 def add_resolution_of_selections(router: APIRouter, gateway: Gateway, decision: Decision) -> None:
@@ -80,20 +79,22 @@ def add_resolution_of_selections(router: APIRouter, gateway: Gateway, decision: 
 
         It ends after 15 s, and names what it left. Repeat it: a decision that was taken is not taken twice.
         """
-        begun, owned = gateway.bulk.begin(), decision.of(caller.tenant)
-        following = None
-        if request.keys is not None:
-            keys = list(dict.fromkeys(map(valid_key, request.keys)))
-        else:
-            page = await executions(
-                gateway.client, stuck(owned.pattern), position(request.cursor, written_in=""), request.limit
-            )
-            keys = list(dict.fromkeys(owned.pattern.key_of(each.id) for each in page.executions))
-            following = NextExecutions(cursor=str(page.next)) if page.next else None
-        operations = {owned.pattern.execution_id(key): partial(_resolve, owned, key, request) for key in keys}
-        items = await begun.report(operations, dry_run=request.dry_run)
-        trips = [TripItem(key=key, **item.model_dump()) for key, item in zip(keys, items, strict=True)]
-        return ResolveTripsReport(items=trips, next=following)
+        owned = decision.of(caller.tenant)
+        pattern = owned.pattern
+
+        def resolving(keys: Iterable[str]) -> Operations:
+            return {pattern.execution_id(key): partial(_resolve, owned, key, request) for key in keys}
+
+        async def all_stuck() -> tuple[Operations, Position | None]:
+            after = position(Position.parse, request.cursor, written_in="")
+            page = await executions(gateway.client, stuck(pattern), after, request.limit)
+            return resolving(pattern.key_of(each.id) for each in page.executions), page.next
+
+        report = await request.carry_out(
+            gateway.bulk.begin(), named=lambda: resolving(map(valid_key, request.keys or ())), page=all_stuck
+        )
+        trips = [TripItem(key=pattern.key_of(each.invocation_id), **each.model_dump()) for each in report.items]
+        return ResolveTripsReport(items=trips, next=report.next)
 
 
 def stuck(pattern: Pattern) -> Selection:

@@ -128,17 +128,6 @@ class DeadLetters:
                 following = part.next
         return Page(letters, skipped, following)
 
-    async def redrive_one(self, subscription: Subscription, partition: int, offset: int) -> RedriveResult:
-        """Redrive one letter unless it was redriven before. Raises `UnknownDeadLetter`, `KafkaUnreachable`."""
-        result = await self.redrive_each(subscription, [(partition, offset)])
-        if result.count(LetterOutcome.UNKNOWN):
-            raise UnknownDeadLetter(
-                f"Subscription {subscription.id} has no dead letter at offset {offset} of partition {partition}."
-            )
-        if result.remaining:
-            raise KafkaUnreachable(f"The dead letter at offset {offset} was not read in time. Try again later.")
-        return result
-
     async def redrive_each(self, subscription: Subscription, places: Iterable[tuple[int, int]]) -> RedriveResult:
         """Redrive the letters at these partitions and offsets, unless they were before. Raises `KafkaUnreachable`."""
         result = RedriveResult()

@@ -158,9 +158,9 @@ async def test_a_redriven_record_is_applied_once_and_after_the_earlier_ones(worl
     counts = dict.fromkeys(("redriven", "alreadyRedriven", "withoutValue", "refused", "unknown"), 0)
     nothing = {**counts, "remaining": False, "letters": []}
     done = {**place, "outcome": "REDRIVEN", "reason": None}
-    assert await world.redrive(place) == nothing | {"redriven": 1, "letters": [done]}
+    assert await world.redrive({"letters": [place]}) == nothing | {"redriven": 1, "letters": [done]}
     again = done | {"outcome": "ALREADY_REDRIVEN"}
-    assert await world.redrive(place) == nothing | {"alreadyRedriven": 1, "letters": [again]}
+    assert await world.redrive({"letters": [place]}) == nothing | {"alreadyRedriven": 1, "letters": [again]}
     unknown = {"partition": 0, "offset": 77}
     several = {"alreadyRedriven": 1, "unknown": 1, "letters": [again, done | unknown | {"outcome": "UNKNOWN"}]}
     assert await world.redrive({"letters": [place, unknown]}) == nothing | several
@@ -226,19 +226,20 @@ async def test_a_bad_cursor_is_refused(world: World, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        ({}, 422),
-        ({"all": False}, 422),
-        ({"partition": 0}, 422),
-        ({"all": True, "offset": 1}, 422),
-        ({"partition": 0, "offset": -1}, 422),
-        ({"partition": 0, "offset": 1, "topic": "posts"}, 422),
-        ({"partition": 0, "offset": 1_000}, 404),
+        {},
+        {"all": False},
+        {"letters": []},
+        {"letters": [{"partition": 0}]},
+        {"letters": [{"partition": 0, "offset": -1}]},
+        {"letters": [{"partition": 0, "offset": 1, "topic": "posts"}]},
+        {"all": True, "letters": [{"partition": 0, "offset": 1}]},
+        {"all": True, "cursor": "a", "limit": 1},
     ],
 )
-async def test_an_impossible_letter_is_refused(world: World, body: dict[str, Any], status: int) -> None:
-    assert (await world.http.post(f"{world.path}/redrive", json=body)).status_code == status
+async def test_an_impossible_letter_is_refused(world: World, body: dict[str, Any]) -> None:
+    assert (await world.http.post(f"{world.path}/redrive", json=body)).status_code == 422
 
 
 async def test_a_deleted_subscription_redrives_nothing(world: World) -> None:

@@ -122,7 +122,7 @@ async def test_a_page_ends_when_its_tasks_are_large_together(http: httpx2.AsyncC
 
 
 @pytest.mark.parametrize(
-    "query", ["after=", "after=x", "after=2026-01-01~a", "limit=0", "limit=201", "limt=3", "next=x"]
+    "query", ["cursor=", "cursor=x", "cursor=2026-01-01~a", "limit=0", "limit=201", "limt=3", "next=x"]
 )
 async def test_a_bad_query_is_refused(http: httpx2.AsyncClient, query: str) -> None:
     answer = await http.get(f"{PATH}?{query}")

@@ -171,8 +171,8 @@ class TestRedrive:
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:problem:invalid-body")
 
     async def test_a_position_that_is_none_is_refused(self, http: httpx2.AsyncClient) -> None:
-        answer = await http.post(REDRIVE, json={"all": True, "after": "x"})
-        assert [each["field"] for each in answer.json()["errors"]] == ["after"]
+        answer = await http.post(REDRIVE, json={"all": True, "cursor": "x"})
+        assert [each["field"] for each in answer.json()["errors"]] == ["cursor"]
 
 
 class TestResolve:

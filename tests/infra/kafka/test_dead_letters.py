@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from domain.subscription import Subscription
 from infra.kafka import dead_letters
-from infra.kafka.dead_letters import Cursor, DeadLetters, LetterOutcome, RedrivenLetter, UnknownDeadLetter
+from infra.kafka.dead_letters import Cursor, DeadLetters, LetterOutcome, RedrivenLetter
 from infra.kafka.record_writing import send
 from tests.brokers.fixtures import Topics
 from tests.infra.kafka.letters import TIME_MS, TOPIC_ID, Write, listed, records_of
@@ -51,7 +51,7 @@ async def test_a_record_is_redriven_to_its_partition_unchanged(
     letters: DeadLetters, sub: Subscription, write: Write, broker: str
 ) -> None:
     await write(7, partition=1)
-    outcome = await letters.redrive_one(sub, 0, 0)
+    outcome = await letters.redrive_each(sub, [(0, 0)])
     assert outcome.letters == [RedrivenLetter(0, 0, LetterOutcome.REDRIVEN)]
     (record,) = await records_of(broker, sub.topic, 1, 1)
     assert (record.key, record.value, record.timestamp) == (b"ann", b"{", TIME_MS)
@@ -70,7 +70,7 @@ async def test_a_record_is_redriven_once_however_often_it_is_asked_for(
 ) -> None:
     for offset in (1, 1, 2):
         await write(offset)
-    outcomes = await asyncio.gather(*(letters.redrive_one(sub, 0, offset) for offset in (0, 1, 2, 0)))
+    outcomes = await asyncio.gather(*(letters.redrive_each(sub, [(0, offset)]) for offset in (0, 1, 2, 0)))
     assert sum(outcome.redriven for outcome in outcomes) == 2
     assert sum(outcome.count(LetterOutcome.ALREADY_REDRIVEN) for outcome in outcomes) == 2
     assert (await letters.redrive_all(sub)).redriven == 0
@@ -97,7 +97,7 @@ async def test_several_are_redriven_at_once_each_with_its_outcome(
     for offset in (1, 1, 2, 3):
         await write(offset, value=b"%d" % offset)
     await write(9, for_another=True)
-    await letters.redrive_one(sub, 0, 2)
+    await letters.redrive_each(sub, [(0, 2)])
 
     result = await letters.redrive_each(sub, [(0, offset) for offset in (3, 0, 1, 2, 3, 4, 99)] + [(5, 0)])
 
@@ -142,8 +142,8 @@ async def test_coordinates_without_a_letter_of_the_subscription_are_unknown(
 ) -> None:
     await write(1)
     await write(2, for_another=True)
-    with pytest.raises(UnknownDeadLetter):
-        await letters.redrive_one(sub, partition, offset)
+    result = await letters.redrive_each(sub, [(partition, offset)])
+    assert [each.outcome for each in result.letters] == [LetterOutcome.UNKNOWN]
 
 
 async def test_the_topic_keeps_the_letters_of_old_records(
@@ -191,7 +191,7 @@ async def test_the_bytes_of_a_headers_name_are_kept(
     await write(7, headers=odd)
     (letter,) = (await letters.page(sub, Cursor(), 50)).letters
     assert letter.headers[:2] == odd
-    await letters.redrive_one(sub, 0, 0)
+    await letters.redrive_each(sub, [(0, 0)])
     (record,) = await records_of(broker, sub.topic, 0, 1)
     assert record.headers[:2] == odd
 
@@ -204,7 +204,7 @@ async def test_a_letter_without_its_value_cannot_be_redriven(
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         headers = [*letter.headers, ("dead-letter.value.omitted", b"too large")]
         await producer.send_and_wait(sub.dead_letter_topic, b"", key=b"ann", partition=0, headers=headers)
-    outcome = await letters.redrive_one(sub, 0, 1)
+    outcome = await letters.redrive_each(sub, [(0, 1)])
     assert outcome.letters == [RedrivenLetter(0, 1, LetterOutcome.WITHOUT_VALUE)]
 
 
@@ -218,7 +218,7 @@ async def test_redriven_poison_is_a_letter_again_with_one_more_attempt(
         assert (letter.attempts, letter.source_offset) == (attempt, 6 + attempt)
         assert letter.origin == f"{sub.topic}-0-7@{TOPIC_ID}"
         assert [h for h in letter.headers if h[0] == "own"] == [("own", b"1")]
-        await letters.redrive_one(sub, 0, letter.offset)
+        await letters.redrive_each(sub, [(0, letter.offset)])
         headers = (await records_of(broker, sub.topic, 0, attempt))[-1].headers
 
 

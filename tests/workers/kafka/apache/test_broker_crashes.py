@@ -35,7 +35,7 @@ async def test_letters_survive_a_crash_of_the_broker_and_each_is_redriven_once(n
     async with world.consuming() as running:
         await running.committed(20)
     for letter in (await world.listed())[:5]:
-        await world.letters.redrive_one(world.sub, letter.partition, letter.offset)
+        await world.letters.redrive_each(world.sub, [(letter.partition, letter.offset)])
     await asyncio.to_thread(node.restart_after_a_crash)
     await eventually(lambda: _answers(world))
     assert len(await world.listed()) == 15
@@ -86,7 +86,7 @@ async def _redriven(world: World) -> bool:
     try:
         first = [letter for letter in await world.listed() if letter.attempts == 1]
         for letter in first:
-            await world.letters.redrive_one(world.sub, letter.partition, letter.offset)
+            await world.letters.redrive_each(world.sub, [(letter.partition, letter.offset)])
         return not first and len(await world.listed()) == 100
     except KafkaUnreachable:
         return False

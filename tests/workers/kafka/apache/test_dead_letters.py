@@ -77,8 +77,8 @@ class TestStillPoison:
                     await world.redrive_all()
             await dead_lettered(running, 10)
             first, *_ = await world.listed_with(attempts=2, count=5)
-            again = await world.letters.redrive_one(world.sub, first.partition, first.offset)
-            before = await world.letters.redrive_one(world.sub, 0, 0)
+            again = await world.letters.redrive_each(world.sub, [(first.partition, first.offset)])
+            before = await world.letters.redrive_each(world.sub, [(0, 0)])
             assert (again.redriven, before.count(LetterOutcome.ALREADY_REDRIVEN)) == (1, 1)
             await dead_lettered(running, 11)
             assert sorted(letter.attempts for letter in await world.listed()) == [2, 2, 2, 2, 3]

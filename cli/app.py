@@ -14,7 +14,10 @@ from cli.gateway import DEFAULT_URL, Failed, Gateway, Profile
 from cli.output import Output
 
 app = typer.Typer(
-    help="Call and operate the six durable patterns through their gateway.",
+    help=(
+        "Call and operate the six durable patterns through their gateway.\n\n"
+        "Credentials come from PATTERNS_KEY (an API key or a JWT), or from a profile's `url` and `key`."
+    ),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -26,14 +29,15 @@ app = typer.Typer(
 @app.callback()
 def options(
     context: typer.Context,
-    url: Annotated[str | None, typer.Option(envvar="PATTERNS_URL", help=f"The gateway. [{DEFAULT_URL}]")] = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="PATTERNS_URL", help=f"The gateway; {DEFAULT_URL} by default.")
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(envvar="PATTERNS_PROFILE", help="A section of profiles.toml in ~/.config/durable-patterns."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")] = False,
 ) -> None:
-    """Credentials come from PATTERNS_KEY (an API key or a JWT), or from the profile: `url` and `key`."""
     context.obj = Session(lambda: Gateway(Profile.find(profile, url, os.environ)), Output(as_json=as_json))
     context.call_on_close(context.obj.close)
 
@@ -49,7 +53,10 @@ app.add_typer(people.posts, name="posts")
 
 @app.command()
 def up() -> None:
-    """Run Temporal, a broker, workers and the gateway until Ctrl-C, as `make up`."""
+    """Run Temporal, a broker, workers and the gateway until Ctrl-C, as `make up`.
+
+    Variables say how: DATA is its folder, GATEWAY_PORT a port (docs/embedded-stack.md has all).
+    """
     raise typer.Exit(subprocess.call([sys.executable, "-m", "devstack", "up"]))
 
 

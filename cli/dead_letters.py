@@ -21,7 +21,7 @@ Limit = Annotated[int, typer.Option(min=1, max=MAX_LISTED)]
 REDRIVE_TASKS = path("AsyncTaskWorker", "deadLetters", "redrive")
 
 
-@app.command("list", epilog="patterns dead-letters list tasks")
+@app.command("list", epilog="Example: ./patterns dead-letters list tasks")
 def list_(context: typer.Context, of: Of, limit: Limit = 50) -> None:
     """List dead letters that were not redriven since."""
     session = session_of(context)
@@ -51,7 +51,7 @@ def show(
     raise Failed(f"{of} has no dead letter {letter} that was not redriven.")
 
 
-@app.command(epilog="patterns dead-letters redrive tasks --all")
+@app.command(epilog="Example: ./patterns dead-letters redrive tasks --all")
 def redrive(
     context: typer.Context,
     of: Of,

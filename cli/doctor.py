@@ -61,10 +61,10 @@ class Finding:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check Temporal, its namespace and search attributes, the database and its migrations, workers and their versions,
-    Kafka and topics.
+    """Check what the patterns need, and say what is wrong and what to do.
 
-    Exit code 1 if something is wrong, 3 if the gateway does not answer.
+    That is Temporal, its namespace and search attributes, the database and its migrations, workers and their versions,
+    Kafka and topics. Exit code 1 if something is wrong, 3 if the gateway does not answer.
     """
     session = session_of(context)
     findings = list(_examine(session.gateway))

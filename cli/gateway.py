@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -129,7 +130,7 @@ class Gateway:
         try:
             yield
         except httpx2.HTTPError as error:
-            reason = str(error) or type(error).__name__
+            reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
             detail = f"{self._url} does not answer: {reason}. Is the gateway running (make up), and --url right?"
             raise Failed(detail, Failed.UNREACHABLE) from None
 

@@ -12,7 +12,7 @@ from cli.context import Session, session_of
 from cli.gateway import Failed, path
 from cli.output import ago
 
-app = typer.Typer(help="Invocations: list, show, watch, cancel.", no_args_is_help=True)
+app = typer.Typer(help="Executions: list, count, show, watch, cancel.", no_args_is_help=True)
 InvocationId = Annotated[str, typer.Argument(help="As an answer has it, such as booking:trip12.", show_default=False)]
 PAGE = 200
 CANCEL = "/invocations/cancel"
@@ -20,11 +20,11 @@ CANCEL = "/invocations/cancel"
 
 Service = Annotated[str | None, typer.Option(help="Such as BookingWorkflow.")]
 Key = Annotated[str | None, typer.Option(help="Only this key.")]
-PatternStatus = Annotated[str | None, typer.Option(help="What a workflow says of itself: AWAITING_PAYMENT, ...")]
+PatternStatus = Annotated[str | None, typer.Option(help="What a workflow says of itself: COMPENSATION_STUCK, ...")]
 Since = Annotated[str | None, typer.Option(help="What started then or later: 2026-01-31T13:00:00Z.")]
 
 
-@app.command("list", epilog="patterns invocations list --service BookingWorkflow --status FAILED")
+@app.command("list", epilog="Example: ./patterns invocations list --service BookingWorkflow --status FAILED")
 def list_(  # noqa: PLR0917, Typer calls it by name
     context: typer.Context,
     service: Service = None,
@@ -101,7 +101,7 @@ def _shown(event: str, data: Any) -> str:
     return f"{data['status']} {json.dumps(shown, ensure_ascii=False)}" if shown else str(data["status"])
 
 
-@app.command(epilog="patterns invocations cancel --service AsyncTaskWorker --status SCHEDULED --dry-run")
+@app.command(epilog="Example: ./patterns invocations cancel --service AsyncTaskWorker --status SCHEDULED --dry-run")
 def cancel(  # noqa: PLR0917, Typer calls it by name
     context: typer.Context,
     invocation_ids: Annotated[

@@ -20,10 +20,10 @@ def _trips() -> None:
     """Trips whose compensation is stuck."""
 
 
-@trips.command(epilog="patterns trips resolve trip12 trip13 --note 'refunded by hand, ticket 4711'")
+@trips.command(epilog="Example: ./patterns trips resolve trip12 trip13 --note 'refunded by hand, ticket 4711'")
 def resolve(  # noqa: PLR0917, Typer calls it by name
     context: typer.Context,
-    keys: Annotated[list[str] | None, typer.Argument(metavar="[TRIP]...", show_default=False)] = None,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="TRIP", show_default=False)] = None,
     all_: Annotated[bool, typer.Option("--all", help="All stuck trips.")] = False,
     compensation: Annotated[
         str | None, typer.Option(help="As `state BookingWorkflow TRIP` shows it; each stuck one by default.")
@@ -64,7 +64,7 @@ def _posts() -> None:
     """Posts that moderation did not decide."""
 
 
-@posts.command(epilog="patterns posts review alice 0c5e... --approve")
+@posts.command(epilog="Example: ./patterns posts review alice 0c5e... --approve")
 def review(
     context: typer.Context,
     user: Annotated[str, typer.Argument(show_default=False)],

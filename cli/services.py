@@ -15,16 +15,20 @@ Target = Annotated[
     str, typer.Argument(help="Service/handler, or Service/key/handler.", metavar="TARGET", show_default=False)
 ]
 Body = Annotated[
-    str, typer.Argument(help="JSON; @FILE reads it from a file, - from stdin.", metavar="[BODY]", show_default=False)
+    str, typer.Argument(help="JSON; @FILE reads it from a file, - from stdin.", metavar="BODY", show_default=False)
 ]
 IdempotencyKey = Annotated[str | None, typer.Option(help="Repeat a call safely: the same key, the same outcome.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Give `app` the commands `call`, `send` and `state`."""
-    app.command(epilog="""patterns call UserFeed/alice/processPost '{"content": "Hi", "metadata": ""}'""")(call)
-    app.command(epilog="""patterns send AsyncTaskWorker/runTask '{"kind": "heavy_work"}' --delay 10s""")(send)
-    app.command(epilog="patterns state PaymentTracker invoice123 --watch")(state)
+    app.command(epilog="""Example: ./patterns call UserFeed/alice/processPost '{"content": "Hi", "metadata": ""}'""")(
+        call
+    )
+    app.command(epilog="""Example: ./patterns send AsyncTaskWorker/runTask '{"kind": "heavy_work"}' --delay 10s""")(
+        send
+    )
+    app.command(epilog="Example: ./patterns state PaymentTracker invoice123 --watch")(state)
 
 
 def call(context: typer.Context, target: Target, body: Body = "", idempotency_key: IdempotencyKey = None) -> None:

@@ -57,7 +57,7 @@ def show(context: typer.Context, subscription: Subscription) -> None:
 
 
 @app.command(
-    epilog="patterns subscriptions create kafka://my-cluster/social-media-posts service://UserFeed/processPost"
+    epilog="Example: ./patterns subscriptions create kafka://my-cluster/social-media-posts service://UserFeed/processPost"
 )
 def create(
     context: typer.Context,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.gateway import DEFAULT_URL
 from devstack.stack import Stack
 from tests.brokers.fixtures import make_topic
 from tests.cli.running import Run
@@ -105,6 +106,7 @@ async def test_a_gateway_that_does_not_answer_is_exit_code_3(
 
     assert ended.code == 3
     assert f"http://127.0.0.1:{unused_tcp_port} does not answer" in ended.err
+    assert "Errno" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,15 @@ async def test_every_command_has_help(patterns: Run) -> None:
         ended = await patterns(*[group] if group else [], "--help")
         assert ended.code == 0
         assert "Usage" in ended.out
+
+
+async def test_help_says_which_gateway_and_credentials_and_has_an_example(patterns: Run) -> None:
+    words = " ".join((await patterns("--help")).out.replace("│", " ").split())
+    assert f"{DEFAULT_URL} by default" in words
+    assert "PATTERNS_KEY" in words
+    call = (await patterns("call", "--help")).out
+    assert "[[" not in call
+    assert "Example: ./patterns call UserFeed/alice/processPost" in call
 
 
 async def test_a_subscription_from_its_creation_to_its_end(patterns: Run, stack: Stack) -> None:

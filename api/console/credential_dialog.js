@@ -32,7 +32,7 @@ export function askForCredential(reason) {
         reason ? h("p.error", { role: "alert" }, reason) : null,
         h("label", { for: "credential" }, "API key or token"),
         input,
-        h("p.hint", {}, "It is kept in this tab until you close it, and sent to this gateway only."),
+        h("p.hint", {}, "Whoever runs the gateway gives it out. It is kept in this tab until you close it, and sent to this gateway only."),
         h(
           "div.actions",
           {},

@@ -10,12 +10,12 @@ const DAY = 24 * HOUR;
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** The clock time of today, date and time of another day; the exact time as a tooltip. */
-export function time(iso) {
+/** The clock time of today, date and time of another day or if `isDated`; the exact time as a tooltip. */
+export function time(iso, isDated = false) {
   if (!iso) return h("span.quiet", {}, "–");
   const date = new Date(iso);
-  const isToday = date.toDateString() === new Date().toDateString();
-  return h("time", { datetime: iso, title: iso }, (isToday ? CLOCK : DATE).format(date));
+  const isClock = !isDated && date.toDateString() === new Date().toDateString();
+  return h("time", { datetime: iso, title: iso }, (isClock ? CLOCK : DATE).format(date));
 }
 
 /** Milliseconds as `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
@@ -48,6 +48,11 @@ export function ticking(iso) {
 export function tick() {
   const now = Date.now();
   for (const each of document.querySelectorAll("[data-ticks]")) each.textContent = distance(each.dataset.ticks, now);
+}
+
+/** A sentence of the gateway, without pictures: not every machine has a font for them. */
+export function plain(text) {
+  return text.replace(/\p{Extended_Pictographic}\uFE0F?\s*/gu, "");
 }
 
 export function count(number, one, many = `${one}s`) {

@@ -60,7 +60,7 @@ function header() {
   ];
 }
 
-const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
 function themes() {
   const root = document.documentElement;
@@ -68,9 +68,9 @@ function themes() {
   const choose = (theme) => {
     if (theme === "auto") delete root.dataset.theme;
     else root.dataset.theme = theme;
-    button.textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
-    button.setAttribute("aria-label", THEMES[theme]);
-    button.title = THEMES[theme];
+    show(button, h("span.wide", {}, "Theme: "), THEMES[theme]);
+    button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
+    button.title = "Theme: as the system, light or dark";
   };
   const next = () => {
     const theme = names[(names.indexOf(root.dataset.theme ?? "auto") + 1) % names.length];

@@ -5,19 +5,22 @@
 //
 // docs/console.md describes `context`. What a page starts through it ends when the visitor leaves the page.
 
-function page(name, label, service = null) {
-  return { name, label, service, load: () => import(`./pages/${name}.js`) };
+function page(name, label, service = null, isOfKeys = true) {
+  return { name, label, service, isOfKeys, load: () => import(`./pages/${name}.js`) };
 }
 
-// `service` names the service whose keys the page shows: lists then link there.
+// `service` names the service that the page is of: lists link there, also for its keys if the page shows one by its key.
 export const GROUPS = [
   { title: "", pages: [page("overview", "Overview")] },
 
-  { title: "Communication", pages: [page("queue", "Queue", "AsyncTaskWorker")] },
+  { title: "Communication", pages: [page("queue", "Queue", "AsyncTaskWorker", false)] },
 
   { title: "Orchestration", pages: [page("trips", "Trips", "BookingWorkflow")] },
 
-  { title: "Scheduling", pages: [page("invoices", "Payment tracker", "PaymentTracker"), page("jobs", "Fan-out")] },
+  {
+    title: "Scheduling",
+    pages: [page("invoices", "Payment tracker", "PaymentTracker"), page("jobs", "Fan-out", "FanOutWorker", false)],
+  },
 
   {
     title: "Event processing",
@@ -43,8 +46,13 @@ export function address(name, path = [], query = {}) {
   return `#/${[name, ...path].map(encodeURIComponent).join("/")}${parameters ? `?${parameters}` : ""}`;
 }
 
+/** The page of a service. */
+export function pageOf(service) {
+  return [...ALL.values()].find((each) => each.service === service);
+}
+
 /** Where a key of a service is shown: on the page of its pattern, or as it is. */
 export function addressOfKey(service, key) {
-  for (const each of ALL.values()) if (each.service === service) return address(each.name, [key]);
-  return address("key", [service, key]);
+  const found = pageOf(service);
+  return found?.isOfKeys ? address(found.name, [key]) : address("key", [service, key]);
 }

@@ -53,7 +53,7 @@ function row({ name, canBeKilled }, kill) {
   const label = `kill -9 ${name}`;
   const button = h("button", { type: "button", "aria-label": label, title: label }, "kill -9");
   button.addEventListener("click", () => isDown(button) || kill(name));
-  const last = canBeKilled ? button : h("span.hint", { title: UNKILLABLE }, "in memory");
+  const last = canBeKilled ? button : h("span.hint", { title: UNKILLABLE }, "no kill: records in memory");
   return h("li", {}, h("b", {}, name), h("span"), h("span.quiet"), last);
 }
 

@@ -21,15 +21,19 @@ const REFRESH = 3000;
  */
 export function recent(place, context, { target, query = {}, page, id, text = id, open, limit = LISTED, found = () => {} }) {
   const list = h("ul.plain.chips");
-  place.append(list);
+  const service = query.service ?? target.slice(1);
+  const all = h("a", { href: address("overview", [], { service }) }, "All of them");
+  const more = h("p.hint", { hidden: true }, `The ${limit} that started last. `, all);
+  place.append(list, more);
   const make = (each) => {
     const chosen = (event) => (event.preventDefault(), open(id(each)));
     return h("li", {}, h("a.id", { href: address(page, [id(each)]), onclick: chosen }, text(each)), " ", h("span"));
   };
   const read = async (signal) => {
-    const { executions } = await context.api.get(target, { ...query, limit }, { signal });
+    const { executions, next } = await context.api.get(target, { ...query, limit }, { signal });
     showEach(list, executions, id, make, (row, each) => show(row.lastChild, status(each.patternStatus ?? each.status)));
     if (!executions.length) show(list, h("li.quiet", {}, "There are none yet."));
+    more.hidden = !next;
     found(executions);
   };
   return context.every(REFRESH, read, list);

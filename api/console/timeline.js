@@ -61,7 +61,7 @@ function make(mark) {
   if (mark.isNow) return h("li.mark-at.now", {}, h("span.label", {}, h("span.quiet", {}, "now")));
   const place = mark.isAbove ? "above" : "beneath";
   const sign = h("span.sign", { "aria-hidden": "true" }, mark.sign ?? SIGNS[mark.meaning]);
-  const when = mark.isPlanned ? ticking(mark.at) : time(mark.at);
+  const when = mark.isPlanned ? ticking(mark.at) : time(mark.at, true);
   const text = h("span.text", {}, mark.label, " ", when);
   return h(
     `li.mark-at.${place}.${mark.meaning}${mark.isPlanned ? ".planned" : ""}`,

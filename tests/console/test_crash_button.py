@@ -138,6 +138,8 @@ async def test_the_processes_are_for_everyone_and_reached_by_the_keyboard(visito
     await expect(visitor.text("All up.")).to_be_visible()
     button = visitor.page.get_by_role("button", name="kill -9 workers")
     await expect(visitor.page.get_by_role("button", name="kill -9 broker")).to_have_count(0)
+    listed = visitor.page.locator("tbody tr").or_(visitor.text("There are none yet: nothing was sent."))
+    await expect(listed.first).to_be_visible()
     await visitor.picture("processes")
     await visitor.check()
 

@@ -46,9 +46,9 @@ async def test_the_page_asks_once_and_keeps_the_key_in_the_tab(guest: Guest, key
 
     await guest.enter(keys["operator"])
 
-    await expect(guest.text("There are none that match.")).to_be_visible()
+    await expect(guest.text("There are none yet: nothing was sent.")).to_be_visible()
     await guest.page.reload()
-    await expect(guest.text("There are none that match.")).to_be_visible()
+    await expect(guest.text("There are none yet: nothing was sent.")).to_be_visible()
     assert await guest.page.evaluate("Object.values(sessionStorage)") == [keys["operator"]]
     assert keys["operator"] not in await guest.page.evaluate("document.cookie + JSON.stringify(localStorage)")
 
@@ -60,7 +60,7 @@ async def test_a_key_that_does_not_count_is_asked_for_again_with_the_reason(gues
 
     await expect(guest.dialog.get_by_role("alert")).to_have_text("The credential is not an API key.")
     await guest.enter(keys["operator"])
-    await expect(guest.text("There are none that match.")).to_be_visible()
+    await expect(guest.text("There are none yet: nothing was sent.")).to_be_visible()
 
 
 async def test_a_missing_role_is_a_sentence_and_other_credentials_can_be_entered(
@@ -75,7 +75,7 @@ async def test_a_missing_role_is_a_sentence_and_other_credentials_can_be_entered
 
     await guest.page.get_by_role("button", name="Use other credentials").first.click()
     await guest.enter(keys["operator"])
-    await expect(guest.text("There are none that match.")).to_be_visible()
+    await expect(guest.text("There are none yet: nothing was sent.")).to_be_visible()
 
 
 async def test_a_visitor_who_enters_nothing_can_do_so_later(guest: Guest, keys: dict[str, str]) -> None:
@@ -85,7 +85,7 @@ async def test_a_visitor_who_enters_nothing_can_do_so_later(guest: Guest, keys: 
     await expect(guest.text("The gateway asks for credentials, and none were entered.").first).to_be_visible()
     await guest.page.get_by_role("button", name="Use other credentials").first.click()
     await guest.enter(keys["operator"])
-    await expect(guest.text("There are none that match.")).to_be_visible()
+    await expect(guest.text("There are none yet: nothing was sent.")).to_be_visible()
 
 
 async def test_the_command_shows_no_key(guest: Guest, keys: dict[str, str]) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from devstack.stack import Stack
-from tests.console.visitor import Visitor
+from tests.console.visitor import NARROW, Visitor
 from tests.eventually import eventually
 
 PAGES = sorted(file.stem for file in (Path(__file__).parents[2] / "api/console/pages").glob("*.js"))
@@ -61,6 +61,8 @@ async def test_the_overview_counts_and_lists_and_filters(visitor: Visitor, http:
     await expect(visitor.page.get_by_role("link", name=task)).to_be_visible()
     await visitor.page.get_by_label("Status").select_option("any")
     await expect(visitor.page.get_by_role("link", name="UserFeed userid1").first).to_be_visible()
+    for name in ("Queue AsyncTaskWorker", "Fan-out FanOutWorker"):
+        await expect(visitor.page.get_by_role("heading", name=name).get_by_role("link")).to_be_visible()
     await visitor.picture("overview")
     await visitor.check()
 
@@ -163,6 +165,29 @@ async def test_what_is_searched_is_found_by_id_by_key_and_by_service(
         await visitor.page.get_by_role("searchbox").fill(text)
         await visitor.page.keyboard.press("Enter")
         await expect(visitor.page.get_by_role("main").get_by_role("link", name=found)).to_be_visible()
+
+
+async def test_a_short_list_says_that_there_are_more_and_leads_to_all(visitor: Visitor) -> None:
+    trips = [{"key": f"trip-{number}", "status": "COMPLETED", "patternStatus": "BOOKED"} for number in range(12)]
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(json={"executions": trips, "next": {"cursor": "of the thirteenth"}})
+
+    await visitor.page.route("**/BookingWorkflow?limit=12", answer)
+    await visitor.go("trips")
+    await expect(visitor.text("The 12 that started last.")).to_be_visible()
+
+    await visitor.page.get_by_role("link", name="All of them").click()
+
+    await expect(visitor.page.get_by_label("Service")).to_have_value("BookingWorkflow")
+
+
+async def test_the_longest_key_does_not_make_a_page_wider(visitor: Visitor) -> None:
+    await visitor.page.set_viewport_size({"width": NARROW, "height": 800})
+    for place in ("trips", "invoices", "feeds", "packages", "key/UserFeed"):
+        await visitor.go(f"{place}/{'k' * 200}")
+        await expect(visitor.page.get_by_role("main").get_by_text("k" * 200).first).to_be_visible()
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= NARROW, place
 
 
 async def test_the_keyboard_reaches_search_and_content(visitor: Visitor) -> None:

@@ -31,7 +31,7 @@ export function mount(root, context) {
     "What failed for good waits here. Fix the cause, then redrive: a task runs again under its own ID, a record is sent to the end of its topic, and each is applied once.",
   );
   const records = h("div.letters");
-  const choice = h("select", { id: "letters-of" });
+  const choice = h("select", { id: "letters-of" }, choices([], kind));
   choice.addEventListener("change", () => {
     const [of, id] = choice.value.split(" ");
     context.go("dead-letters", [], id ? { subscription: id } : { kind: of });
@@ -169,9 +169,9 @@ function recordDetail(letter, service) {
       ["Partition, offset", `${letter.source.partition}, ${letter.source.offset}`],
       ["Key", key],
       ["Failed when", STAGES[letter.stage] ?? letter.stage],
-      ["At", time(letter.time)],
+      ["Written", time(letter.time)],
       ["Attempt", String(letter.attempts)],
-      ["In the dead-letter topic", `${letter.partition}, ${letter.offset}`],
+      ["Letter's partition, offset", `${letter.partition}, ${letter.offset}`],
     ]),
     payload(letter),
   ];

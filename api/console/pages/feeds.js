@@ -108,7 +108,7 @@ function form(context, sent) {
   return requestForm(context, {
     title: "Send a post",
     about:
-      "Content with the word slow takes moderation twelve questions, one every 5 s (MODERATION_POLL_INTERVAL); with the word spam it is rejected.",
+      "Moderation is asked again and again until it has decided, every 5 s (setting MODERATION_POLL_INTERVAL): for content with the word slow twelve times. Content with the word spam is rejected.",
     fields: [{ name: "user", label: "User", value: "userid1", required: true }],
     body: FIRST,
     presets: [preset("First post", FIRST), preset("Second post", SECOND), preset("Slow", SLOW), preset("Spam", SPAM)],
@@ -192,7 +192,7 @@ function showPost(item, { id, meaning, says, until, isOpen }, buttons) {
   item.dataset.content = content;
   item.className = `post ${meaning}${until ? " turn" : ""}`;
   const name = id ? h("span.id", { title: id }, id.slice(0, 8)) : null;
-  const limit = until ? [h("br"), h("span.hint", {}, "to a person ", ticking(until))] : null;
+  const limit = until ? [h("br"), h("span.hint", {}, "goes to a person ", ticking(until))] : null;
   show(
     item,
     h("span.sign", { "aria-hidden": "true" }, SIGNS[meaning]),

@@ -2,7 +2,7 @@
 
 import { path } from "../api.js";
 import { h, show } from "../dom.js";
-import { distance, status, time } from "../format.js";
+import { plain, status, ticking, time } from "../format.js";
 import { facts, json, note, refusal, section, webUi } from "../parts.js";
 import { addressOfKey } from "../pages.js";
 
@@ -28,7 +28,7 @@ export function mount(root, context) {
       log(status(state.status), progressIn(state));
     },
     outcome: ({ status: code, body }) =>
-      show(outcome, section("Outcome", code === 200 ? null : h("p", {}, body.detail), json(body, "Outcome"))),
+      show(outcome, section("Outcome", code === 200 ? null : h("p", {}, plain(body.detail)), json(body, "Outcome"))),
     gone: (problem) => log(problem.detail),
     absent: (problem) => show(about, note(problem.detail)),
     refused: (error) => show(about, refusal(error, context)),
@@ -49,7 +49,9 @@ function description(state) {
     ["Submitted", state.submittedAt ? time(state.submittedAt) : null],
     [
       "Delayed until",
-      isDelayed(state) ? [time(state.executionTime), h("span.quiet", {}, ` ${distance(state.executionTime)}`)] : null,
+      isDelayed(state)
+        ? [time(state.executionTime), state.status === "SCHEDULED" ? [" ", ticking(state.executionTime)] : null]
+        : null,
     ],
     ["Ended", state.finishedAt ? time(state.finishedAt) : null],
     ["Attempts", state.attempts === null ? null : String(state.attempts)],

@@ -71,7 +71,7 @@ function failureForm(context, sent) {
   return requestForm(context, {
     title: "A payment fails",
     about:
-      "The first failure sends a reminder at once, then one every REMINDER_INTERVAL (a day; make up REMINDER_INTERVAL=PT10S).",
+      "The first failure sends a reminder at once, then one each day (setting REMINDER_INTERVAL: make up REMINDER_INTERVAL=10s has one every 10 s).",
     fields: [
       { name: "invoice", label: "Invoice", value: newInvoice(), required: true },
       {
@@ -105,7 +105,7 @@ function closingForm(context, sent) {
   const handlers = ["onPaymentSuccess", "onInvoiceClosed"];
   const preset = (label, handler, body) => ({ label, values: { handler }, body });
   return requestForm(context, {
-    title: "It ends",
+    title: "The invoice is paid or closed",
     about: "An end stops the reminders and closes the ticket, in whatever order the events arrive.",
     fields: [
       { name: "invoice", label: "Invoice", value: "invoice123", required: true },

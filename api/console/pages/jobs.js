@@ -67,7 +67,7 @@ function form(context, started) {
   return requestForm(context, {
     title: "Start a job",
     about:
-      "A subtask takes up to 200 ms (SIMULATED_WORK), 40 times as long if its text begins with slow; it fails if it begins with fail.",
+      "A subtask takes up to 200 ms (setting SIMULATED_WORK), 40 times as long if its text begins with slow; it fails if it begins with fail.",
     body: PRESETS[0][1],
     presets: PRESETS.map(([label, body]) => ({ label, body })),
     request: () => ({ target: `${path(SERVICE)}/run/send` }),

@@ -4,7 +4,7 @@ import { Refused } from "../api.js";
 import { h, show, showEach } from "../dom.js";
 import { distance, meaning, status, time } from "../format.js";
 import { invocation, note, section, table, webUi } from "../parts.js";
-import { addressOfKey } from "../pages.js";
+import { address, addressOfKey, pageOf } from "../pages.js";
 
 export const title = "Overview";
 
@@ -13,7 +13,8 @@ const REFRESH = 5000;
 const PAGE = 25;
 
 export function mount(root, context) {
-  const counts = section("Executions of each pattern");
+  const about = note("Each pattern has a page: send requests there, and see what becomes of them.");
+  const counts = section("Executions of each pattern", about);
   const list = section("Executions");
   show(root, counts, list);
   const filter = new Filter(context.query);
@@ -28,8 +29,8 @@ export function mount(root, context) {
 
 function mountCounts(place, context, filter, choose) {
   const grid = h("div.counts");
-  place.append(grid);
-  const card = (each) => h("div.card", {}, h("h3", {}, each.service), h("ul.plain"));
+  place.append(grid, h("p.hint", {}, "What waits for the end of its delay counts as running."));
+  const card = ({ service }) => h("div.card", {}, h("h3", {}, nameOfPattern(service)), h("ul.plain"));
   const update = (element, { service, counts }) => {
     const given = STATUSES.filter((name) => counts[name]);
     const names = given.length ? given : [""];
@@ -45,6 +46,12 @@ function mountCounts(place, context, filter, choose) {
     filter.offer(found.map((each) => each.service));
   };
   context.every(REFRESH, read, grid);
+}
+
+function nameOfPattern(service) {
+  const page = pageOf(service);
+  const hint = h("span.hint", {}, service);
+  return page ? [h("a", { href: address(page.name) }, page.label), hint] : hint;
 }
 
 function counted(name, choose) {
@@ -95,6 +102,7 @@ function option(name) {
 /** Return what reads the list again, from its first page. */
 function mountList(place, context, filter) {
   const { frame, body } = table("Executions", ["Execution", "Status", "State", "Started", "Ended", "History"]);
+  frame.hidden = true;
   const words = note();
   const pages = h("div.actions");
   const content = h("div", {}, frame, words, pages);
@@ -123,7 +131,9 @@ function mountList(place, context, filter) {
 async function page(context, query, words, signal) {
   try {
     const found = await context.api.get("/invocations", { ...query, limit: PAGE }, { signal });
-    const none = found.next ? "None on this page. Read on." : "There are none that match.";
+    const isFiltered = Object.values(query).some(Boolean);
+    const nothing = isFiltered ? "There are none that match." : "There are none yet: nothing was sent.";
+    const none = found.next ? "None on this page. Read on." : nothing;
     show(words, found.executions.length ? null : none);
     return found;
   } catch (error) {

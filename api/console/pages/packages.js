@@ -44,6 +44,7 @@ export function mount(root, context) {
 
 function mountList(context) {
   const { frame, body } = table("Packages", ["Package", "Status", "Started", "History"]);
+  frame.hidden = true;
   const empty = note();
   const list = section("Packages", frame, empty);
   context.every(

@@ -25,14 +25,17 @@ export function mount(root, context) {
   const axis = h("div.axis", { "aria-hidden": "true" });
   const rows = h("ol.plain.queue");
   const none = note();
+  const about = h("p.hint");
   const endedRows = h("ul.plain.queue");
-  waiting.append(axis, rows, none);
+  waiting.append(axis, rows, none, about);
   ended.append(endedRows);
 
   const draw = () => {
     const open = tasks.open();
     const longest = Math.max(60 * SECOND, ...open.map((each) => each.left));
-    axis.hidden = !open.length;
+    axis.hidden = about.hidden = !open.length;
+    const cut = tasks.hasMore ? ` Shown are the ${LISTED} that were submitted last.` : "";
+    show(about, `In the box: the priority, 1 to 5; of those that may run, 1 runs first.${cut}`);
     showEach(
       axis,
       [0, ...MARKS.filter((mark) => mark <= longest)],
@@ -100,6 +103,8 @@ function submission(context, sent) {
 class Tasks {
   #known = new Map();
   #sent = new Set();
+  /** Whether more are open than the page reads. */
+  hasMore = false;
 
   constructor(context) {
     this.context = context;
@@ -113,11 +118,12 @@ class Tasks {
   async read(signal) {
     const list = async (wanted) => {
       const query = { service: SERVICE, status: wanted, limit: LISTED };
-      return (await this.context.api.get("/invocations", query, { signal })).executions.map(
-        (each) => each.invocationId,
-      );
+      const { executions, next } = await this.context.api.get("/invocations", query, { signal });
+      return { ids: executions.map((each) => each.invocationId), isCut: Boolean(next) };
     };
-    const listed = new Set([...(await list("RUNNING")), ...(await list("SCHEDULED")), ...(await list(undefined))]);
+    const open = [await list("RUNNING"), await list("SCHEDULED")];
+    this.hasMore = open.some((each) => each.isCut);
+    const listed = new Set([...open, await list(undefined)].flatMap((each) => each.ids));
     const changing = [...this.#known.values()].filter(
       (each) => isOpen(each) && new Date(each.executionTime) <= Date.now(),
     );

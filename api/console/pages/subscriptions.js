@@ -20,6 +20,9 @@ const SINKS = [
   "PaymentTracker/onPaymentSuccess",
 ];
 
+const ABOUT =
+  "The lag is the number of records that the consumers have not finished. In flight are calls to the handler that have not ended: the oldest shows how long one takes, or is repeated. Delivered and dead letters are counted since the consumers started.";
+
 export function mount(root, context) {
   const [id] = context.path;
   if (id) mountOne(root, context, id);
@@ -41,7 +44,7 @@ function mountAll(root, context) {
         (each) => card(context, each, () => again()),
         (element, each) => element.update(each),
       );
-      show(empty, all.length ? null : "There is none yet: no topic of Kafka is read.");
+      show(empty, all.length ? ABOUT : "There is none yet: no topic of Kafka is read.");
     },
     list,
   );
@@ -66,17 +69,12 @@ function mountOne(root, context, id) {
     "Partitions",
     frame,
     note(
-      "Delivered and dead letters are counted since each consumer started. Committed ≤ acknowledged ≤ read to ≤ end, each the offset of the next record. The lag is from committed to end.",
+      "Committed ≤ acknowledged ≤ read to ≤ end, each the offset of the next record. The lag is from committed to end.",
     ),
   );
   const options = section("Options");
-  show(
-    root,
-    h("a", { href: address("subscriptions") }, "All subscriptions"),
-    section("Now", place),
-    partitions,
-    options,
-  );
+  const all = h("a", { href: address("subscriptions") }, "All subscriptions");
+  show(root, all, section("This subscription", place, note(ABOUT)), partitions, options);
   let shown = null;
   const handlers = {
     state: (view) => {
@@ -157,12 +155,12 @@ function card(context, view, changed) {
       sparkline(
         "Lag",
         samples.map((each) => each.lag),
-        "",
+        " records",
       ),
       sparkline(
         "Rate",
         samples.map((each) => each.rate),
-        "/s",
+        " records/s",
       ),
     );
     if (status_ === seen.status) return; // the buttons stay: one of them may have the focus

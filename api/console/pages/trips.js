@@ -2,7 +2,7 @@
 
 import { path, url } from "../api.js";
 import { h, show, showEach } from "../dom.js";
-import { SIGNS, status } from "../format.js";
+import { plain, SIGNS, status } from "../format.js";
 import { requestForm } from "../form.js";
 import { facts, invocation, note, section, webUi } from "../parts.js";
 import { recent } from "../recent.js";
@@ -53,7 +53,7 @@ function booking(context, booked) {
     title: "Book a trip",
     about: "The card 4111 1111 1111 1111 is declined: what was booked until then is undone, in reverse.",
     fields: [
-      { name: "trip", label: "Trip", value: nextTrip(), hint: "Its ID is its idempotency key.", required: true },
+      { name: "trip", label: "Trip", value: nextTrip(), hint: "The same trip is booked once.", required: true },
       { name: "delay", label: "Delay", hint: "Such as 10s. Without one it starts now." },
     ],
     body: DECLINED,
@@ -102,7 +102,7 @@ function mountTrip(place, context, trip) {
 }
 
 function ended(code, body) {
-  if (code !== 200) return h("p", {}, body.detail);
+  if (code !== 200) return h("p", {}, plain(body.detail));
   const booked = { flightReservationId: "Flight", carReservationId: "Car", paymentId: "Payment" };
   const reservations = Object.entries(booked).map(([name, label]) => [label, h("span.id", {}, body[name])]);
   return facts([["Paid", `${body.amountCents} cents, card ${body.card}`], ...reservations]);

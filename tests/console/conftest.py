@@ -1,14 +1,13 @@
 """A browser, and visitors of the console of the stack that tests share."""
 
-import os
 import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from devstack.stack import Stack
-from tests.console.visitor import Visitor, chromium
+from tests.console.visitor import Visitor, chromium, running_chromium
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +22,8 @@ def program() -> str:
 
 @pytest.fixture(scope="session")
 async def browser(program: str) -> AsyncIterator[Browser]:
-    """Chromium, without a window."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=sandbox)
+    async with running_chromium(program) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 import os
 import re
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, async_playwright, expect
 
 PICTURES = Path(__file__).parents[2] / "docs/console"
 WIDE, NARROW = 1280, 360
@@ -25,6 +27,16 @@ def chromium() -> str | None:
     """The browser's program: `CHROMIUM`, or one on the PATH."""
     on_path = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
     return os.environ.get("CHROMIUM") or next(on_path, None)
+
+
+@asynccontextmanager
+async def running_chromium(program: str) -> AsyncIterator[Browser]:
+    """Chromium, without a window."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield browser
+        await browser.close()
 
 
 @dataclass

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,20 +33,24 @@ def unique() -> str:
     return f"{MARK}-{uuid.uuid4().hex[:8]}"
 
 
-@asynccontextmanager
-async def watched_stack(folder: Path) -> AsyncIterator["Watched"]:
-    """A stack whose workers serve metrics, and whose mail server refuses connections."""
-    metrics, nothing = claim_ports(2)
-    settings = {
-        **STACK_SETTINGS,
-        "WORKERS_METRICS_ADDRESS": f"{HOST}:{metrics}",
-        "SMTP_URL": f"smtp://{HOST}:{nothing}",
-        "MAX_WAIT": "PT1M",
-        "MAX_WAITING": "1",
+def trip_body(card: str, station: str) -> dict[str, object]:
+    return {
+        "flights": {"flightId": "12345", "passengerName": MARK},
+        "car": {"pickupLocation": station, "rentalDate": "2024-12-16"},
+        "paymentInfo": {"cardNumber": card, "amount": 1500},
     }
+
+
+@asynccontextmanager
+async def watched_stack(folder: Path, settings: Mapping[str, str] = {}) -> AsyncIterator["Watched"]:
+    """A stack whose workers serve metrics. Unless `settings` say otherwise, its mail server refuses connections, and
+    one call may wait."""
+    metrics, nothing = claim_ports(2)
+    by_default = {**STACK_SETTINGS, "SMTP_URL": f"smtp://{HOST}:{nothing}", "MAX_WAIT": "PT1M", "MAX_WAITING": "1"}
+    given = {**by_default, "WORKERS_METRICS_ADDRESS": f"{HOST}:{metrics}", **settings}
     with (folder / "log.txt").open("w") as log:
         stack = Stack.on_free_ports(
-            folder / "data", settings, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
+            folder / "data", given, lambda name, line: print(f"{name:8} {line}", file=log, flush=True)
         )
         async with stack, httpx2.AsyncClient(base_url=stack.gateway_url, timeout=60) as http:
             yield Watched(stack, http, f"{HOST}:{metrics}")
@@ -70,12 +74,7 @@ class Watched:
     async def trip(self, card: str, station: str = "Airport") -> str:
         """Hand a trip to Temporal. From the station `NO-RETURN` its car cannot be cancelled."""
         trip = unique()
-        body = {
-            "flights": {"flightId": "12345", "passengerName": MARK},
-            "car": {"pickupLocation": station, "rentalDate": "2024-12-16"},
-            "paymentInfo": {"cardNumber": card, "amount": 1500},
-        }
-        (await self.http.post(f"/BookingWorkflow/{trip}/run/send", json=body)).raise_for_status()
+        (await self.http.post(f"/BookingWorkflow/{trip}/run/send", json=trip_body(card, station))).raise_for_status()
         return trip
 
     async def resolve(self, trip: str) -> None:
@@ -113,10 +112,10 @@ class Watched:
         await eventually(has_failed)
         await self.payment(invoice)
 
-    async def subscription(self, topic: str) -> str:
+    async def subscription(self, topic: str, sink: str = SINK) -> str:
         """Make the topic and a subscription to it, and wait until it is read."""
         await make_topic(self.stack.bootstrap, topic)
-        body = {"source": f"kafka://my-cluster/{topic}", "sink": SINK}
+        body = {"source": f"kafka://my-cluster/{topic}", "sink": sink}
         path = f"/subscriptions/{(await self.http.post('/subscriptions', json=body)).raise_for_status().json()['id']}"
 
         async def is_read() -> bool:
@@ -125,10 +124,10 @@ class Watched:
         await eventually(is_read)
         return path
 
-    async def record(self, topic: str, value: bytes = LOCATION) -> None:
-        """Write a record for a new package."""
+    async def record(self, topic: str, value: bytes = LOCATION, key: str | None = None) -> None:
+        """Write a record, by default for a new key."""
         async with AIOKafkaProducer(bootstrap_servers=self.stack.bootstrap) as producer:
-            await producer.send_and_wait(topic, value, key=unique().encode())
+            await producer.send_and_wait(topic, value, key=(key or unique()).encode())
 
     async def poison(self, topic: str) -> None:
         await self.record(topic, b"{not json")

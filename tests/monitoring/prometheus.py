@@ -1,4 +1,4 @@
-"""A Prometheus that scrapes a stack every second, with the alert rules made quick."""
+"""A Prometheus that scrapes a stack, by default every second, with the alert rules made quick."""
 
 import asyncio
 import shutil
@@ -26,7 +26,17 @@ class Prometheus:
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """The series that the expression has now. Raises `AssertionError` with Prometheus' reason."""
-        answer = (await self._http.get("/api/v1/query", params={"query": expression})).json()
+        return await self._found("query", query=expression)
+
+    async def query_range(
+        self, expression: str, began: float, ended: float, step_seconds: float
+    ) -> list[dict[str, Any]]:
+        """The series of the expression with their values in a span of time (Unix seconds). Raises `AssertionError`."""
+        span = {"start": str(began), "end": str(ended), "step": str(step_seconds)}
+        return await self._found("query_range", query=expression, **span)
+
+    async def _found(self, kind: str, **parameters: str) -> list[dict[str, Any]]:
+        answer = (await self._http.get(f"/api/v1/{kind}", params=parameters)).json()
         assert answer["status"] == "success", answer
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
@@ -50,7 +60,9 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def running_prometheus(folder: Path, targets: Mapping[str, str]) -> AsyncIterator[Prometheus]:
+async def running_prometheus(
+    folder: Path, targets: Mapping[str, str], scrape_seconds: int = 1
+) -> AsyncIterator[Prometheus]:
     """`targets` are addresses by job."""
     program = shutil.which("prometheus")
     assert program, MISSING
@@ -58,8 +70,8 @@ async def running_prometheus(folder: Path, targets: Mapping[str, str]) -> AsyncI
     config, rules = folder / "prometheus.yml", folder / "rules.yml"
     rules.write_text(yaml.safe_dump(quick(WINDOW)))
     jobs = [{"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()]
-    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    config.write_text(yaml.safe_dump({"global": every_second, "rule_files": [str(rules)], "scrape_configs": jobs}))
+    intervals = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{scrape_seconds}s")
+    config.write_text(yaml.safe_dump({"global": intervals, "rule_files": [str(rules)], "scrape_configs": jobs}))
     with (folder / "prometheus.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             program,

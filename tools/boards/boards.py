@@ -195,8 +195,8 @@ INGRESS = Board(
                 _by_subscription("Stalled", "max", STALLED_SECONDS, "s"),
                 Panel(
                     "Restarts",
-                    [Query(rate(RESTARTS.name, "", "subscription", "cause"), "{{subscription}} {{cause}}")],
-                    PER_SECOND,
+                    [Query(f"sum by (subscription, cause) ({RESTARTS.name})", "{{subscription}} {{cause}}")],
+                    meaning="Since the worker processes began. A rate would not show the first restart of a cause.",
                 ),
                 Panel(
                     "Running",

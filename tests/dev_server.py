@@ -24,7 +24,7 @@ BARE = "without-search-attributes"
 
 
 @asynccontextmanager
-async def dev_server(limits: Mapping[str, int]) -> AsyncIterator[WorkflowEnvironment]:
+async def dev_server(limits: Mapping[str, int | str]) -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own. `limits` are dynamic configuration, by Temporal's names."""
     options = {**FAST, **limits}
     with TemporaryDirectory() as folder:

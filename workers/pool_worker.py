@@ -1,11 +1,13 @@
 """The worker of a pool, which leaves without delaying what other workers can do.
 
-The SDK (temporalio 1.35) ends in a way that costs time. It cancels its polls, and the tasks that Temporal is just
-handing out are lost with them: a workflow task waits for its time limit, an activity for that of its heartbeat. And it
-goes on with the workflows that it has in memory for as long as any of them gets a further task, which can be long while
-signals arrive. So before the SDK's own shutdown a worker
+The SDK (temporalio 1.35) ends in a way that can cost time. It goes on with the workflows that it has in memory for as
+long as any of them gets a further task, which can be long while signals arrive. And what becomes of its open polls is
+up to the server. With `frontend.enableCancelWorkerPollsOnShutdown` Temporal answers them, with a task or without, and
+the SDK waits for that. Without it (the default) the SDK cancels them, and the tasks that Temporal is just handing out
+are lost: a workflow task waits for its time limit, an activity for that of its heartbeat. So before the SDK's own
+shutdown a worker
 
-1. asks for no further tasks, and waits until its open polls have brought theirs;
+1. asks for no further tasks, and waits until its open polls have brought theirs, for servers without that setting;
 2. hands back the tasks of workflows that it has in memory (`workers.handing_back`), so that other workers get them.
 """
 
@@ -26,7 +28,7 @@ QUIET_SECONDS = 1.0
 the milliseconds in which all of them end."""
 POLLS_SECONDS = 8.0
 """How long open polls are waited for at most; two fifths of the time for draining, if that is less. A busy pool needs
-it for as many tasks as it has polls: a task that comes when they are cancelled waits for its time limit."""
+it for as many tasks as it has polls."""
 PAUSE_SECONDS = 0.02
 """Between two looks at them."""
 

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from tests.dev_server import dev_server
     from tests.eventually import eventually
     from tests.histories import events
+    from tests.workers.cancelled_calls import cancelled_calls
     from tests.workers.watching import Watching
     from workers import pool_worker, pools
     from workers.activity_slots import ActivitySlots
@@ -33,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
 NEVER = timedelta(minutes=2)
 """The time limit of tasks here: a busy machine does not reach it, so what does was lost."""
 CHANGES = 3
+ANSWERS_POLLS = "frontend.enableCancelWorkerPollsOnShutdown"
 
 
 @workflow.defn
@@ -69,7 +71,8 @@ class Steps:
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[WorkflowEnvironment]:
-    async with dev_server({}) as environment:
+    """It answers the polls of workers that stop, as ours do (deploy/temporal/dynamic-config.yaml)."""
+    async with dev_server({ANSWERS_POLLS: "true"}) as environment:
         yield environment
 
 
@@ -78,18 +81,18 @@ def resources(settings: Settings) -> Any:
 
 
 class Workers:
-    """Workers of one task queue, replaced one by the other."""
+    """Workers of one task queue, replaced one by the other, which reach Temporal at `address`."""
 
-    def __init__(self, client: Client, code: type | None) -> None:
+    def __init__(self, client: Client, code: type | None, address: str) -> None:
         self.queue = f"drain-{uuid.uuid4()}"
         self._client = client
+        self._address = address
         self._pool = Pool(self.queue, code, lambda _: Steps())
         self._running: list[tuple[PoolWorker, asyncio.Task[None]]] = []
 
     async def start(self) -> None:
         """Start another one, with a connection of its own, as in a process of its own."""
-        config = self._client.service_client.config
-        client = await Client.connect(config.target_host, data_converter=self._client.data_converter)
+        client = await Client.connect(self._address, data_converter=self._client.data_converter)
         worker = self._pool.worker(client, resources(Settings()), 4 * NEVER)
         self._running.append((worker, asyncio.create_task(worker.run())))
 
@@ -105,8 +108,8 @@ class Workers:
 
 
 @asynccontextmanager
-async def workers_of(client: Client, code: type | None) -> AsyncIterator[Workers]:
-    workers = Workers(client, code)
+async def workers_of(client: Client, code: type | None, address: str | None = None) -> AsyncIterator[Workers]:
+    workers = Workers(client, code, address or client.service_client.config.target_host)
     await workers.start()
     try:
         yield workers
@@ -169,6 +172,17 @@ async def test_a_worker_leaves_although_a_workflow_that_it_has_in_memory_gets_a_
         await eventually(lambda: signals.sent > so_far + 3)
 
 
+async def test_a_worker_that_leaves_waits_for_the_answers_of_its_open_polls(
+    server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that cancels a poll loses the task that Temporal may just be handing out with it."""
+    monkeypatch.setattr(pool_worker, "POLLS_SECONDS", 0.0)
+    async with cancelled_calls(server.client.service_client.config.target_host) as calls:
+        async with workers_of(server.client, Errand, calls.address) as workers:
+            await server.client.execute_workflow(Errand.run, id=workers.queue, task_queue=workers.queue)
+        assert calls.count == 0
+
+
 async def test_no_task_is_lost_while_one_worker_takes_over_from_the_other(
     server: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,10 +216,10 @@ async def test_no_task_with_local_steps_is_lost_while_one_worker_takes_over_from
         begun: list[str] = []
 
         async def go() -> None:
-            begun.append(uuid.uuid4().hex)
             errand = await server.client.start_workflow(
-                Errand.run, id=begun[-1], task_queue=workers.queue, task_timeout=NEVER
+                Errand.run, id=uuid.uuid4().hex, task_queue=workers.queue, task_timeout=NEVER
             )
+            begun.append(errand.id)
             await errand.result()
             ended.append(errand.id)
 

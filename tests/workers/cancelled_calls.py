@@ -1,0 +1,65 @@
+"""Counts the calls that a gRPC client cancels, by reading what it sends to a server: HTTP/2, without TLS."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from devstack.ports import HOST
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEADER = 9
+_RST_STREAM = 3
+"""The frame that cancels a call (RFC 9113, section 6.4)."""
+
+
+class CancelledCalls:
+    """`address` leads to the server, for one client."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.count = 0
+        self.address = ""
+        self._server = (host, port)
+        self._links: set[asyncio.Task[None]] = set()
+
+    async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
+        there, back = await asyncio.open_connection(*self._server)
+        with suppress(OSError, asyncio.CancelledError):
+            await asyncio.gather(self._to_server(reader, back), _carry(there, writer))
+        for end in (back, writer):
+            end.close()
+
+    async def end(self) -> None:
+        for task in self._links:
+            task.cancel()
+        await asyncio.gather(*self._links, return_exceptions=True)
+
+    async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            writer.write(await reader.readexactly(len(_PREFACE)))
+            while True:
+                header = await reader.readexactly(_HEADER)
+                self.count += header[3] == _RST_STREAM
+                writer.write(header + await reader.readexactly(int.from_bytes(header[:3])))
+        writer.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+    writer.close()
+
+
+@asynccontextmanager
+async def cancelled_calls(address: str) -> AsyncIterator[CancelledCalls]:
+    host, port = address.split(":")
+    calls = CancelledCalls(host, int(port))
+    server = await asyncio.start_server(calls.link, HOST, 0)
+    calls.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield calls
+    finally:
+        server.close()
+        await calls.end()

@@ -33,10 +33,10 @@ with workflow.unsafe.imports_passed_through():
         TripStatus,
     )
     from domain.compensation import Resolution
-    from workflows import policies, steps
     from workflows.compensation import Compensations
+    from workflows.policies import BOOKING_STEP
     from workflows.status import StatusDisplay
-    from workflows.steps import Steps
+    from workflows.steps import Steps, error_of, error_type, got_no_answer, was_refused
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -73,7 +73,7 @@ class BookingWorkflow:
             if is_cancelled_exception(failure):
                 self._enter(TripStatus.CANCELLED)
                 raise
-            if steps.got_no_answer(failure) and workflow.cancellation_reason() is not None:
+            if got_no_answer(failure) and workflow.cancellation_reason() is not None:
                 self._enter(TripStatus.CANCELLED)
                 raise asyncio.CancelledError from failure
             self._enter(TripStatus.FAILED)
@@ -114,7 +114,7 @@ class BookingWorkflow:
         try:
             return await self._step(summary, reserve, request)
         except ActivityError as failure:
-            if steps.was_refused(failure):
+            if was_refused(failure):
                 self._compensations.withdraw(compensation)
             raise
 
@@ -127,7 +127,7 @@ class BookingWorkflow:
     async def _step(
         self, summary: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
     ) -> Result:
-        result = await self._steps.run_to_its_end(activity, request, policies.BOOKING_STEP, summary=summary)
+        result = await self._steps.run_to_its_end(activity, request, BOOKING_STEP, summary=summary)
         self._done.append(summary)
         return result
 
@@ -137,7 +137,7 @@ class BookingWorkflow:
         self._compensations.register(name, lambda steps, policy: steps.run(activity, key, policy, summary=name))
 
     async def _compensate(self, failure: BaseException) -> None:
-        if steps.error_type(failure) == KeyReused.__name__:
+        if error_type(failure) == KeyReused.__name__:
             self._compensations.withdraw_all()  # these keys belong to an earlier trip with this ID
         if _was_reset() or _key_is_spent(failure) or self._steps.may_have_done_more(failure):
             for name in COMPENSATIONS:  # an earlier run, or a lost task of this one, may have done more
@@ -146,12 +146,12 @@ class BookingWorkflow:
 
     def _failed(self, failure: BaseException) -> TripFailed:
         compensations = self._compensations.report()
-        error = steps.error_of(failure)
+        error = error_of(failure)
         reason = error.message if error else f"a step got no answer: {failure.__cause__}"
         return TripFailed(
             f"Failed to reserve the trip: {reason.rstrip('.')}. Ran {len(compensations)} compensations.",
             {
-                "cause": steps.error_type(failure) or type(failure.__cause__).__name__,
+                "cause": error_type(failure) or type(failure.__cause__).__name__,
                 "compensations": [each.model_dump(mode="json", by_alias=True) for each in compensations],
             },
         )
@@ -196,4 +196,4 @@ def _was_reset() -> bool:
 
 def _key_is_spent(failure: BaseException) -> bool:
     """Whether an earlier run of this trip has undone some of it, or all."""
-    return steps.error_type(failure) in (ReservationCancelled.__name__, PaymentCancelled.__name__)
+    return error_type(failure) in (ReservationCancelled.__name__, PaymentCancelled.__name__)

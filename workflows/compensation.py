@@ -15,10 +15,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from domain.compensation import Compensation, CompensationStatus, Resolution
     from domain.metrics import COMPENSATIONS
-    from workflows import policies
+    from workflows.policies import COMPENSATION, STUCK_COMPENSATION, Policy
     from workflows.steps import VISIBLE_STEPS, Steps
 
-Action = Callable[[Steps, policies.Policy], Awaitable[None]]
+Action = Callable[[Steps, Policy], Awaitable[None]]
 """Undoes one step, in the mode of the steps, with the timeouts and retries of the policy."""
 _OUTCOMES = (CompensationStatus.DONE, CompensationStatus.STUCK, CompensationStatus.RESOLVED)
 
@@ -75,7 +75,7 @@ class Compensations:
 
     async def _attempt(self, name: str) -> None:
         self._set(name, CompensationStatus.RUNNING)
-        await self._try(name, self._steps, policies.COMPENSATION)
+        await self._try(name, self._steps, COMPENSATION)
 
     async def _settle(self, name: str) -> None:
         """Retry a stuck compensation until it is done, or an operator reports it as done by hand.
@@ -83,13 +83,13 @@ class Compensations:
         As an activity, which shows the attempts and can be cancelled at any time.
         """
         while self._compensations[name].status is CompensationStatus.STUCK:
-            trying = asyncio.create_task(self._try(name, VISIBLE_STEPS, policies.STUCK_COMPENSATION))
+            trying = asyncio.create_task(self._try(name, VISIBLE_STEPS, STUCK_COMPENSATION))
             await workflow.wait_condition(lambda: self._compensations[name].status is not CompensationStatus.STUCK)
             trying.cancel()
             if self._compensations[name].status is CompensationStatus.REGISTERED:
                 await self._attempt(name)
 
-    async def _try(self, name: str, steps: Steps, policy: policies.Policy) -> None:
+    async def _try(self, name: str, steps: Steps, policy: Policy) -> None:
         try:
             await self._actions[name](steps, policy)
         except ActivityError as failure:

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         progress,
     )
     from domain.metrics import SUBTASKS
-    from workflows import policies
+    from workflows.policies import SUBTASK_BATCH
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
 
@@ -89,7 +89,7 @@ class FanOutWorker:
     async def _outcomes_of(self, batch: SubtaskBatch) -> list[SubtaskOutcome]:
         try:
             return await workflow.execute_activity_method(
-                FanOutActivities.run_batch, batch, **policies.SUBTASKS, summary=_summary(batch)
+                FanOutActivities.run_batch, batch, **SUBTASK_BATCH, summary=_summary(batch)
             )
         except ActivityError as failure:
             if batch.on_failure is OnFailure.STOP or workflow.cancellation_reason() is not None:

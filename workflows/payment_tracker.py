@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         TrackerMemory,
     )
     from domain.traces import Cause, works_for
-    from workflows import policies
+    from workflows.policies import DATABASE, MAIL
     from workflows.status import StatusDisplay
     from workflows.steps import Steps
 
@@ -90,7 +90,7 @@ class PaymentTracker:
         sending = workflow.start_activity_method(
             PaymentTrackerActivities.send_reminder,
             Reminder(invoice=self._id, number=number, customer=self._invoice.customer, event_id=failure.data.id),
-            **policies.MAIL,
+            **MAIL,
             summary=f"reminder {number} of {self._plan.reminders}",
         )
         await workflow.wait_condition(lambda: sending.done() or self._invoice.has_unrecorded_end())
@@ -113,9 +113,7 @@ class PaymentTracker:
     async def _escalate(self) -> None:
         failure = self._invoice.begin_due_action()
         ticket = Ticket(invoice=self._id, customer=self._invoice.customer, event_id=failure.data.id)
-        end = await self._steps.run(
-            PaymentTrackerActivities.escalate, ticket, policies.DATABASE, summary="escalate to support"
-        )
+        end = await self._steps.run(PaymentTrackerActivities.escalate, ticket, DATABASE, summary="escalate to support")
         if end is None:
             self._invoice.escalated(workflow.now())
         else:
@@ -125,7 +123,7 @@ class PaymentTracker:
         recorded = await self._steps.run(
             PaymentTrackerActivities.close,
             ClosedInvoice(invoice=self._id, status=self._invoice.status),
-            policies.DATABASE,
+            DATABASE,
             summary=f"invoice is {self._invoice.status.lower()}",
         )
         self._invoice.recorded(recorded, workflow.now())

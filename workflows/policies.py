@@ -76,7 +76,7 @@ class HeartbeatPolicy(Policy):
     heartbeat_timeout: timedelta
 
 
-SUBTASKS = HeartbeatPolicy(
+SUBTASK_BATCH = HeartbeatPolicy(
     # A batch is up to 100 subtasks, 40 at a time; five attempts, each of which keeps the finished subtasks.
     start_to_close_timeout=timedelta(minutes=30),
     schedule_to_close_timeout=timedelta(hours=3),

@@ -18,7 +18,7 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from domain.steps import StepMode
-    from workflows import policies
+    from workflows.policies import LOCAL_ATTEMPT, Policy
 
 Activities = TypeVar("Activities")
 Request = TypeVar("Request")
@@ -35,7 +35,7 @@ class Steps:
         self,
         activity: Callable[[Activities, Request], Awaitable[Result]],
         request: Request,
-        policy: policies.Policy,
+        policy: Policy,
         summary: str,
     ) -> Result:
         """Run an activity. Raises `ActivityError`."""
@@ -47,7 +47,7 @@ class Steps:
         self,
         activity: Callable[[Activities, Request], Awaitable[Result]],
         request: Request,
-        policy: policies.Policy,
+        policy: Policy,
         summary: str,
     ) -> Result:
         """As `run`. A cancellation is raised once the step has ended: its compensation must come after it.
@@ -89,7 +89,7 @@ async def _locally(
         result = await workflow.execute_local_activity_method(
             activity,
             request,
-            **policies.LOCAL_ATTEMPT,
+            **LOCAL_ATTEMPT,
             summary=summary,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )

@@ -26,8 +26,8 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionState,
         SubscriptionStatus,
     )
-    from workflows import policies
     from workflows.consumer_ends import checkpoint_of
+    from workflows.policies import CONSUME, KEEP_OFFSETS, KEEP_OFFSETS_INTERVAL
     from workflows.stalls import Stalls, details
     from workflows.status import StatusDisplay
     from workflows.steps import error_of
@@ -81,13 +81,13 @@ class SubscriptionWorkflow:
         try:
             await workflow.wait_condition(
                 lambda: self._runs_or_is_deleted() or self._must_continue_as_new(),
-                timeout=policies.KEEP_OFFSETS_INTERVAL if self._checkpoint else None,
+                timeout=KEEP_OFFSETS_INTERVAL if self._checkpoint else None,
             )
         except TimeoutError:
             keep = OffsetsToKeep(subscription=self._subscription, checkpoint=self._checkpoint)
             with suppress(ActivityError):  # Kafka may be unavailable: the checkpoint stays
                 self._checkpoint = await workflow.execute_activity_method(
-                    SubscriptionActivities.keep_offsets, keep, **policies.KEEP_OFFSETS
+                    SubscriptionActivities.keep_offsets, keep, **KEEP_OFFSETS
                 )
 
     def _start_consumer(self, member: int) -> ActivityHandle[Checkpoint | None]:
@@ -100,7 +100,7 @@ class SubscriptionWorkflow:
                 stall=self._stalls.of(member),
                 checkpoint=self._checkpoint.of(member, consumers) if self._checkpoint else None,
             ),
-            **policies.CONSUME,
+            **CONSUME,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"consumer {member + 1} of {consumers}",
         )

@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
         SocialMediaPost,
         Verdict,
     )
-    from workflows import policies
+    from workflows.policies import DATABASE, moderation
     from workflows.status import FULL, StatusDisplay
     from workflows.steps import Steps
 
@@ -77,7 +77,7 @@ class UserFeed:
             await self._steps.run(
                 UserFeedActivities.create_posts,
                 Drafts(user=self._user, drafts=drafts),
-                policies.DATABASE,
+                DATABASE,
                 summary=f"store {len(drafts)} posts",
             )
         self._memory.stored(new)
@@ -111,7 +111,7 @@ class UserFeed:
             answer = workflow.start_activity_method(
                 UserFeedActivities.await_verdicts,
                 PostsToModerate(posts=[post.ref(self._user) for post in posts], poll_interval=self._plan.poll_interval),
-                **policies.moderation(self._plan.poll_interval, time_left),
+                **moderation(self._plan.poll_interval, time_left),
                 summary=f"moderation of {len(posts)} posts",
             )
         await workflow.wait_condition(lambda: answer.done() or self._must_continue_as_new())
@@ -125,7 +125,7 @@ class UserFeed:
 
     async def _carry_out(self, decisions: list[Decision], summary: str) -> None:
         await self._steps.run(
-            UserFeedActivities.finish_posts, Decisions(decisions=decisions), policies.DATABASE, summary=summary
+            UserFeedActivities.finish_posts, Decisions(decisions=decisions), DATABASE, summary=summary
         )
 
     def _must_continue_as_new(self) -> bool:

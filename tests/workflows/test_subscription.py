@@ -34,7 +34,7 @@ from domain.subscription import (
 )
 from tests.eventually import eventually
 from workers.activity_methods import activity_methods
-from workflows import policies
+from workflows import subscription
 from workflows.subscription import SubscriptionWorkflow
 
 Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
@@ -373,8 +373,8 @@ async def test_a_consumer_that_was_cancelled_between_two_attempts_leaves_its_par
 async def test_offsets_are_kept_while_a_subscription_is_paused(
     time_skipping: WorkflowEnvironment, subscribe: Subscribe, ingress: FakeIngress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The sandbox has the modules as they were.
-    monkeypatch.setattr(policies, "KEEP_OFFSETS_INTERVAL", timedelta(milliseconds=100))
+    # The sandbox executes the module, whose value is as it was.
+    monkeypatch.setattr(subscription, "KEEP_OFFSETS_INTERVAL", timedelta(milliseconds=100))
     ingress.progress = at(p0=5)
     async with new_worker(time_skipping, ingress, UnsandboxedWorkflowRunner()):
         handle = await subscribe(posts())

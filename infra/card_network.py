@@ -6,7 +6,7 @@ import logging
 import re
 
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from domain.booking import CardDeclined, CardToken, Charge, InvalidCard, KeyReused, PaymentCancelled
 from infra.database import Database
@@ -61,6 +61,12 @@ class SimulatedCardNetwork:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        insert = database.insert(Payments)
+        self._refunding = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"status": "REFUNDED", "updated_at": insert.excluded.updated_at},
+            where=Payments.status == "CHARGED",
+        )
 
     async def charge(self, charge: Charge) -> None:
         """Take the money once per key.
@@ -89,11 +95,7 @@ class SimulatedCardNetwork:
 
     async def refund(self, key: str) -> None:
         """Give the money back once; if nothing was charged, spend the key, so that a late charge is refused."""
-        async with self._database.transaction() as connection:
-            if await self._database.insert_once(connection, Payments, key=key, amount_cents=0, status="CANCELLED"):
-                return
-            charged = update(Payments).where(Payments.key == key, Payments.status == "CHARGED")
-            await connection.execute(charged.values(status="REFUNDED"))
+        await self._database.execute(self._refunding, key=key, amount_cents=0, status="CANCELLED")
 
 
 def _must_be_this(charge: Charge, status: str, card_token: str | None, amount_cents: int) -> None:

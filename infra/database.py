@@ -6,21 +6,21 @@ Every write is idempotent by its key. Cancelling what does not exist spends the 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 from weakref import WeakSet
 
 import asyncpg
-from sqlalchemy import event, false, select, text
+from sqlalchemy import Executable, Row, event, false, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 from temporalio.common import MetricMeter
 
-from infra.database_engines import Limits, postgresql_engine, sqlite_engine
+from infra.database_engines import ONE_STATEMENT, Limits, postgresql_engine, sqlite_engine
 from infra.database_errors import (
     FAILURES,
     NOT_MIGRATED,
@@ -55,20 +55,33 @@ class Database:
         self._connections: WeakSet[asyncpg.Connection] = WeakSet()
         if not self._is_sqlite:
             event.listen(self._engine.sync_engine, "connect", self._on_connect)
+        self._for_one_statement = self._engine.execution_options(**{ONE_STATEMENT: True})
         spans.watch(self._engine.sync_engine)
         self._outages = RetryLog(log, "database: a transaction")
         self._metrics = PoolMetrics(meter, 1 if self._is_sqlite else self._limits.connections)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Commit everything that the body writes, or nothing if it raises.
 
         Raises `DatabaseUnavailable`, on PostgreSQL after 9 s at the latest, and `DatabaseFault`.
         """
+        return self._transaction(self._engine)
+
+    async def execute(self, statement: Executable, **values: Any) -> Row[Any] | None:
+        """Run a statement, which is a transaction of its own. Return the first row, if it returns any.
+
+        Raises as `transaction` does. Make the statement once, with `bindparam`: to make it takes as long as to run it.
+        """
+        async with self._transaction(self._for_one_statement) as connection:
+            result = await connection.execute(statement, _storable(values))
+            return result.first() if result.returns_rows else None
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         with self._describing_failures(), self._metrics.transaction() as begun:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self._seconds_to_connect()):
-                    connection = await stack.enter_async_context(self._engine.begin())
+                    connection = await stack.enter_async_context(engine.begin())
                 begun()
                 with self._aborting(await self._driver_connection(connection)):
                     # The commit is part of what may take too long.
@@ -96,8 +109,11 @@ class Database:
 
     def _insert_once(self, table: type[Table], unique: str | None) -> sqlite.Insert | postgresql.Insert:
         key = [unique] if unique else [column.name for column in table.__table__.primary_key]
-        insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        return insert(table).on_conflict_do_nothing(index_elements=key)
+        return self.insert(table).on_conflict_do_nothing(index_elements=key)
+
+    def insert(self, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
+        """An insert that can be told what to do when the row exists."""
+        return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
     async def check(self) -> None:
         """Raises `DatabaseUnavailable` unless the database can be read and written and has the tables of this code.

@@ -17,6 +17,8 @@ from infra import sqlite_connection
 from infra.database_errors import spoils_the_connection
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
+ONE_STATEMENT = "one_statement"
+"""The execution option of transactions that have a single statement: SQLite needs no other for them."""
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
@@ -102,8 +104,8 @@ def sqlite_engine(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:
-        # A transaction that begins as a reader and then writes fails at once if another has written in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get(ONE_STATEMENT):
+            connection.connection.driver_connection.begin()
 
     return engine
 

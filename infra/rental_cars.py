@@ -1,8 +1,9 @@
 """A simulated car rental company, over our own database."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from domain.booking import CancellationRefused, CarReservation, CarUnavailable
+from infra.database import Database
 from infra.reservations import Reservations
 from infra.tables import CarReservations
 
@@ -11,6 +12,10 @@ class SimulatedRentalCompany(Reservations):
     """Stands for a rental company's API. The station `NOWHERE` has no cars, `NO-RETURN` takes none back."""
 
     table = CarReservations
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._looking_up = select(self.table.what).where(self.table.key == bindparam("reservation"))
 
     async def reserve(self, reservation: CarReservation) -> str:
         """Hold a car, once per key. Raises `CarUnavailable`, `ReservationCancelled`."""
@@ -21,8 +26,7 @@ class SimulatedRentalCompany(Reservations):
 
     async def cancel(self, key: str) -> None:
         """As `Reservations.cancel`. Raises `CancellationRefused` for a car at `NO-RETURN`, every time."""
-        async with self._database.transaction() as connection:
-            what = (await connection.execute(select(self.table.what).where(self.table.key == key))).scalar()
-        if what and what.startswith("NO-RETURN "):
+        held = await self._database.execute(self._looking_up, reservation=key)
+        if held and held.what.startswith("NO-RETURN "):
             raise CancellationRefused(f"The rental company does not cancel {key}: call the station.")
         await super().cancel(key)

@@ -3,7 +3,7 @@
 import uuid
 from typing import ClassVar
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, update
 
 from domain.booking import KeyReused, ReservationCancelled
 from infra.database import Database, without_nul
@@ -11,38 +11,42 @@ from infra.tables import CarReservations, FlightReservations
 
 
 class Reservations:
-    """Keeps the reservations of one company in `table`."""
+    """Keeps the reservations of one company in `table`. Each call is one statement, made once."""
 
     table: ClassVar[type[FlightReservations] | type[CarReservations]]
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        table, insert = self.table, database.insert(self.table)
+        # The row that exists is kept as it is: an update that changes nothing is what returns it.
+        self._holding = insert.on_conflict_do_update(index_elements=["key"], set_={"status": table.status}).returning(
+            table.reservation_id, table.status, table.what
+        )
+        self._confirming = (
+            update(table)
+            .where(table.key == bindparam("reservation"), table.status != "CANCELLED")
+            .values(status="CONFIRMED")
+            .returning(table.key)
+        )
+        self._cancelling = insert.on_conflict_do_update(
+            index_elements=["key"], set_={"status": insert.excluded.status, "updated_at": insert.excluded.updated_at}
+        )
 
     async def confirm(self, key: str) -> None:
         """Raises `ReservationCancelled` if there is no reservation to confirm."""
-        async with self._database.transaction() as connection:
-            changed = await connection.execute(
-                update(self.table)
-                .where(self.table.key == key, self.table.status != "CANCELLED")
-                .values(status="CONFIRMED")
-            )
-        if changed.rowcount == 0:
+        if await self._database.execute(self._confirming, reservation=key) is None:
             raise ReservationCancelled(f"There is no reservation {key} to confirm.")
 
     async def cancel(self, key: str) -> None:
         """Cancel the reservation. If there is none, spend the key, so that a late reservation is refused."""
-        async with self._database.transaction() as connection:
-            if not await self._database.insert_once(connection, self.table, key=key, what="", status="CANCELLED"):
-                await connection.execute(update(self.table).where(self.table.key == key).values(status="CANCELLED"))
+        await self._database.execute(self._cancelling, key=key, what="", status="CANCELLED")
 
     async def _hold(self, key: str, what: str) -> str:
         """Reserve once per key. Raises `ReservationCancelled` if the key is spent, `KeyReused` if it is another's."""
-        async with self._database.transaction() as connection:
-            await self._database.insert_once(
-                connection, self.table, key=key, reservation_id=str(uuid.uuid4()), what=what, status="RESERVED"
-            )
-            query = select(self.table.reservation_id, self.table.status, self.table.what).where(self.table.key == key)
-            reservation_id, status, held = (await connection.execute(query)).one()
+        row = await self._database.execute(
+            self._holding, key=key, reservation_id=str(uuid.uuid4()), what=what, status="RESERVED"
+        )
+        reservation_id, status, held = row or (None, None, None)
         if status == "CANCELLED" or reservation_id is None:
             raise ReservationCancelled(f"Reservation {key} was cancelled before it was made.")
         if held != without_nul(what):

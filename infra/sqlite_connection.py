@@ -1,12 +1,17 @@
 """A connection to SQLite that changes threads only for what takes time.
 
-aiosqlite runs each call in the connection's thread, also to make and to close a cursor. Handing a call over takes
-longer than most calls do: of the eight of a transaction with one statement, only three are handed over here.
+aiosqlite runs each call in the connection's thread, also to make a cursor, to read its rows and to close it. Handing a
+call over takes longer than most calls do. Here a statement is one: with the begin of its transaction if it is the
+first, and with its rows. A statement that is a transaction of its own is all that is handed over.
+
+It uses private parts of aiosqlite 0.22, which `test_aiosqlite_has_the_parts_that_are_used` names.
 """
 
 import sqlite3
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import aiosqlite
 from aiosqlite.context import contextmanager
@@ -14,6 +19,8 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.engine import make_url
 
 _CHUNK_ROWS = 64
+_BEGIN = "BEGIN IMMEDIATE"
+"""A transaction that begins as a reader and then writes fails at once if another has written in between."""
 
 
 async def connect(url: str) -> aiosqlite.Connection:
@@ -21,7 +28,7 @@ async def connect(url: str) -> aiosqlite.Connection:
     arguments, options = SQLiteDialect_aiosqlite().create_connect_args(make_url(url))
     # What does not change threads is called from the event loop's.
     connector = partial(sqlite3.connect, *arguments, **{**options, "check_same_thread": False, "factory": _Database})
-    opened = _Connection(connector, _CHUNK_ROWS)
+    opened = Connection(connector, _CHUNK_ROWS)
     opened._thread.daemon = True  # as SQLAlchemy has it: a process ends without waiting for it
     return await opened
 
@@ -33,20 +40,64 @@ class _Database(sqlite3.Connection):
             self.close()
 
 
-class _Cursor(aiosqlite.Cursor):
-    async def close(self) -> None:
-        self._cursor.close()
+class Connection(aiosqlite.Connection):
+    """Its transactions begin with the first statement after `begin`."""
 
+    _begins = False
 
-class _Connection(aiosqlite.Connection):
+    def begin(self) -> None:
+        self._begins = True
+
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
         return _Cursor(self, self._conn.cursor())
+
+    async def commit(self) -> None:
+        self._begins = False
+        if self._conn.in_transaction:
+            await super().commit()
 
     async def rollback(self) -> None:
         """SQLAlchemy rolls back whatever it gives back to its pool, also after a commit.
 
         A connection whose caller was cancelled, so that a call may still be going on, it closes instead.
         """
+        self._begins = False
         if self._conn.in_transaction:
             await super().rollback()
+
+    async def run(self, call: Callable[..., sqlite3.Cursor], *arguments: Any) -> list[Any]:
+        """Run a call of a cursor, in the transaction. Returns its rows."""
+        return list(await self._execute(self._run, call, *arguments))
+
+    def _run(self, call: Callable[..., sqlite3.Cursor], *arguments: Any) -> list[Any]:
+        if self._begins:
+            self._conn.execute(_BEGIN)
+            self._begins = False
+        cursor = call(*arguments)
+        return cursor.fetchall() if cursor.description else []
+
+
+class _Cursor(aiosqlite.Cursor):
+    def __init__(self, connection: Connection, cursor: sqlite3.Cursor) -> None:
+        super().__init__(connection, cursor)
+        self._run = connection.run
+        self._rows: list[Any] = []
+
+    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> aiosqlite.Cursor:
+        self._rows = await self._run(self._cursor.execute, sql, parameters or ())
+        return self
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> aiosqlite.Cursor:
+        self._rows = await self._run(self._cursor.executemany, sql, parameters)
+        return self
+
+    async def fetchall(self) -> Iterable[sqlite3.Row]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def fetchmany(self, size: int | None = None) -> Iterable[sqlite3.Row]:
+        raise NotImplementedError("The rows of a statement are read at once: `connection.stream` has no use.")
+
+    async def close(self) -> None:
+        self._cursor.close()

@@ -19,7 +19,7 @@ def record_statements(engine: Engine, tracer: Tracer) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def before(_: Any, __: Any, ___: str, ____: Any, context: Any, _____: bool) -> None:
-        # Without `compiled` it is a BEGIN of ours.
+        # Without `compiled` it is none of ours.
         if context is None or context.compiled is None or not get_current_span().get_span_context().is_valid:
             return
         operation, table = _described(context)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import aiosqlite
 import pytest
 from sqlalchemy import text
 
+from infra import sqlite_connection
 from infra.database import Database
+from infra.database_errors import DatabaseUnavailable
 from tests.eventually import eventually
 
 
@@ -23,7 +26,8 @@ class Calls:
         hand_over: Callable[..., Awaitable[Any]] = aiosqlite.Connection._execute
 
         async def counted(connection: aiosqlite.Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            self.names.append(fn.__name__)
+            run = args[0] if fn.__name__ == "_run" else fn
+            self.names.append(run.__name__)
             self.waiting += 1
             try:
                 return await hand_over(connection, fn, *args, **kwargs)
@@ -64,13 +68,73 @@ def lines(file: Path) -> list[str]:
         connection.close()
 
 
-async def test_a_transaction_changes_threads_for_its_begin_its_statements_and_its_commit(
+def in_transaction(file: Path) -> bool:
+    try:
+        lines(file)
+    except sqlite3.OperationalError:
+        return True
+    return False
+
+
+async def test_a_transaction_changes_threads_for_its_statements_and_its_commit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write(database, "first")
     calls = Calls(monkeypatch)
     await write(database, "second")
-    assert calls.names == ["execute", "execute", "commit"]
+    assert calls.names == ["execute", "commit"]
+
+
+async def test_a_query_brings_its_rows_when_it_has_been_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, "first")
+    calls = Calls(monkeypatch)
+    async with database.transaction() as connection:
+        assert (await connection.scalars(text("SELECT line FROM lines"))).all() == ["first"]
+    assert calls.names == ["execute", "commit"]
+
+
+async def test_a_statement_of_its_own_changes_threads_once(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, "first")
+    calls = Calls(monkeypatch)
+    row = await database.execute(text("INSERT INTO lines VALUES (:line) RETURNING line"), line="second")
+    assert row is not None
+    assert row.line == "second"
+    assert calls.names == ["execute"]
+    assert lines(file) == ["first", "second"]
+
+
+async def test_a_statement_of_its_own_that_fails_changes_nothing(database: Database, file: Path) -> None:
+    await write(database, "first")
+    with pytest.raises(DatabaseUnavailable, match="integer overflow"):
+        await database.execute(
+            text("INSERT INTO lines SELECT line FROM lines UNION ALL SELECT abs(-9223372036854775808)")
+        )
+    assert lines(file) == ["first"]
+
+
+async def test_a_transaction_without_statements_leaves_nothing_open(database: Database, file: Path) -> None:
+    async with database.transaction():
+        pass
+    await database.execute(text("INSERT INTO lines VALUES ('first')"))
+    assert lines(file) == ["first"]
+
+
+async def test_many_rows_are_written_in_the_transaction(database: Database, file: Path) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("INSERT INTO lines VALUES (:line)"), [{"line": "first"}, {"line": "second"}])
+        assert in_transaction(file)
+    assert lines(file) == ["first", "second"]
+
+
+async def test_rows_are_not_streamed(database: Database) -> None:
+    async with database.transaction() as connection:
+        with pytest.raises(NotImplementedError, match="read at once"):
+            async for _ in await connection.stream(text("SELECT 1")):
+                pass
 
 
 async def test_a_transaction_that_fails_is_rolled_back(
@@ -86,7 +150,7 @@ async def test_a_transaction_that_fails_is_rolled_back(
 
     with pytest.raises(ZeroDivisionError):
         await write_and_fail()
-    assert calls.names == ["execute", "execute", "rollback"]
+    assert calls.names == ["execute", "rollback"]
     assert lines(file) == ["first"]
 
 
@@ -108,3 +172,25 @@ async def test_a_caller_that_is_cancelled_while_it_waits_for_the_lock_leaves_not
         await late
     await write(database, "next")
     assert lines(file) == ["first", "next"]
+
+
+async def test_aiosqlite_has_the_parts_that_are_used(file: Path) -> None:
+    """What `infra.sqlite_connection` uses beyond aiosqlite's interface. If this fails, adapt that module."""
+    connection = await sqlite_connection.connect(f"sqlite+aiosqlite:///{file}")
+    try:
+        needed = {
+            connection: ("_conn", "_execute", "_thread"),
+            await aiosqlite.Connection.cursor(connection): ("_cursor", "execute", "executemany", "fetchall", "close"),
+        }
+        missing = [
+            f"{type(each).__name__}.{name}"
+            for each, names in needed.items()
+            for name in names
+            if not hasattr(each, name)
+        ]
+        assert not missing, f"aiosqlite has changed: {', '.join(missing)}"
+        assert isinstance(connection._conn, sqlite3.Connection)
+        thread = await connection._execute(threading.get_ident)
+        assert thread == connection._thread.ident
+    finally:
+        await connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DefaultFailureConverter, PayloadConverter
+from temporalio.converter import CompositePayloadConverter, DefaultFailureConverter, PayloadConverter
 
 from domain.errors import PayloadTooLarge
 
@@ -37,13 +37,18 @@ class LimitedFailureConverter(DefaultFailureConverter):
             failure.message = f"{failure.message[: MAX_ERROR_CHARACTERS - 1]}…"
 
 
-def limited_converter(max_bytes: int, overhead_bytes: int) -> type[PydanticPayloadConverter]:
+def limited_converter(max_bytes: int, overhead_bytes: int) -> type[CompositePayloadConverter]:
     """Writes values that fit. `max_bytes` bounds the values of one call together: arguments, result, details.
 
     `overhead_bytes` is what the codec adds to each value, at most.
     """
+    # Each execution of a workflow makes a converter. They share what pydantic makes for a type, and the cache of it.
+    converters = tuple(PydanticPayloadConverter().converters.values())
 
-    class LimitedPayloadConverter(PydanticPayloadConverter):
+    class LimitedPayloadConverter(CompositePayloadConverter):
+        def __init__(self) -> None:
+            super().__init__(*converters)
+
         def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
             """Raises `PayloadTooLarge`."""
             payloads = super().to_payloads(values)

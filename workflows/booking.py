@@ -127,7 +127,7 @@ class BookingWorkflow:
     async def _step(
         self, summary: str, activity: Callable[[BookingActivities, Request], Awaitable[Result]], request: Request
     ) -> Result:
-        result = await self._steps.run_to_its_end(activity, request, BOOKING_STEP, summary=summary)
+        result = await self._steps.run(activity, request, BOOKING_STEP, summary, to_its_end=True)
         self._done.append(summary)
         return result
 

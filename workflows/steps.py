@@ -23,6 +23,8 @@ with workflow.unsafe.imports_passed_through():
 Activities = TypeVar("Activities")
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+_AT_ONCE = ActivityCancellationType.TRY_CANCEL
+_UNTIL_THE_END = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
 
 @dataclass(frozen=True)
@@ -37,35 +39,24 @@ class Steps:
         request: Request,
         policy: Policy,
         summary: str,
+        *,
+        to_its_end: bool = False,
     ) -> Result:
-        """Run an activity. Raises `ActivityError`."""
-        if self.mode is StepMode.LOCAL and (done := await _locally(activity, request, summary)):
-            return done[0]
-        return await workflow.execute_activity_method(activity, request, **policy, summary=summary)
+        """Run an activity. Raises `ActivityError`.
 
-    async def run_to_its_end(
-        self,
-        activity: Callable[[Activities, Request], Awaitable[Result]],
-        request: Request,
-        policy: Policy,
-        summary: str,
-    ) -> Result:
-        """As `run`. A cancellation is raised once the step has ended: its compensation must come after it.
-
-        Raises `ActivityError`, `asyncio.CancelledError`.
+        A cancellation of the workflow cancels it. With `to_its_end` the step ends first, so that its compensation comes
+        after it; then `asyncio.CancelledError` is raised, whatever the step has done.
         """
         done = await _locally(activity, request, summary) if self.mode is StepMode.LOCAL else None
-        _raise_if_cancelled()
+        if to_its_end:
+            _raise_if_cancelled()
         if done:
             return done[0]
         result = await workflow.execute_activity_method(
-            activity,
-            request,
-            **policy,
-            summary=summary,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            activity, request, **policy, summary=summary, cancellation_type=_UNTIL_THE_END if to_its_end else _AT_ONCE
         )
-        _raise_if_cancelled()
+        if to_its_end:
+            _raise_if_cancelled()
         return result
 
     def may_have_done_more(self, failure: BaseException) -> bool:
@@ -91,7 +82,7 @@ async def _locally(
             request,
             **LOCAL_ATTEMPT,
             summary=summary,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            cancellation_type=_UNTIL_THE_END,
         )
     except FailureError as failure:
         # A timeout is an `ActivityError` when it happens, and a `TimeoutError` when it is replayed (temporalio 1.35).

@@ -70,7 +70,7 @@ class Database:
     async def execute(self, statement: Executable, **values: Any) -> Row[Any] | None:
         """Run a statement, which is a transaction of its own. Return the first row, if it returns any.
 
-        Raises as `transaction` does. Make the statement once, with `bindparam`: to make it takes as long as to run it.
+        Raises as `transaction` does. Make the statement once, with `bindparam`, and not for each call.
         """
         async with self._transaction(self._for_one_statement) as connection:
             result = await connection.execute(statement, _storable(values))
@@ -112,7 +112,7 @@ class Database:
         return self.insert(table).on_conflict_do_nothing(index_elements=key)
 
     def insert(self, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
-        """An insert that can be told what to do when the row exists."""
+        """An insert for which it can be said what to do when the row exists."""
         return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
     async def check(self) -> None:

@@ -43,12 +43,11 @@ class Reservations:
 
     async def _hold(self, key: str, what: str) -> str:
         """Reserve once per key. Raises `ReservationCancelled` if the key is spent, `KeyReused` if it is another's."""
-        row = await self._database.execute(
+        held = await self._database.execute(
             self._holding, key=key, reservation_id=str(uuid.uuid4()), what=what, status="RESERVED"
         )
-        reservation_id, status, held = row or (None, None, None)
-        if status == "CANCELLED" or reservation_id is None:
+        if held is None or held.status == "CANCELLED" or held.reservation_id is None:
             raise ReservationCancelled(f"Reservation {key} was cancelled before it was made.")
-        if held != without_nul(what):
+        if held.what != without_nul(what):
             raise KeyReused(f"Reservation {key} exists for something else.")
-        return str(reservation_id)
+        return str(held.reservation_id)

@@ -8,7 +8,7 @@ It uses private parts of aiosqlite 0.22, which `test_aiosqlite_has_the_parts_tha
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -68,7 +68,8 @@ class Connection(aiosqlite.Connection):
 
     async def run(self, call: Callable[..., sqlite3.Cursor], *arguments: Any) -> list[Any]:
         """Run a call of a cursor, in the transaction. Returns its rows."""
-        return list(await self._execute(self._run, call, *arguments))
+        hand_over: Callable[..., Awaitable[list[Any]]] = self._execute
+        return await hand_over(self._run, call, *arguments)
 
     def _run(self, call: Callable[..., sqlite3.Cursor], *arguments: Any) -> list[Any]:
         if self._begins:

@@ -190,7 +190,7 @@ async def test_aiosqlite_has_the_parts_that_are_used(file: Path) -> None:
         ]
         assert not missing, f"aiosqlite has changed: {', '.join(missing)}"
         assert isinstance(connection._conn, sqlite3.Connection)
-        thread = await connection._execute(threading.get_ident)
-        assert thread == connection._thread.ident
+        hand_over: Callable[..., Awaitable[int]] = connection._execute
+        assert await hand_over(threading.get_ident) == connection._thread.ident
     finally:
         await connection.close()

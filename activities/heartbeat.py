@@ -10,7 +10,8 @@ from temporalio import activity
 
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[None]:
-    """Send a heartbeat three times per heartbeat timeout while the body runs."""
+    """Send a heartbeat three times per heartbeat timeout while the body runs. A body that ends before sends none: each
+    is a write of Temporal's, and an action of Temporal Cloud."""
     timeout = activity.info().heartbeat_timeout or timedelta(seconds=30)
     beat = asyncio.create_task(_beat(timeout.total_seconds() / 3))
     try:
@@ -21,5 +22,5 @@ async def heartbeating() -> AsyncIterator[None]:
 
 async def _beat(seconds: float) -> None:
     while True:
-        activity.heartbeat()
         await asyncio.sleep(seconds)
+        activity.heartbeat()

@@ -89,6 +89,21 @@ async def test_heavy_work_heartbeats_as_long_as_it_lasts(
     assert (await running).result == "DONE"
 
 
+async def test_work_that_ends_soon_sends_no_heartbeat(
+    environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
+) -> None:
+    beats: list[tuple[object, ...]] = []
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    environment.info = dataclasses.replace(environment.info, heartbeat_timeout=timedelta(hours=1))
+    work.gate.close()
+    running = asyncio.create_task(environment.run(activities.heavy_work, None))
+    await work.gate.reached()
+    await asyncio.sleep(0)  # whatever began with the work has had its turn
+    work.gate.open()
+    await running
+    assert beats == []
+
+
 async def test_heavy_work_can_be_cancelled(
     environment: ActivityEnvironment, activities: MessageQueueActivities, work: FakeWork
 ) -> None:

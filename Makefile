@@ -90,11 +90,12 @@ chart: install ## Check the Helm chart, with a helm that Go builds into the user
 		HELM=$$HELM KUBERNETES_VALIDATE=$(VENV_CHART)/bin/kubernetes-validate \
 		$(BIN)/python -m pytest tests/packaging/test_chart.py; }; }
 
-env: install ## Write what follows from code: .env.example, docs/configuration.md, docs/sizing.md, and parts of others
+env: install ## Write what follows from code: .env.example, docs/configuration.md, sizing.md, cost.md, and parts of others
 	$(BIN)/python -m tests.packaging.env_example
 	$(BIN)/python -m tests.packaging.configuration
 	$(BIN)/python -m tests.packaging.chart_schema
 	$(BIN)/python -m tests.packaging.sizing
+	$(BIN)/python -m tests.packaging.cost_page
 	$(BIN)/python -m tests.packaging.access_matrix
 	$(BIN)/python -m tests.packaging.metrics_page
 	$(BIN)/python -m tools.boards

@@ -183,6 +183,7 @@ WAITING = {
     "apache",
     "chaos",
     "console",
+    "economy",
     "integration",
     "kafka",
     "test_booking_points.py",

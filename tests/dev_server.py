@@ -24,8 +24,8 @@ BARE = "without-search-attributes"
 
 
 @asynccontextmanager
-async def dev_server(limits: Mapping[str, int | str]) -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own. `limits` are dynamic configuration, by Temporal's names."""
+async def dev_server(limits: Mapping[str, int | str], *arguments: str) -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own. `limits` are dynamic configuration, by Temporal's names; `arguments` are its program's."""
     options = {**FAST, **limits}
     with TemporaryDirectory() as folder:
         program = ServerProgram(executable("temporal"), Path(folder))
@@ -37,9 +37,12 @@ async def dev_server(limits: Mapping[str, int | str]) -> AsyncIterator[WorkflowE
             dev_server_log_level="error",
             dev_server_startup_timeout=STARTUP_TIMEOUT,
             dev_server_extra_args=[
-                argument
-                for name, value in options.items()
-                for argument in ("--dynamic-config-value", f"{name}={value}")
+                *arguments,
+                *(
+                    argument
+                    for name, value in options.items()
+                    for argument in ("--dynamic-config-value", f"{name}={value}")
+                ),
             ],
             search_attributes=search_attributes.ALL,
         )

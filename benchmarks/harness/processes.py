@@ -7,7 +7,7 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_USER, _SYSTEM, _SESSION = 11, 12, 3
+_PARENT, _SESSION, _USER, _SYSTEM = 1, 3, 11, 12
 """Fields of /proc/PID/stat, counted from the one after the command's name."""
 
 
@@ -29,12 +29,15 @@ def usage(pids: Mapping[str, int]) -> Usage:
 
 
 def cpu_by_name(pids: Mapping[str, int]) -> dict[str, float]:
-    """CPU seconds so far of each named process and of those it has started: all that are in its session."""
+    """CPU seconds so far of each named process and of those it has started: all that are in its session, and its
+    children that have sessions of their own, as PostgreSQL's do."""
     names = {pid: name for name, pid in pids.items()}
     seconds = dict.fromkeys(pids, 0.0)
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and (fields := _fields(folder)) and (name := names.get(int(fields[_SESSION]))):
-            seconds[name] += (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
+        if folder.name.isdecimal() and (fields := _fields(folder)):
+            name = names.get(int(fields[_SESSION])) or names.get(int(fields[_PARENT]))
+            if name:
+                seconds[name] += (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
     return seconds
 
 

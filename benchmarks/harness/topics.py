@@ -12,6 +12,11 @@ ALL_TOPICS = json.dumps({"my-cluster": ["*"]})
 """For `KAFKA_ALLOWED`: a benchmark's topics have names of their own."""
 
 
+def topic_of(handler: str) -> str:
+    """The topic from which a benchmark calls this handler."""
+    return f"bench-{handler}"
+
+
 class Record(NamedTuple):
     key: str
     value: JsonValue

@@ -12,7 +12,7 @@ from typing import Literal
 from benchmarks.compare.load.jobs import Records, Report
 from benchmarks.compare.session import Measured, Session, WrongResult
 from benchmarks.compare.systems.system import PARTITIONS
-from benchmarks.harness.topics import make_topic
+from benchmarks.harness.topics import make_topic, topic_of
 
 FIRST_RECORDS, MAX_RECORDS = 200, 200_000
 MIN_GROWTH, MAX_GROWTH = 3.0, 8.0
@@ -26,7 +26,7 @@ async def subscribed_topic(session: Session, service: str, handler: str) -> str:
     """The topic of this handler. It is made and subscribed to once: joining a consumer group takes seconds."""
     sink = f"service://{service}/{handler}"
     if sink not in session.topics:
-        topic = f"bench-{handler}"
+        topic = topic_of(handler)
         await make_topic(session.system.bootstrap, topic, PARTITIONS)
         await session.system.subscribe(topic, sink)
         session.topics[sink] = topic

@@ -1,7 +1,7 @@
 """One row of the comparison."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from benchmarks.compare.session import Measured, Session
 
@@ -18,3 +18,5 @@ class Row:
     """Also measured with a bare Temporal client, which shows the gateway's share."""
     by_latency: bool = False
     """Systems are compared by the median latency instead of by throughput."""
+    not_measured: Mapping[str, str] = field(default_factory=dict)
+    """The systems that the row leaves out, each with the reason."""

@@ -17,6 +17,7 @@ from devstack.servers import CLUSTER, stages
 from devstack.stack import Stack
 from devstack.supervisor import Supervisor
 from domain.access import GRANTED
+from domain.steps import StepMode
 from infra.api_keys import new_key
 
 _ROLES = {"server": "temporal", "worker": "workers", "gateway": "gateway"}
@@ -27,14 +28,27 @@ _TUNING = ("--dynamic-config-value=", "--sqlite-pragma=")
 @asynccontextmanager
 async def open_ours(folder: Path, log: Log) -> AsyncIterator[System]:
     """The embedded stack, as `make up` runs it, and with an API key, whose limits are counted but not reached."""
+    async with _open("ours", folder, log, {}) as system:
+        yield system
+
+
+@asynccontextmanager
+async def open_economy(folder: Path, log: Log) -> AsyncIterator[System]:
+    """The same with local steps."""
+    async with _open("ours-economy", folder, log, {"STEPS": StepMode.LOCAL}) as system:
+        yield system
+
+
+@asynccontextmanager
+async def _open(name: str, folder: Path, log: Log, more: Mapping[str, str]) -> AsyncIterator[System]:
     key, digest = new_key()
     keys = folder / "keys.json"
     keys.parent.mkdir(parents=True, exist_ok=True)
     keys.write_text(json.dumps([{"name": "benchmark", "sha256": digest, "roles": sorted(GRANTED)}]))
-    settings = {**SERVICE_SETTINGS, "API_KEYS_FILE": str(keys), **dict.fromkeys(_CALLER_LIMITS, "100000")}
+    settings = {**SERVICE_SETTINGS, "API_KEYS_FILE": str(keys), **dict.fromkeys(_CALLER_LIMITS, "100000"), **more}
     stack = Stack.on_free_ports(folder, settings, log)
     async with stack:
-        yield await _system("ours", stack, {}, credentials={"authorization": f"Bearer {key}"})
+        yield await _system(name, stack, {}, credentials={"authorization": f"Bearer {key}"})
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from benchmarks.compare.systems.restate.services import (
     payment_tracker,
     user_feed,
 )
-from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
+from benchmarks.compare.systems.simulated_systems import SimulatedSystems
 from infra.settings import load_settings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import restate
 from restate.exceptions import TerminalError
 
-from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
+from benchmarks.compare.systems.simulated_systems import SimulatedSystems
 from domain.booking import CarReservation, Charge, FlightReservation, Payment, TripConfirmation, TripRequest
 from domain.errors import BusinessFailure, Refusal
 

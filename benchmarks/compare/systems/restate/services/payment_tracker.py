@@ -4,7 +4,7 @@ from typing import Any
 
 import restate
 
-from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
+from benchmarks.compare.systems.simulated_systems import SimulatedSystems
 from domain.invoice import InvoiceStatus, PaymentEvent
 from domain.payment_tracker import ClosedInvoice, Reminder, Ticket
 

@@ -2,7 +2,7 @@
 
 import restate
 
-from benchmarks.compare.systems.restate.simulated_systems import SimulatedSystems
+from benchmarks.compare.systems.simulated_systems import SimulatedSystems
 from domain.user_feed import Draft, PostOutcome, PostStatus, SocialMediaPost, Verdict
 
 

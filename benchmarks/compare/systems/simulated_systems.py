@@ -1,4 +1,4 @@
-"""The simulated systems of the Restate services: the same classes as the workers', over the same kind of database."""
+"""The simulated systems of a peer's services: the same classes as the workers', over the same kind of database."""
 
 from dataclasses import dataclass
 from typing import Self

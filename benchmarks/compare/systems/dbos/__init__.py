@@ -1,0 +1,1 @@
+"""The patterns on DBOS Transact, written as its documentation recommends."""

@@ -1,5 +1,7 @@
 """Transactional event processing: posts of one user, moderated together and finished in order."""
 
+import json
+import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from domain.inbox import Inbox, OmitEmpty, origin
+from domain.inbox import Inbox, Message, OmitEmpty, origin
 from domain.pattern import Entity, Handler
 from domain.payload import Payload, encoded_bytes
 from domain.steps import StepMode
@@ -60,8 +62,17 @@ STATUS_AFTER = {
 """The status of a post after its turn. `PENDING` stands for no verdict in time."""
 
 
+def post_id(user: str, source: str | None, message: Message[SocialMediaPost]) -> str:
+    """The ID of the post that a message makes: the same each time that the feed gets the message, and of no other.
+
+    A feed that was restored to an earlier state, and gets the message again, so finds the post that it has stored.
+    """
+    parts = [user, source, message.id, message.fingerprint]
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(parts)))
+
+
 class Draft(Payload):
-    """A post about to be stored. `id` is chosen by the workflow, so that storing is idempotent."""
+    """A post about to be stored. `id` is that of `post_id`, so that storing is idempotent."""
 
     id: str
     post: SocialMediaPost

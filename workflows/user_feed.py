@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         Review,
         SocialMediaPost,
         Verdict,
+        post_id,
     )
     from workflows.policies import DATABASE, moderation
     from workflows.status import FULL, StatusDisplay
@@ -150,7 +151,10 @@ class UserFeed:
     def posts_received(self, batch: Batch[SocialMediaPost]) -> None:
         for message in self._memory.inbox.admit(PROCESS_POST, batch, workflow.now()):
             pending = PendingPost(
-                message_id=message.id, post_id=str(workflow.uuid4()), draft=message.body, trace=message.trace
+                message_id=message.id,
+                post_id=post_id(self._user, batch.source, message),
+                draft=message.body,
+                trace=message.trace,
             )
             workflow.logger.info("Post %s is message %s", pending.post_id, message.origin)
             self._queue.append(pending)

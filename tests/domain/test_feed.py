@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.inbox import Message
 from domain.user_feed import (
     MAX_CONTENT_LENGTH,
     POSTS_IN_MODERATION,
@@ -14,6 +15,7 @@ from domain.user_feed import (
     PostStatus,
     SocialMediaPost,
     Verdict,
+    post_id,
 )
 
 NOW = datetime(2024, 10, 10, tzinfo=UTC)
@@ -22,6 +24,27 @@ NOW = datetime(2024, 10, 10, tzinfo=UTC)
 def queued(count: int, *, stored: bool = True, content: str = "hello") -> FeedMemory:
     draft = None if stored else SocialMediaPost(content=content, metadata="")
     return FeedMemory(queue=[PendingPost(message_id=f"m{n}", post_id=f"p{n}", draft=draft) for n in range(count)])
+
+
+class TestPostId:
+    MESSAGE: Message[SocialMediaPost] = Message(id="posts-0-7", body=SocialMediaPost(content="hello", metadata=""))
+
+    def test_is_the_same_each_time_that_a_feed_gets_the_message(self) -> None:
+        again = self.MESSAGE.model_copy(update={"submission": "another", "trace": "another", "offset": 8})
+        assert post_id("user1", "c/t/e/0", again) == post_id("user1", "c/t/e/0", self.MESSAGE)
+
+    def test_is_of_no_other_message(self) -> None:
+        another = self.MESSAGE.model_copy(update={"id": "posts-0-8"})
+        another_body = self.MESSAGE.model_copy(update={"fingerprint": "another"})
+        ids = [
+            post_id("user1", "c/t/e/0", self.MESSAGE),
+            post_id("user2", "c/t/e/0", self.MESSAGE),
+            post_id("user1", "c/t/another/0", self.MESSAGE),
+            post_id("user1", None, self.MESSAGE),
+            post_id("user1", "c/t/e/0", another),
+            post_id("user1", "c/t/e/0", another_body),
+        ]
+        assert len(set(ids)) == len(ids)
 
 
 class TestStoring:

@@ -33,7 +33,7 @@ def test_every_benchmark_has_its_module(name: str) -> None:
         ("encryption", ["--calls", "--records", "--rounds"]),
         ("economy", ["--trips", "--rounds"]),
         ("tracing", ["--calls", "--records", "--rounds"]),
-        ("listing", ["--executions", "--rate", "--reads", "--first-page", "--json"]),
+        ("listing", ["--executions", "--rate", "--reads", "--first-page", "--minutes", "--json"]),
         ("watchers", ["--one", "--keys", "--each", "--every", "--changes", "--json"]),
         ("hot-key", ["--messages"]),
         ("steady", [f"--{each}" for each in STEADY]),

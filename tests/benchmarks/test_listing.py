@@ -1,7 +1,12 @@
 """What `python -m benchmarks listing` makes of the pages that it reads."""
 
-import httpx2
+from typing import cast
 
+import httpx2
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from benchmarks.listing.executions import Executions
 from benchmarks.listing.pages import Walk, walk
 
 
@@ -26,3 +31,21 @@ async def test_pages_are_read_until_there_is_no_next_one() -> None:
         walked = await walk(http)
 
     assert (walked.keys, len(walked.seconds)) == (["c", "b", "a"], 3)
+
+
+class Overloaded(Executions):
+    """A Temporal that refuses every third start."""
+
+    async def _start(self, number: int) -> None:
+        if number % 3 == 0:
+            raise RPCError("busy", RPCStatusCode.UNAVAILABLE, b"")
+        self.started.add(str(number))
+
+
+async def test_for_starts_that_temporal_refuses_others_are_made() -> None:
+    progress = list[int]()
+    executions = Overloaded(cast("Client", None))
+
+    await executions.start_many(500, progress.append)
+
+    assert (len(executions.started), progress[-1]) == (500, 500)

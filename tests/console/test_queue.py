@@ -53,8 +53,9 @@ async def test_a_task_that_fails_is_tried_again_and_then_failed(visitor: Visitor
 
     task = await submitted(visitor)
 
-    await expect(row_of(visitor, "In the queue", task)).to_contain_text("of 3")
-    await expect(row_of(visitor, "Ended last", task)).to_contain_text("failed")
+    ended = row_of(visitor, "Ended last", task)
+    await expect(ended).to_contain_text("failed")
+    await expect(ended).to_contain_text("attempt 3 of 3")
 
 
 async def test_a_task_waits_for_a_worker_that_was_killed(visitor: Visitor, stack: Stack) -> None:

@@ -191,15 +191,17 @@ function shortened(id) {
 
 function updateRow(element, task, longest) {
   const [, track, when] = element.children;
-  const { maxAttempts } = task.progress;
   track.firstChild.style.setProperty("left", `${100 * place(task.left, longest)}%`);
   track.firstChild.className = `dot ${task.left ? "waiting" : "running"}`;
-  const attempts = task.attempts ? h("span.quiet", {}, ` attempt ${task.attempts} of ${maxAttempts}`) : null;
-  show(when, task.left ? [status("SCHEDULED"), " ", distance(task.executionTime)] : [status("RUNNING"), attempts]);
+  show(when, task.left ? [status("SCHEDULED"), " ", distance(task.executionTime)] : [status("RUNNING"), attempts(task)]);
+}
+
+function attempts({ attempts: number, progress }) {
+  return number ? h("span.quiet", {}, ` attempt ${number} of ${progress.maxAttempts}`) : null;
 }
 
 function updateEnded(element, task) {
   const [, track, when] = element.children;
   track.hidden = true;
-  show(when, status(task.status), " ", time(task.finishedAt));
+  show(when, status(task.status), " ", time(task.finishedAt), task.status === "FAILED" ? attempts(task) : null);
 }

@@ -54,7 +54,7 @@ class EntityClient:
                 start_signal_args=[batch.traced(spans.current())],
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=attributes(entity, key),
+                search_attributes=attributes(entity, key, entity.handlers[handler].first_status),
                 static_summary=f"{entity.service} {key}",
                 rpc_timeout=SEND_TIMEOUT,
             )

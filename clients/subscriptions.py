@@ -47,7 +47,7 @@ async def start(
         task_timeout=TASK_TIMEOUT,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=attributes(SUBSCRIPTION, subscription.id),
+        search_attributes=attributes(SUBSCRIPTION, subscription.id, SUBSCRIPTION.first_status),
         static_summary=f"{subscription.cluster}/{subscription.topic} to {subscription.service}/{subscription.handler}",
     )
 

@@ -11,7 +11,7 @@ from domain.errors import BusinessFailure
 from domain.pattern import Pattern
 from domain.payload import MAX_PAYLOAD_BYTES, Payload, encoded_bytes
 
-FAN_OUT = Pattern("fan_out", "FanOutWorker")
+FAN_OUT = Pattern("fan_out", "FanOutWorker", first_status="RUNNING")
 MAX_SUBTASKS = 10_000
 MAX_BATCHES = 100
 """Activities per job: one for each of up to 100 subtasks; in a larger job each activity runs a batch of them."""

@@ -136,8 +136,8 @@ PACKAGE_TRACKER = Entity(
     "package_tracker",
     "PackageTracker",
     handlers={
-        REGISTER_PACKAGE: Handler("package_registered", PackageRegistration, LocationReceipt),
-        UPDATE_LOCATION: Handler("locations_received", LocationUpdate, LocationReceipt),
+        REGISTER_PACKAGE: Handler("package_registered", PackageRegistration, LocationReceipt, "REGISTERED"),
+        UPDATE_LOCATION: Handler("locations_received", LocationUpdate, LocationReceipt, "WAITING_FOR_REGISTRATION"),
     },
     state=PackageState,
     start_input=lambda package, plans: PackageInput(package_id=package, plan=plans.packages),

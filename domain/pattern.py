@@ -37,6 +37,8 @@ class Pattern:
 
     name: str
     service: str
+    first_status: str | None = field(default=None, kw_only=True)
+    """What its workflows say of themselves first. They are started with it."""
     tenant: str = field(default=DEFAULT_TENANT, kw_only=True)
     """Whose executions these are."""
 
@@ -70,6 +72,9 @@ class Handler:
     """The signal that carries the messages to the service's workflow."""
     body: type[Payload]
     outcome: type[Payload]
+    first_status: str | None = None
+    """What a key's workflow says of itself first if it begins with a message of this handler; None if that depends on
+    the message."""
 
 
 @dataclass(frozen=True, eq=False)

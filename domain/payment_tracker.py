@@ -79,8 +79,8 @@ PAYMENT_TRACKER = Entity(
     "payment_tracker",
     "PaymentTracker",
     handlers={
-        ON_PAYMENT_FAILURE: Handler("payment_failed", PaymentEvent, InvoiceState),
-        ON_PAYMENT_SUCCESS: Handler("payment_succeeded", PaymentEvent, InvoiceState),
+        ON_PAYMENT_FAILURE: Handler("payment_failed", PaymentEvent, InvoiceState, InvoiceStatus.REMINDING),
+        ON_PAYMENT_SUCCESS: Handler("payment_succeeded", PaymentEvent, InvoiceState, InvoiceStatus.PAID),
         ON_INVOICE_CLOSED: Handler("invoice_closed", ClosingEvent, InvoiceState),
     },
     start_input=lambda invoice, plans: TrackerInput(invoice_id=invoice, plan=plans.reminders, steps=plans.steps),

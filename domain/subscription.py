@@ -15,7 +15,7 @@ from domain.pattern import Pattern
 from domain.payload import Payload
 from domain.record_keys import KeyFormat
 
-SUBSCRIPTION = Pattern("kafka_ingress", "Subscription")
+SUBSCRIPTION = Pattern("kafka_ingress", "Subscription", first_status="RUNNING")
 MAX_ID_LENGTH = 200
 DEAD_LETTER_SUFFIX = ".dead-letter"
 _SOURCE = re.compile(r"kafka://([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,249})")

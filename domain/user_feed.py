@@ -266,7 +266,7 @@ PROCESS_POST = "processPost"
 USER_FEED = Entity(
     "user_feed",
     "UserFeed",
-    handlers={PROCESS_POST: Handler("posts_received", SocialMediaPost, PostOutcome)},
+    handlers={PROCESS_POST: Handler("posts_received", SocialMediaPost, PostOutcome, "WORKING")},
     start_input=lambda user, plans: FeedInput(user=user, plan=plans.moderation, steps=plans.steps),
     state=FeedState,
 )

@@ -7,8 +7,6 @@
 The rules are in `domain.invoice.Invoice`; the workflow runs the timers and the activities.
 """
 
-from contextlib import suppress
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -29,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         TrackerMemory,
     )
     from domain.traces import Cause, works_for
+    from workflows.alarm import Alarm
     from workflows.policies import DATABASE, MAIL
     from workflows.status import StatusDisplay
     from workflows.steps import Steps
@@ -51,6 +50,7 @@ class PaymentTracker:
         self._inbox = memory.inbox
         self._unanswered = memory.unanswered
         self._traces, self._cause = memory.traces, memory.cause
+        self._alarm = Alarm()
         self._display = StatusDisplay()
 
     @workflow.run
@@ -69,14 +69,14 @@ class PaymentTracker:
 
     async def _next_event_or_deadline(self) -> None:
         deadline = self._invoice.forgotten_at(self._plan) or self._invoice.due_at
-        if deadline is not None and deadline <= workflow.now():
+        if self._has_messages() or (deadline is not None and deadline <= workflow.now()):
             return
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: bool(self._unanswered) or self._must_continue_as_new(),
-                timeout=deadline - workflow.now() if deadline else None,
-                timeout_summary=self._invoice.next_action(self._plan),
-            )
+        self._alarm.set(deadline, self._invoice.next_action(self._plan))
+        await workflow.wait_condition(lambda: self._has_messages() or self._alarm.rings())
+
+    def _has_messages(self) -> bool:
+        """Whether any wait for this run, or for the next one."""
+        return bool(self._unanswered) or self._must_continue_as_new()
 
     async def _act(self) -> None:
         if self._invoice.is_due(workflow.now()):

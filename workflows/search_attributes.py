@@ -11,6 +11,13 @@ STATUS = SearchAttributeKey.for_keyword("PatternStatus")
 ALL = (PATTERN, KEY, STATUS)
 
 
-def attributes(pattern: Pattern, key: str) -> TypedSearchAttributes:
-    """Return the attributes that an execution starts with. Its workflow sets `STATUS`."""
-    return TypedSearchAttributes([SearchAttributePair(PATTERN, pattern.name), SearchAttributePair(KEY, key)])
+def attributes(pattern: Pattern, key: str, status: str | None = None) -> TypedSearchAttributes:
+    """Return the attributes that an execution starts with.
+
+    `status` is the one that its workflow is going to have first: what comes with the start costs no event, and no
+    further write of Temporal's index. The workflow corrects it, and sets the later ones.
+    """
+    found_by = [SearchAttributePair(PATTERN, pattern.name), SearchAttributePair(KEY, key)]
+    if status is not None:
+        found_by.append(SearchAttributePair(STATUS, status))
+    return TypedSearchAttributes(found_by)

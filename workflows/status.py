@@ -11,7 +11,10 @@ FULL = "FULL"
 
 
 class StatusDisplay:
-    """The status and details of one run. A new status costs one event in the history, new details cost none."""
+    """The status and details of one run. A new status costs one event in the history, new details cost none.
+
+    The status that a run begins with costs nothing either, if it started with that one or is continued with it.
+    """
 
     def __init__(self) -> None:
         self._shown: str | None = None
@@ -20,7 +23,8 @@ class StatusDisplay:
         """Show `status` and, after it, `details`: whole sentences."""
         if status != self._shown:
             self._shown = status
-            workflow.upsert_search_attributes([STATUS.value_set(status)])
+            if workflow.info().typed_search_attributes.get(STATUS) != status:
+                workflow.upsert_search_attributes([STATUS.value_set(status)])
             STATUS_CHANGES.count(workflow.metric_meter(), status=status)
         workflow.set_current_details(f"{status}. {details}")
 

@@ -69,7 +69,8 @@ class WorkflowInvoker:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 start_delay=call.delay or None,
                 memo={"fingerprint": body_fingerprint},
-                search_attributes=attributes(self.pattern, key),
+                # During a delay it does nothing yet.
+                search_attributes=attributes(self.pattern, key, None if call.delay else self.pattern.first_status),
                 static_summary=f"{self.pattern.service} {key}",
                 rpc_timeout=RPC_TIMEOUT,
             )

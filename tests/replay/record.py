@@ -10,10 +10,12 @@ import gzip
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.dev_server import CONTINUE_AS_NEW, dev_server
@@ -42,6 +44,8 @@ async def record(environment: WorkflowEnvironment, *all_scenarios: Scenario) -> 
             text = json.dumps(document, separators=(",", ":"))
             # Without the time of day, so that equal histories are equal files.
             (HISTORIES / f"{scenario.__name__}{suffix}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+        with suppress(RPCError):
+            await runs[-1].terminate()  # the next scenario may have the same key
 
 
 def _without_traces_of_this_machine(part: Any) -> Any:

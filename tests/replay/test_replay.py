@@ -77,11 +77,11 @@ def _continuations(file: Path) -> Iterator[str]:
 
 
 def with_an_extra_step(original: type) -> type:
-    """The same workflow with a timer before its first step, a change that open executions cannot replay."""
+    """The same workflow with a step before its first one that no workflow has: open executions cannot replay it."""
     run_original: Any = original.run  # type: ignore[attr-defined]
 
     async def run(self: Any, argument: Any) -> Any:
-        await workflow.sleep(1)
+        workflow.upsert_memo({"extra": "step"})
         return await run_original(self, argument)
 
     run.__qualname__ = f"Changed{original.__name__}.run"

@@ -107,6 +107,32 @@ class TestReminders:
         assert (ticket.customer, ticket.event_id, tracked.mail.sent) == (None, "evt_1", [])
 
 
+class TestTimer:
+    async def test_stays_when_an_event_changes_no_deadline(self, tracked: Tracked) -> None:
+        for _ in range(3):
+            await tracked.key.answered(await tracked.fails("evt_1"))
+        assert len(await events(tracked.key.handle, "TIMER_STARTED")) == 1
+        assert not await events(tracked.key.handle, "TIMER_CANCELED")
+        await tracked.passes(DAY + A_MOMENT)
+        assert tracked.mail.numbers() == [1, 2]
+
+    async def test_is_replaced_when_an_event_brings_the_deadline_forward(self, tracked: Tracked) -> None:
+        await tracked.key.answered(await tracked.fails("evt_1"))
+        await tracked.key.answered(await tracked.fails("evt_2"))
+        assert len(await events(tracked.key.handle, "TIMER_STARTED")) == 2
+        assert len(await events(tracked.key.handle, "TIMER_CANCELED")) == 1
+        await tracked.passes(HOURS + A_MOMENT)
+        assert tracked.mail.numbers() == [1, 2]
+
+    async def test_of_a_closed_invoice_is_the_one_that_forgets_it(self, tracked: Tracked) -> None:
+        await tracked.key.answered(await tracked.fails("evt_1"))
+        await tracked.key.answered(await tracked.succeeds("evt_2"))
+        await tracked.key.answered(await tracked.fails("evt_3"))
+        started = await events(tracked.key.handle, "TIMER_STARTED")
+        assert len(started) == 2
+        assert len(await events(tracked.key.handle, "TIMER_CANCELED")) == 1
+
+
 class TestMail:
     @pytest.mark.parametrize("fault", [ConnectionError("mail server is down"), MailRejected("no such mailbox")])
     async def test_that_cannot_be_sent_is_followed_by_the_next_reminder_after_the_interval(

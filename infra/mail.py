@@ -1,9 +1,10 @@
 """Reminders by e-mail: through SMTP when configured, otherwise into the log; recorded once either way.
 
 A crash between sending and recording sends again: the second e-mail has the Message-ID of the first, by which mail
-systems recognise it.
+systems recognise it. An attempt that is cut off goes on: nothing can call back an e-mail that is being sent.
 """
 
+import asyncio
 import hashlib
 import ipaddress
 import logging
@@ -44,9 +45,26 @@ class ReminderMail:
         self._database = database
         self._sender = sender
         self._transport = transport
+        self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def send_reminder(self, reminder: Reminder) -> None:
-        """Raises `MailRejected`, or whatever the transport raises; the reminder is then not recorded as sent."""
+        """Send it, or wait for an attempt of this process that is still under way.
+
+        Raises `MailRejected`, or whatever the transport raises; the reminder is then not recorded as sent.
+        """
+        this = reminder.invoice, reminder.number
+        sending = self._under_way.get(this)
+        if sending is None:
+            sending = self._under_way[this] = asyncio.create_task(self._send_once(reminder))
+            sending.add_done_callback(lambda ended: self._ended(this, ended))
+        await asyncio.shield(sending)
+
+    def _ended(self, this: tuple[str, int], sending: asyncio.Task[None]) -> None:
+        del self._under_way[this]
+        if not sending.cancelled():
+            sending.exception()  # asyncio logs an exception that no attempt asks for
+
+    async def _send_once(self, reminder: Reminder) -> None:
         message = self._message(reminder)
         this = (Reminders.invoice == reminder.invoice, Reminders.number == reminder.number)
         async with self._database.transaction() as connection:

@@ -7,6 +7,8 @@
 The rules are in `domain.invoice.Invoice`; the workflow runs the timers and the activities.
 """
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -87,11 +89,10 @@ class PaymentTracker:
     async def _remind(self) -> None:
         failure, number = self._invoice.begin_due_action(), self._invoice.next_reminder()
         assert self._invoice.customer is not None, "without a customer the next action is the escalation"
-        sending = workflow.start_activity_method(
-            PaymentTrackerActivities.send_reminder,
-            Reminder(invoice=self._id, number=number, customer=self._invoice.customer, event_id=failure.data.id),
-            **MAIL,
-            summary=f"reminder {number} of {self._plan.reminders}",
+        reminder = Reminder(invoice=self._id, number=number, customer=self._invoice.customer, event_id=failure.data.id)
+        summary = f"reminder {number} of {self._plan.reminders}"
+        sending = asyncio.create_task(
+            self._steps.run(PaymentTrackerActivities.send_reminder, reminder, MAIL, summary=summary)
         )
         await workflow.wait_condition(lambda: sending.done() or self._invoice.has_unrecorded_end())
         if self._invoice.has_unrecorded_end():

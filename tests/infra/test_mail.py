@@ -14,7 +14,9 @@ from domain.payment_tracker import MailRejected, Reminder
 from infra.database import Database
 from infra.mail import ReminderMail, open_mail, smtp_transport
 from infra.tables import Reminders
+from tests.eventually import eventually
 from tests.infra.rows import rows
+from tests.workflows.fakes import Gate
 
 SENDER = "Billing <billing@shop.example>"
 
@@ -105,6 +107,45 @@ class TestReminder:
         first, second = postbox.messages
         assert first["Message-ID"] == second["Message-ID"]
         assert await statuses(database) == {1: "SENT"}
+
+    async def test_that_is_cut_off_goes_on_and_the_next_attempt_waits_for_it(self, database: Database) -> None:
+        gate, sent = Gate(), list[EmailMessage]()
+        gate.close()
+
+        async def send(message: EmailMessage) -> None:
+            await gate.passage()
+            sent.append(message)
+
+        mail = ReminderMail(database, SENDER, send)
+        first = asyncio.create_task(mail.send_reminder(reminder()))
+        await gate.reached()
+        first.cancel()
+        second = asyncio.create_task(mail.send_reminder(reminder()))
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        gate.open()
+        await second
+        await mail.send_reminder(reminder())
+        assert len(sent) == 1
+
+    async def test_that_fails_after_it_was_cut_off_is_sent_by_the_next_attempt(self, database: Database) -> None:
+        gate, sent, failures = Gate(), list[EmailMessage](), [ConnectionError("the server restarts")]
+        gate.close()
+
+        async def send(message: EmailMessage) -> None:
+            await gate.passage()
+            if failures:
+                raise failures.pop()
+            sent.append(message)
+
+        mail = ReminderMail(database, SENDER, send)
+        first = asyncio.create_task(mail.send_reminder(reminder()))
+        await gate.reached()
+        first.cancel()
+        gate.open()
+        await eventually(lambda: not failures)
+        await mail.send_reminder(reminder())
+        assert len(sent) == 1
 
     async def test_has_a_message_id_of_its_own(self, mail: ReminderMail, postbox: Postbox) -> None:
         for one in (reminder(1), reminder(2), reminder(1, invoice="in_2"), reminder(1, invoice="größer > 1")):

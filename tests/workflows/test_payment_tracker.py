@@ -133,6 +133,19 @@ class TestTimer:
         assert len(await events(tracked.key.handle, "TIMER_CANCELED")) == 1
 
 
+class TestCost:
+    async def test_of_a_reminder_is_half_of_the_transitions_with_local_steps(
+        self, dev_server: WorkflowEnvironment, steps: StepMode
+    ) -> None:
+        async with tracking(dev_server, steps) as tracked:
+            await tracked.fails("evt_1")
+            # Without a query, which a local step has its task end for.
+            await eventually(lambda: events(tracked.key.handle, "TIMER_STARTED"))
+            described = (await tracked.key.handle.describe()).raw_description.workflow_execution_info
+        cost = described.history_length, described.state_transition_count
+        assert cost == {StepMode.ACTIVITY: (12, 6), StepMode.LOCAL: (7, 3)}[steps]
+
+
 class TestMail:
     @pytest.mark.parametrize("fault", [ConnectionError("mail server is down"), MailRejected("no such mailbox")])
     async def test_that_cannot_be_sent_is_followed_by_the_next_reminder_after_the_interval(

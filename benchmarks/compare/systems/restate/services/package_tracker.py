@@ -4,16 +4,21 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import restate
+from pydantic import BaseModel, Field
 from restate.exceptions import TerminalError
 from restate.serde import PydanticJsonSerde
 
 from domain.package_tracker import LocationReceipt, LocationUpdate, Package, PackageInfo, PackageRegistration
 
 
+class _Stored(BaseModel):
+    package: Package = Field(default_factory=Package)
+
+
 def package_tracker() -> restate.VirtualObject:
     """The package is the object's state."""
     tracker = restate.VirtualObject("PackageTracker")
-    state = PydanticJsonSerde(Package)
+    state = PydanticJsonSerde(_Stored)
 
     @tracker.handler("registerPackage")
     async def register(ctx: restate.ObjectContext, registration: PackageRegistration) -> LocationReceipt:
@@ -33,10 +38,10 @@ def package_tracker() -> restate.VirtualObject:
     async def change(ctx: restate.ObjectContext, apply: Callable[[Package], object]) -> LocationReceipt:
         package = await stored(ctx)
         apply(package)
-        ctx.set("package", package, serde=state)
+        ctx.set("package", _Stored(package=package), serde=state)
         return package.receipt()
 
     async def stored(ctx: restate.ObjectContext | restate.ObjectSharedContext) -> Package:
-        return await ctx.get("package", serde=state) or Package()
+        return (await ctx.get("package", serde=state) or _Stored()).package
 
     return tracker

@@ -64,7 +64,7 @@ class Session:
         The time is the load's own; with `until_idle` it goes on until the system is idle. Raises `WrongResult`.
         """
         system = self.system
-        await system.wait_until_idle()
+        await system.settle()
         cpu, busy, written = system.cpu(), busy_seconds(), system.bytes_on_disk()
         began = time.perf_counter()
         report = await load()

@@ -26,8 +26,8 @@ PARTITIONS = 4
 _WINDOW_SECONDS = 0.3
 _IDLE_CORES = 0.10
 """A system is idle if it uses no more than this above what it uses without any load."""
-_STEADY_CORES = 0.05
-"""So much two looks at a system that has nothing to do may differ."""
+_SETTLED_WITHIN_SECONDS = 10
+"""Restate compacts its files for some seconds after a load."""
 _IDLE_WITHIN_SECONDS = 30
 
 
@@ -75,17 +75,13 @@ class System:
     async def settle(self) -> None:
         """Wait until the load before has no effect. Call it before each load.
 
-        What polls its store uses more without load as the store grows: what it uses steadily is all of that.
+        What polls its store uses more without load as the store grows: what a system still uses after a while is that.
         """
-        deadline, before = time.perf_counter() + _IDLE_WITHIN_SECONDS, float("inf")
-        while time.perf_counter() < deadline:
-            cores = await self._cores()
-            if cores < self._cores_without_load + _IDLE_CORES:
+        deadline = time.perf_counter() + _SETTLED_WITHIN_SECONDS
+        while (cores := await self._cores()) > self._cores_without_load + _IDLE_CORES:
+            if time.perf_counter() > deadline:
+                self._cores_without_load = min(cores, await self._cores())
                 return
-            if abs(cores - before) < _STEADY_CORES:
-                self._cores_without_load = cores
-                return
-            before = cores
 
     async def wait_until_idle(self) -> float:
         """Returns when the system became idle, on the clock of `time.perf_counter`; after 30 s in any case."""

@@ -32,24 +32,14 @@ from domain.subscription import (
     SubscriptionState,
     SubscriptionStatus,
 )
+from tests.consumer_snapshots import BEGUN
 from tests.eventually import eventually
 from workers.activity_methods import activity_methods
 from workflows import subscription
 from workflows.subscription import SubscriptionWorkflow
 
 Handle = WorkflowHandle[SubscriptionWorkflow, SubscriptionState]
-PROGRESS = ConsumerSnapshot(
-    partitions=[],
-    received=3,
-    delivered=2,
-    dead_lettered=1,
-    lag=1,
-    stalled_keys=0,
-    in_flight=0,
-    rate=0.2,
-    oldest_in_flight_seconds=0.0,
-    last_error=None,
-)
+PROGRESS = BEGUN.model_copy(update={"received": 3, "delivered": 2, "dead_lettered": 1, "lag": 1, "rate": 0.2})
 REPORTED = ConsumerProgress.model_validate(PROGRESS.model_dump())
 
 

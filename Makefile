@@ -2,7 +2,7 @@
 VENV ?= .venv
 # A test process mostly waits for its own servers: four keep two cores busy.
 TEST_PROCESSES ?= 4
-IN_PROCESSES := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+IN_PROCESSES := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 40
 BIN := $(VENV)/bin
 VENV_BENCH ?= .venv-bench
 VENV_LOCK ?= .venv-lock

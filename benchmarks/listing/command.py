@@ -70,7 +70,10 @@ async def _run(options: argparse.Namespace, console: Console) -> int:
         executions = Executions(client)
         await _fill(bench, executions, options.executions, console)
         key = next(iter(executions.started))
-        pages = [await _first_page(bench, name, options.reads, key) for name in CONDITIONS]
+        pages = []
+        for name in CONDITIONS:
+            pages.append(await _first_page(bench, name, options.reads, key))
+            console.print(f"first page of {name}: p50 {pages[-1].p50_ms:,.0f} ms")
         counts = await _first_page(bench, "counts", options.reads, key, "/invocations/counts")
         before, (walked, added, faults) = bench.usage(), await _walk(bench, executions, options.rate)
         cpu = _cpu(bench.usage(), before, len(walked.seconds))

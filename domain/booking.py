@@ -12,7 +12,7 @@ from domain.pattern import Pattern
 from domain.payload import Payload
 from domain.steps import StepMode
 
-BOOKING = Pattern("booking", "BookingWorkflow")
+BOOKING = Pattern("booking", "BookingWorkflow", first_status="BOOKING")
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -59,12 +59,13 @@ class BookingWorkflow:
     def __init__(self, trip: Trip) -> None:
         self._status = TripStatus.BOOKING
         self._done: list[str] = []
-        self._steps = Steps(trip.steps)
+        self._steps = Steps(trip.steps, on_activity=lambda: self._show(searchable=True))
         self._compensations = Compensations(self._steps, on_change=self._show)
         self._display = StatusDisplay()
 
     @workflow.run
     async def run(self, trip: Trip) -> TripConfirmation:
+        self._enter(TripStatus.BOOKING)
         try:
             confirmation = await self._book(trip)
         except (ActivityError, asyncio.CancelledError) as failure:
@@ -82,18 +83,12 @@ class BookingWorkflow:
         return confirmation
 
     async def _book(self, trip: Trip) -> TripConfirmation:
+        flight = FlightReservation(key=_key("flight"), flight=trip.flight)
         flight_id = await self._reserve(
-            "reserve flight",
-            BookingActivities.reserve_flight,
-            FlightReservation(key=_key("flight"), flight=trip.flight),
-            compensation="cancel flight",
+            "reserve flight", BookingActivities.reserve_flight, flight, compensation="cancel flight"
         )
-        car_id = await self._reserve(
-            "reserve car",
-            BookingActivities.reserve_car,
-            CarReservation(key=_key("car"), car=trip.car),
-            compensation="cancel car",
-        )
+        car = CarReservation(key=_key("car"), car=trip.car)
+        car_id = await self._reserve("reserve car", BookingActivities.reserve_car, car, compensation="cancel car")
         self._compensate_with("refund payment")
         await self._pay_and_confirm(trip.payment)
         if _was_reset():
@@ -160,10 +155,13 @@ class BookingWorkflow:
         self._status = status
         self._show()
 
-    def _show(self) -> None:
-        stuck = self._compensations.stuck()
+    def _show(self, *, searchable: bool = False) -> None:
+        """Local steps end within a task: the status during them is over before anyone could search for it."""
+        stuck, status = self._compensations.stuck(), self._status_now()
         waiting = f" Stuck, retried until an operator resolves it: {', '.join(stuck)}." if stuck else ""
-        self._display.show(self._status_now(), f"Done: {', '.join(self._done) or 'nothing'}.{waiting}")
+        is_brief = self._steps.are_local and status in (TripStatus.BOOKING, TripStatus.COMPENSATING)
+        details = f"Done: {', '.join(self._done) or 'nothing'}.{waiting}"
+        self._display.show(status, details, searchable=searchable or not is_brief)
 
     def _status_now(self) -> TripStatus:
         is_stuck = self._status is TripStatus.COMPENSATING and self._compensations.stuck()

@@ -19,13 +19,16 @@ class StatusDisplay:
     def __init__(self) -> None:
         self._shown: str | None = None
 
-    def show(self, status: str, details: str) -> None:
-        """Show `status` and, after it, `details`: whole sentences."""
+    def show(self, status: str, details: str, *, searchable: bool = True) -> None:
+        """Show `status` and, after it, `details`: whole sentences.
+
+        With `searchable` false, nothing is written: for a status that is over before anyone could search for it.
+        """
         if status != self._shown:
             self._shown = status
-            if workflow.info().typed_search_attributes.get(STATUS) != status:
-                workflow.upsert_search_attributes([STATUS.value_set(status)])
             STATUS_CHANGES.count(workflow.metric_meter(), status=status)
+        if searchable and workflow.info().typed_search_attributes.get(STATUS) != status:
+            workflow.upsert_search_attributes([STATUS.value_set(status)])
         workflow.set_current_details(f"{status}. {details}")
 
     def show_details(self, details: str) -> None:

@@ -32,6 +32,12 @@ class Steps:
     """Runs the steps of one execution in the mode of its input. Replayed anywhere, they run in the same mode."""
 
     mode: StepMode
+    on_activity: Callable[[], None] = lambda: None
+    """Called when a local step goes on as an activity: now the execution lasts longer than a task."""
+
+    @property
+    def are_local(self) -> bool:
+        return self.mode is StepMode.LOCAL
 
     async def run(
         self,
@@ -47,11 +53,13 @@ class Steps:
         A cancellation of the workflow cancels it. With `to_its_end` the step ends first, so that its compensation comes
         after it; then `asyncio.CancelledError` is raised, whatever the step has done.
         """
-        done = await _locally(activity, request, summary) if self.mode is StepMode.LOCAL else None
+        done = await _locally(activity, request, summary) if self.are_local else None
         if to_its_end:
             _raise_if_cancelled()
         if done:
             return done[0]
+        if self.are_local:
+            self.on_activity()
         result = await workflow.execute_activity_method(
             activity, request, **policy, summary=summary, cancellation_type=_UNTIL_THE_END if to_its_end else _AT_ONCE
         )
@@ -65,7 +73,7 @@ class Steps:
         A lost task may have done them. Only a refusal excludes it: a system that had accepted a step accepts its
         repetition, so the lost task did not get any further either.
         """
-        return self.mode is StepMode.LOCAL and not was_refused(failure)
+        return self.are_local and not was_refused(failure)
 
 
 VISIBLE_STEPS = Steps(StepMode.ACTIVITY)

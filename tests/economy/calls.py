@@ -9,7 +9,6 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.booking import BookingActivities
 from activities.fan_out import FanOutActivities
 from activities.message_queue import MessageQueueActivities
 from api.invokers.invocation import Call, WebUi
@@ -22,7 +21,7 @@ from domain.steps import StepMode
 from tests.economy.cost import Cost, Costs, of_standalone, of_workflow
 from tests.eventually import eventually
 from tests.workflows.fakes import FakeSubtasks, Gate
-from tests.workflows.test_booking import ALL_UNDONE, FORWARD, TRIP, Cars, Flights, Payments, World, refuse
+from tests.workflows.test_booking import ALL_UNDONE, FORWARD, TRIP, World, booking_activities, refuse
 from workers.activity_methods import activity_methods
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
@@ -58,7 +57,7 @@ async def declined_trip(client: Client, mode: StepMode) -> Costs:
 
 
 async def _trip(client: Client, mode: StepMode, world: World) -> Cost:
-    steps = BookingActivities(Flights(world), Cars(world), Payments(world))
+    steps = booking_activities(world)
     async with worker(client, BOOKING.task_queue, BookingWorkflow, steps):
         invoker = WorkflowInvoker(client, WEB_UI, BOOKING, "run", "state")
         call = Call("run", TRIP.model_copy(update={"steps": mode}), uuid.uuid4().hex)

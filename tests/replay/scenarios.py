@@ -11,11 +11,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.booking import BookingActivities
 from activities.fan_out import FanOutActivities
 from activities.payment_tracker import PaymentTrackerActivities
 from activities.user_feed import UserFeedActivities
-from domain.booking import CardDeclined, TripStatus
+from domain.booking import BOOKING, CardDeclined, TripStatus
 from domain.compensation import Resolution
 from domain.fan_out import Job, OnFailure, SubtaskFailed
 from domain.invoice import ClosingEvent, ClosingEventData, InvoiceStatus, PaymentEvent, PaymentEventData, ReminderPlan
@@ -30,10 +29,8 @@ from tests.workflows.entity_key import EntityKey
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, FakeSubtasks, Gate, anytime
 from tests.workflows.test_booking import (
     TRIP,
-    Cars,
-    Flights,
-    Payments,
     World,
+    booking_activities,
     refuse,
     until_cancel_is_recorded,
     until_status,
@@ -42,6 +39,7 @@ from workers.activity_methods import activity_methods
 from workflows import package_tracker, payment_tracker, user_feed
 from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
+from workflows.search_attributes import attributes
 
 Handles = list[WorkflowHandle[Any, Any]]
 
@@ -93,13 +91,15 @@ async def _book(
     mode: StepMode,
     while_it_runs: Callable[[WorkflowHandle[BookingWorkflow, Any]], Awaitable[None]] | None = None,
 ) -> Handles:
-    steps = BookingActivities(Flights(world), Cars(world), Payments(world))
+    steps = booking_activities(world)
+    key = str(uuid.uuid4())
     async with worker(environment, BookingWorkflow, steps) as queue:
         trip = await environment.client.start_workflow(
             BookingWorkflow.run,
             TRIP.model_copy(update={"steps": mode}),
-            id=f"booking:{uuid.uuid4()}",
+            id=BOOKING.execution_id(key),
             task_queue=queue,
+            search_attributes=attributes(BOOKING, key, BOOKING.first_status),
         )
         if while_it_runs:
             await while_it_runs(trip)

@@ -99,6 +99,10 @@ class Payments:
         await self._world.call("refund")
 
 
+def booking_activities(world: World) -> BookingActivities:
+    return BookingActivities(Flights(world), Cars(world), Payments(world))
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -109,7 +113,7 @@ async def start(
     time_skipping: WorkflowEnvironment, world: World, steps: StepMode
 ) -> AsyncIterator[Callable[[], Awaitable[WorkflowHandle[BookingWorkflow, TripConfirmation]]]]:
     queue = f"booking-{uuid.uuid4()}"
-    activities = BookingActivities(Flights(world), Cars(world), Payments(world))
+    activities = booking_activities(world)
 
     async def start_trip() -> WorkflowHandle[BookingWorkflow, TripConfirmation]:
         trip_id = BOOKING.execution_id(str(uuid.uuid4()))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -17,6 +17,7 @@ from activities.user_feed import UserFeedActivities
 from api.invokers.invocation import Call, WebUi
 from api.invokers.workflow import WorkflowInvoker
 from clients.subscriptions import start
+from domain.booking import BOOKING, CardDeclined
 from domain.fan_out import FAN_OUT, Job
 from domain.invoice import ClosingEvent, ClosingEventData, InvoiceStatus, PaymentEvent, PaymentEventData
 from domain.package_tracker import PACKAGE_TRACKER, LocationUpdate, PackageRegistration
@@ -24,14 +25,17 @@ from domain.pattern import Entity
 from domain.patterns import ENTITIES
 from domain.payload import Payload
 from domain.payment_tracker import PAYMENT_TRACKER
+from domain.steps import StepMode
 from domain.user_feed import USER_FEED, SocialMediaPost, Verdict
 from tests.eventually import eventually
 from tests.histories import events, until_idle
 from tests.workflows.conftest import EVENTS_BEFORE_CONTINUE_AS_NEW
 from tests.workflows.entity_key import EntityKey, serving
 from tests.workflows.fakes import FakeBilling, FakeMail, FakeModeration, FakePosts, FakeSubtasks, anytime
+from tests.workflows.test_booking import ALL_UNDONE, TRIP, World, booking_activities, refuse
 from tests.workflows.test_subscription import FakeIngress, new_worker, posts
 from workers.activity_methods import activity_methods
+from workflows.booking import BookingWorkflow
 from workflows.fan_out import FanOutWorker
 from workflows.package_tracker import PackageTracker
 from workflows.payment_tracker import PaymentTracker
@@ -139,6 +143,38 @@ async def test_a_job_runs_from_its_start_and_a_delayed_one_from_the_end_of_its_d
     handle = dev_server.client.get_workflow_handle(delayed.invocation_id)
     assert await status(handle) is None
     await handle.terminate()
+
+
+@pytest.mark.parametrize(
+    ("steps", "fails_once", "expected"),
+    [
+        (StepMode.ACTIVITY, None, ["COMPENSATING", "FAILED"]),
+        (StepMode.LOCAL, None, ["FAILED"]),
+        (StepMode.LOCAL, "reserve car", ["FAILED"]),
+        (StepMode.LOCAL, "cancel car", ["COMPENSATING", "FAILED"]),
+    ],
+)
+async def test_a_trip_books_from_its_start_and_shows_nothing_that_is_over_within_a_task(
+    dev_server: WorkflowEnvironment, steps: StepMode, fails_once: str | None, expected: list[str]
+) -> None:
+    client, queue = dev_server.client, BOOKING.task_queue
+    world = World(before={"charge": refuse(CardDeclined("no"))})
+
+    async def fail() -> None:
+        del world.before[str(fails_once)]
+        raise ConnectionError("it is restarting")
+
+    if fails_once:
+        world.before[fails_once] = fail
+    invoker = WorkflowInvoker(client, WebUi("", "default"), BOOKING, handler="run", progress_query="state")
+    trip, methods = TRIP.model_copy(update={"steps": steps}), activity_methods(booking_activities(world))
+    async with Worker(client, task_queue=queue, workflows=[BookingWorkflow], activities=methods):
+        submitted = await invoker.submit(Call("run", trip, key=uuid.uuid4().hex))
+        handle = client.get_workflow_handle(submitted.invocation_id)
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    assert world.done() == ["reserve flight", "reserve car", *ALL_UNDONE]
+    assert await set_by_workflow(handle) == expected
 
 
 async def test_a_subscription_runs_from_its_start(dev_server: WorkflowEnvironment) -> None:

@@ -7,10 +7,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.booking import BookingActivities
 from domain.booking import BOOKING, CardDeclined
 from tests.monitoring.recording import Recording
-from tests.workflows.test_booking import TRIP, Cars, Flights, Payments, World
+from tests.workflows.test_booking import TRIP, World, booking_activities
 from workers.activity_methods import activity_methods
 from workflows import search_attributes
 from workflows.booking import BookingWorkflow
@@ -28,7 +27,7 @@ async def test_a_replay_counts_nothing(time_skipping: WorkflowEnvironment) -> No
         data_converter=time_skipping.client.data_converter,
         runtime=recording.runtime,
     )
-    activities = activity_methods(BookingActivities(Flights(world), Cars(world), Payments(world)))
+    activities = activity_methods(booking_activities(world))
     # Without a cache every workflow task replays the whole history.
     async with Worker(
         client, task_queue=queue, workflows=[BookingWorkflow], activities=activities, max_cached_workflows=0

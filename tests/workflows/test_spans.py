@@ -8,14 +8,13 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.booking import BookingActivities
 from domain.booking import BOOKING, CardDeclined
 from domain.steps import StepMode
 from infra.tracing import spans
 from infra.tracing.sdk import recording
 from tests.collector import Collector, collecting
 from tests.eventually import eventually
-from tests.workflows.test_booking import FORWARD, TRIP, Cars, Flights, Payments, World, refuse
+from tests.workflows.test_booking import FORWARD, TRIP, World, booking_activities, refuse
 from workers.activity_methods import activity_methods
 from workflows.booking import BookingWorkflow
 
@@ -39,7 +38,7 @@ async def book(environment: WorkflowEnvironment, world: World, steps: StepMode) 
     """Book a trip with a worker that remembers no workflow: each task replays it from its first event."""
     plain = environment.client
     client = Client(plain.service_client, data_converter=plain.data_converter, interceptors=spans.interceptors())
-    activities = BookingActivities(Flights(world), Cars(world), Payments(world))
+    activities = booking_activities(world)
     queue = f"booking-{uuid.uuid4()}"
     async with Worker(
         client,

@@ -10,8 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 
-from activities.booking import BookingActivities
-from domain.booking import CardDeclined
+from domain.booking import BOOKING, CardDeclined
 from domain.payload import MAX_PAYLOAD_BYTES
 from domain.steps import StepMode
 from infra.payload_keys import KeyRing
@@ -19,9 +18,10 @@ from infra.payloads import data_converter
 from tests.eventually import eventually
 from tests.histories import events
 from tests.workflows.fakes import Gate
-from tests.workflows.test_booking import TRIP, Cars, Flights, Payments, World, refuse
+from tests.workflows.test_booking import TRIP, World, booking_activities, refuse
 from workers.activity_methods import activity_methods
 from workflows.booking import BookingWorkflow
+from workflows.search_attributes import attributes
 
 Handle = WorkflowHandle[BookingWorkflow, Any]
 Start = Callable[[], Awaitable[Handle]]
@@ -45,9 +45,12 @@ async def start(client: Client, world: World, steps: StepMode) -> AsyncIterator[
 
     async def start_trip() -> Handle:
         trip = TRIP.model_copy(update={"steps": steps})
-        return await client.start_workflow(BookingWorkflow.run, trip, id=queue, task_queue=queue)
+        found_by = attributes(BOOKING, queue, BOOKING.first_status)
+        return await client.start_workflow(
+            BookingWorkflow.run, trip, id=queue, task_queue=queue, search_attributes=found_by
+        )
 
-    activities = activity_methods(BookingActivities(Flights(world), Cars(world), Payments(world)))
+    activities = activity_methods(booking_activities(world))
     async with Worker(client, task_queue=queue, workflows=[BookingWorkflow], activities=activities):
         yield start_trip
 
@@ -68,7 +71,7 @@ async def test_a_declined_trip_costs_a_seventh_of_the_transitions_with_local_ste
     await ended(handle)
     described = (await handle.describe()).raw_description.workflow_execution_info
     cost = described.history_length, described.state_transition_count
-    assert cost == {StepMode.ACTIVITY: (43, 21), StepMode.LOCAL: (13, 3)}[steps]
+    assert cost == {StepMode.ACTIVITY: (43, 21), StepMode.LOCAL: (12, 3)}[steps]
 
 
 @pytest.mark.parametrize("steps", [StepMode.LOCAL], indirect=True)

@@ -17,7 +17,6 @@ def devstack(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
     )
 
 

@@ -98,7 +98,6 @@ def test_what_is_wrong_is_one_line(cause: str, form: str, tmp_path: Path) -> Non
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
     assert (ended.returncode, ended.stdout) == (1, ""), ended.stderr

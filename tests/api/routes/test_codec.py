@@ -118,7 +118,7 @@ async def test_the_cli_shows_clear_text_with_the_endpoint_and_none_without(
 
     async def shown(*options: str) -> str:
         run = await asyncio.to_thread(
-            subprocess.run, [*command, *options], check=True, capture_output=True, text=True, timeout=60
+            subprocess.run, [*command, *options], check=True, capture_output=True, text=True, timeout=600
         )
         return run.stdout
 

@@ -43,7 +43,7 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
     """A gateway that ends by itself."""
     environment = {**os.environ, "GATEWAY_PORT": "0", **variables}
     command = [sys.executable, "-m", "api"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

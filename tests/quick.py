@@ -20,7 +20,7 @@ from infra import gc_tuning
 from tests.conftest import FOUND
 
 REASON = "starts a process or a server"
-EXAMPLES = 25
+EXAMPLES = 10
 """How many of them a property is tried with; in `make test` a hundred."""
 NOT_IMPORTED = "test_openapi.py"
 """Each of its tests needs the stack, and importing schemathesis takes as long as a hundred tests."""

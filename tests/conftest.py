@@ -210,19 +210,21 @@ PRODUCTION = {
     "test_memory.py",
     "test_poison.py",
     "test_rolling_restart.py",
+    "test_seventh_pattern.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: production's servers, a browser, many stacks or a load."""
+"""Folders and files with the mark `production`: production's servers, a browser, many stacks, a load, or a second copy of
+this tree whose checks all run."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long comes first, so that no test process ends long after the others."""
-    parts = {item: item.path.relative_to(config.rootpath).parts for item in items}
+    parts = {path: path.relative_to(config.rootpath).parts for path in {item.path for item in items}}
     for item in items:
-        if not PRODUCTION.isdisjoint(parts[item]):
+        if not PRODUCTION.isdisjoint(parts[item.path]):
             item.add_marker("production")
-    items.sort(key=lambda item: WAITING.isdisjoint(parts[item]))
+    items.sort(key=lambda item: WAITING.isdisjoint(parts[item.path]))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

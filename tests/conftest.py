@@ -213,8 +213,8 @@ PRODUCTION = {
     "test_seventh_pattern.py",
     "test_storm.py",
 }
-"""Folders and files with the mark `production`: production's servers, a browser, many stacks, a load, or a second copy of
-this tree whose checks all run."""
+"""Folders and files with the mark `production`: production's servers, a browser, many stacks, a load, or all checks of
+a second tree."""
 
 
 @pytest.hookimpl(tryfirst=True)

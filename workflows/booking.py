@@ -124,6 +124,7 @@ class BookingWorkflow:
     ) -> Result:
         result = await self._steps.run(activity, request, BOOKING_STEP, summary, to_its_end=True)
         self._done.append(summary)
+        self._show()
         return result
 
     def _compensate_with(self, name: str) -> None:

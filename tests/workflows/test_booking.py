@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
@@ -31,6 +32,7 @@ from domain.booking import (
 from domain.compensation import CompensationStatus, Resolution
 from domain.steps import StepMode
 from tests.eventually import eventually
+from tests.workflows.fakes import Gate
 from workers.activity_methods import activity_methods
 from workflows import search_attributes
 from workflows.booking import BookingWorkflow
@@ -195,6 +197,18 @@ class TestBooking:
         world.before["reserve flight"] = sometimes
         await (await start()).result()
         assert world.calls == FORWARD
+
+    @pytest.mark.parametrize("steps", [StepMode.ACTIVITY], indirect=True)
+    async def test_shows_which_steps_are_done(self, start: Start, world: World) -> None:
+        charge = Gate()
+        charge.close()
+        world.before["charge"] = charge.passage
+        handle = await start()
+        await charge.reached()
+        shown: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        assert shown.current_details == "BOOKING. Done: reserve flight, reserve car."
+        charge.open()
+        await handle.result()
 
 
 class TestCompensation:

@@ -76,12 +76,13 @@ async def test_a_person_decides_on_an_undo_that_keeps_failing(visitor: Visitor) 
     await visitor.page.get_by_role("button", name="Done by hand").click()
     decide = visitor.page.get_by_role("button", name="Decide", exact=True)
 
-    async def decided() -> bool:  # 503: the update met another event at the same moment
-        if await decide.is_visible():
+    async def is_accepted() -> bool:  # 503: the update met another event at the same moment
+        async with visitor.page.expect_response("**/resolveCompensation") as answer:
             await decide.click()
-        return await visitor.text("Cancelled by phone.").first.is_visible()
+        return (await answer.value).ok
 
-    await eventually(decided)
+    await eventually(is_accepted)
+    await expect(visitor.text("Cancelled by phone.").first).to_be_visible()
     await expect(decide).to_have_count(0)
     await expect(visitor.page.locator(".mark.undone")).to_have_count(3)
 

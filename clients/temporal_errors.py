@@ -12,7 +12,6 @@ _TOO_MANY_SIGNALS = "signal events"
 _NOT_THE_BATCHS_FAULT = (_TOO_MANY_SIGNALS, "search attribute", "namespace")
 """Words in errors about the workflow or the set-up. A retry succeeds once those change."""
 _ALREADY_REQUESTED = "already requested"
-_NEVER_CONNECTED = "Failed client connect"
 _NO_NAMESPACE = re.compile(r"Namespace .* is not found", re.DOTALL)
 _NO_SEARCH_ATTRIBUTE = re.compile(r"no mapping defined for search attribute|search attribute .* is not defined")
 _UNAVAILABLE_STATUSES = {
@@ -71,8 +70,3 @@ def is_unavailable(error: RPCError) -> bool:
 def is_cancelled_already(error: RPCError) -> bool:
     """Whether the cancellation of an activity was refused because it had been requested before."""
     return error.status is RPCStatusCode.FAILED_PRECONDITION and _ALREADY_REQUESTED in error.message
-
-
-def is_never_connected(error: RuntimeError) -> bool:
-    """Whether the SDK could not connect with its first call, for which it has no error type of its own."""
-    return str(error).startswith(_NEVER_CONNECTED)

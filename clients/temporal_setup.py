@@ -8,7 +8,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.temporal_errors import is_never_connected, is_without_namespace
+from clients.temporal_errors import is_without_namespace
 from infra.readiness import NotReady
 from workflows import search_attributes
 
@@ -33,11 +33,8 @@ async def check_temporal(client: Client, patience: timedelta) -> None:
         if is_without_namespace(error):
             reason = f"{client.namespace!r}; create it, or set TEMPORAL_NAMESPACE"
             raise TemporalUnusable("does not have the namespace", reason) from None
-        raise TemporalUnusable("cannot be used", f"{error.status.name}: {error.message}") from None
-    except RuntimeError as error:
-        if not is_never_connected(error):
-            raise
-        raise TemporalUnusable("cannot be reached", str(error)) from None
+        state = "cannot be reached" if error.status is RPCStatusCode.UNAVAILABLE else "cannot be used"
+        raise TemporalUnusable(state, f"{error.status.name}: {error.message}") from None
     if missing:
         reason = f"{', '.join(missing)}; namespace {client.namespace!r} needs them with the type Keyword"
         raise TemporalUnusable("lacks search attributes", reason)

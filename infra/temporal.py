@@ -22,6 +22,7 @@ from domain.metrics import ALL, SECONDS, Histogram
 from domain.version import identity
 from infra.payload_keys import KeyRing
 from infra.payloads import data_converter
+from infra.temporal_connection import ConnectsInTime
 from infra.tracing import spans
 
 WORKER_RETRY_TIMEOUT = timedelta(seconds=10)
@@ -88,6 +89,7 @@ async def _connect(
         data_converter=data_converter(max_payload_bytes, ring),
         runtime=runtime,
         lazy=lazy,
+        plugins=[ConnectsInTime()] if lazy else [],
         identity=identity,
         retry_config=retries,
         interceptors=spans.interceptors(),

@@ -11,7 +11,6 @@ from api.http.problems import RETRY, Problem
 from clients.backpressure import KeyBusy
 from clients.temporal_errors import (
     has_too_many_signals,
-    is_never_connected,
     is_not_found,
     is_not_started,
     is_unavailable,
@@ -51,7 +50,6 @@ FAILURES = (
     UnreadablePayload,
     RPCTimeoutOrCancelledError,
     WorkflowQueryFailedError,
-    RuntimeError,
     DatabaseUnavailable,
 )
 """What the calls of a request raise if Temporal, the database or a payload is at fault."""
@@ -73,8 +71,7 @@ def failure_of(error: Exception) -> Problem | None:
         case DatabaseUnavailable():
             return _try_again("database-unavailable", "The database cannot be used")
     is_without_answer = isinstance(error, RPCTimeoutOrCancelledError)  # of an update
-    is_unconnected = isinstance(error, RuntimeError) and is_never_connected(error)
-    return _temporal_unavailable() if is_without_answer or is_unconnected else None
+    return _temporal_unavailable() if is_without_answer else None
 
 
 def install(app: FastAPI) -> None:

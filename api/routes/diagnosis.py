@@ -5,6 +5,7 @@ What calls need besides, Temporal and the database, is in `/ready`.
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +16,7 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from api.gateway import Gateway
-from api.http.failures import failure_of
+from api.http.failures import temporal_problem
 from api.http.problems import Problem, responses
 from api.routes.subscriptions import read_state, running_subscriptions
 from api.security.access import CurrentCaller, needs
@@ -101,10 +102,9 @@ async def _workers(client: Client) -> list[Check]:
     for polled in queues():
         try:
             identities = await pollers_of(client, polled, RPC_PATIENCE)
-        except (RPCError, RuntimeError) as error:
-            if (problem := failure_of(error)) is None:
-                raise
-            return [*checks, Check(part=Part.TASK_QUEUE, name="all", state=State.UNKNOWN, detail=problem.detail)]
+        except RPCError as error:
+            why = temporal_problem(error).detail
+            return [*checks, Check(part=Part.TASK_QUEUE, name="all", state=State.UNKNOWN, detail=why)]
         others |= {identity for identity in identities if version_of(identity) != VERSION}
         state = State.OK if identities else State.NO_WORKER
         detail = f"{len(identities)} worker processes" if identities else None
@@ -122,16 +122,13 @@ async def _cluster(clusters: KafkaClusters, name: str) -> list[Check]:
 async def _topics(client: Client, clusters: KafkaClusters, caller: Caller) -> list[Check]:
     """The source topics of the caller's subscriptions: none if Temporal, or the worker, does not say which."""
     topics: dict[tuple[str, str], None] = {}
-    try:
+    with suppress(Problem, RPCError, WorkflowQueryFailedError):
         async for ref in running_subscriptions(client, caller.tenant):
             subscription = (await read_state(client, ref)).subscription
             if caller.may_reach(subscription.service):
                 topics[subscription.cluster, subscription.topic] = None
             if len(topics) == MAX_TOPICS:
                 break
-    except (Problem, RPCError, RuntimeError, WorkflowQueryFailedError) as error:
-        if not isinstance(error, Problem) and failure_of(error) is None:
-            raise
     return [await _check(Part.TOPIC, f"{each[0]}/{each[1]}", _must_exist(clusters, *each)) for each in topics]
 
 

@@ -1,10 +1,8 @@
 """What doctor finds with everything in order, and with each fault of its list brought about."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +22,7 @@ from cli.doctor import ADVICE
 from clients import subscriptions
 from domain.subscription import SUBSCRIPTION, Subscription
 from domain.version import VERSION
-from infra import readiness
+from infra import readiness, temporal_connection
 from infra.database_errors import NOT_MIGRATED, READ_ONLY, STATES, UNREACHABLE, DatabaseUnavailable
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
@@ -34,6 +32,7 @@ from tests.cli.running import Ended, Run
 from tests.dev_server import BARE, dev_server_with_bare_namespace
 from tests.eventually import eventually
 from tests.infra.schema import downgrade, upgrade
+from tests.silent_server import silent_server
 from workflows.booking import BookingWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
@@ -144,26 +143,14 @@ async def test_temporal_is_not_there(examine: Examine, monkeypatch: pytest.Monke
 
 async def test_temporal_hangs(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "CHECK_TIMEOUT", timedelta(seconds=0.5))
-    async with silent() as port:
-        monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{port}")
+    monkeypatch.setattr(temporal_connection, "CONNECT_SECONDS", 1)
+    async with silent_server() as server:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
         examined = await examine()
 
     assert examined.ended.code == 1
     assert examined["temporal"]["found"] in {"does not answer", "cannot be reached"}
     assert examined["temporal"]["advice"]
-
-
-@asynccontextmanager
-async def silent() -> AsyncIterator[int]:
-    """A port that accepts connections and says nothing."""
-
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(say_nothing, HOST, 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""A server that accepts connections and says nothing, until it forwards them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from devstack.ports import HOST
+
+
+class SilentServer:
+    """Says nothing on new connections while `upstream` is empty; then they go to that address."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.upstream = ""
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            if self.upstream:
+                host, _, port = self.upstream.rpartition(":")
+                from_upstream, to_upstream = await asyncio.open_connection(host, int(port))
+                await asyncio.gather(_copy(reader, to_upstream), _copy(from_upstream, writer))
+            else:
+                await reader.read()
+        finally:
+            writer.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+    writer.close()
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[SilentServer]:
+    silent = SilentServer()
+    server = await asyncio.start_server(silent.serve, HOST, 0)
+    silent.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield silent
+    finally:
+        server.close()

@@ -1,7 +1,7 @@
 """A first connection to Temporal that has a limit.
 
 A lazy client of the SDK connects with its first call. A server that takes the connection and does not answer keeps that
-call for 30 s, whatever `connect_timeout` says, and each call behind it waits for 30 s of its own.
+call for 30 s, whatever `connect_timeout` says, and each later call waits for 30 s of its own.
 """
 
 import asyncio

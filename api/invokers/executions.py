@@ -2,7 +2,7 @@
 
 The index returns open executions before closed ones, so that an execution moves while pages are read. When it started
 does not change: a page is read in windows of that time, each small enough to be read whole and put in order here. How
-wide that is shows in what was found before.
+wide that is shows in what was found before, and at first in the open ones, which are in the order of their starts.
 
     now ──┤ window ├──┤ window ├──┤   window, wider where few started   ├── since
 """
@@ -19,7 +19,7 @@ from temporalio.common import TypedSearchAttributes
 
 from api.invokers.invocation import InvocationStatus
 from api.invokers.policies import RPC_TIMEOUT
-from api.invokers.selection import IN_TEMPORAL, Execution, Selection
+from api.invokers.selection import IN_TEMPORAL, OPEN, Execution, Selection
 from domain.message_queue import MESSAGE_QUEUE
 from domain.pattern import Pattern
 from workflows.search_attributes import KEY, PATTERN, STATUS
@@ -85,7 +85,7 @@ async def executions(client: Client, selection: Selection, after: Position | Non
     or continue as new in between. Raises `RPCError`.
     """
     now = datetime.now(UTC)
-    position = after or Position(now + timedelta(days=1), "", now)
+    position = after or Position(now + timedelta(days=1), "", now, await _first_width(client, selection, now, limit))
     found: list[Execution] = []
     upper, width = position.started_at, position.width
     room = min(MAX_WINDOW, max(MIN_WINDOW, _ROOM * limit))
@@ -107,6 +107,15 @@ async def executions(client: Client, selection: Selection, after: Position | Non
             return ExecutionsPage(found, None)
         upper, width = lower, max(width, _MICROSECOND) * window.growth(limit)
     return ExecutionsPage(found, Position(upper, "", position.as_of, width))
+
+
+async def _first_width(client: Client, selection: Selection, now: datetime, limit: int) -> timedelta:
+    """How wide a window is in which enough open executions started for a page, if there are so many."""
+    if not selection.may_be_open:
+        return _FIRST_WIDTH
+    found = await _find(client, selection, f"ExecutionStatus = '{OPEN}'", "", limit + 1)
+    starts = sorted((each.started_at for kind in found for each in kind), reverse=True)
+    return max(now - starts[limit] + _MICROSECOND, _MICROSECOND) if len(starts) > limit else _FIRST_WIDTH
 
 
 @dataclass(frozen=True)
@@ -141,16 +150,23 @@ async def _window(
     if lower is not None:
         started += f" AND StartTime >= '{(lower + _MICROSECOND).isoformat()}'"
     # A run that continued as new while pages are read stands for the execution: the new run comes before the position.
-    latest = f"(ExecutionStatus != 'ContinuedAsNew' OR CloseTime > '{as_of.isoformat()}')"
+    latest = f" AND (ExecutionStatus != 'ContinuedAsNew' OR CloseTime > '{as_of.isoformat()}')"
+    found = await _find(client, selection, started, latest, room + 1)
+    return _Window([each for kind in found for each in kind], all(len(kind) <= room for kind in found))
+
+
+async def _find(
+    client: Client, selection: Selection, condition: str, of_workflows: str, limit: int
+) -> list[list[Execution]]:
+    """The first `limit` workflows of the selection, and as many activities, that meet the condition as well."""
     kinds = []
     if workflows := selection.workflows:
-        query = f"{selection.query(workflows, 'WorkflowId')} AND {started} AND {latest}"
-        kinds.append(_workflows(client, query, workflows, room + 1))
+        query = f"{selection.query(workflows, 'WorkflowId')} AND {condition}{of_workflows}"
+        kinds.append(_workflows(client, query, workflows, limit))
     if activities := selection.activities:
-        query = f"{selection.query(activities, 'ActivityId')} AND {started}"
-        kinds.append(_activities(client, query, activities, room + 1))
-    found = await asyncio.gather(*kinds)
-    return _Window([each for kind in found for each in kind], all(len(kind) <= room for kind in found))
+        query = f"{selection.query(activities, 'ActivityId')} AND {condition}"
+        kinds.append(_activities(client, query, activities, limit))
+    return await asyncio.gather(*kinds)
 
 
 async def _workflows(client: Client, query: str, patterns: Sequence[Pattern], limit: int) -> list[Execution]:

@@ -11,9 +11,10 @@ from domain.message_queue import MESSAGE_QUEUE
 from domain.pattern import Entity, Pattern
 from workflows.search_attributes import KEY, PATTERN, STATUS
 
+OPEN = "Running"
 IN_TEMPORAL = {
-    InvocationStatus.SCHEDULED: ("Running",),
-    InvocationStatus.RUNNING: ("Running", "ContinuedAsNew"),
+    InvocationStatus.SCHEDULED: (OPEN,),
+    InvocationStatus.RUNNING: (OPEN, "ContinuedAsNew"),
     InvocationStatus.COMPLETED: ("Completed",),
     InvocationStatus.FAILED: ("Failed",),
     InvocationStatus.TIMED_OUT: ("TimedOut",),
@@ -75,6 +76,14 @@ class Selection:
             return ()
         return tuple(each for each in self.patterns if each.name == MESSAGE_QUEUE.name or isinstance(each, Entity))
 
+    @property
+    def may_be_open(self) -> bool:
+        return not self.statuses or OPEN in self._names
+
+    @property
+    def _names(self) -> set[str]:
+        return {name for status in self.statuses for name in IN_TEMPORAL[status]}
+
     def query(self, patterns: Sequence[Pattern], id_attribute: str) -> str:
         """The condition for the index, of those of `patterns`. It may hold for more: see `includes`."""
         parts = [
@@ -86,8 +95,7 @@ class Selection:
         if self.pattern_status is not None:
             parts.append(condition(STATUS.name, self.pattern_status))
         if self.statuses:
-            names = dict.fromkeys(name for status in self.statuses for name in IN_TEMPORAL[status])
-            parts.append(f"ExecutionStatus IN ({', '.join(map(repr, names))})")
+            parts.append(f"ExecutionStatus IN ({', '.join(map(repr, sorted(self._names)))})")
         return " AND ".join(parts)
 
     def includes(self, execution: Execution) -> bool:

@@ -12,8 +12,8 @@ IDLE = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
 CRASHING = "print('no disk left', flush=True); raise SystemExit(3)"
 CRASHING_WHEN_POKED = (
-    "import os, signal;"
-    "signal.signal(signal.SIGUSR1, lambda *_: (print('no disk left', flush=True), os._exit(3)));"
+    "import os, signal;"  # os.write: the signal may come while `print` still writes
+    "signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b'no disk left\\n'), os._exit(3)));"
     "print('up', flush=True); signal.pause()"
 )
 PARENT = (

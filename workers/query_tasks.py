@@ -10,6 +10,8 @@ but a replay has it first:
 
 A workflow that decides differently in the other order is stuck with a nondeterminism error. So such a query is refused:
 the SDK reports it as failed and evicts the run, and the task rebuilds it from the history.
+
+Not noticed is a query that comes after a worker has taken the task and is lost: see docs/decisions/0011.
 """
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation

@@ -10,6 +10,7 @@ from typing import TypeVar
 import httpx2
 from aiokafka.errors import KafkaError
 
+from infra.database_engines import SQLITE_BUSY_TIMEOUT_MS
 from tests.brokers.fixtures import make_topic
 from tests.monitoring.incidents import BOOKED, DECLINED, Watched, trip_body, unique
 
@@ -100,9 +101,9 @@ class Traffic:
         await self._watched.workflow_that_cannot_be_read()
 
     async def _locked_database(self) -> None:
-        """For longer than DATABASE_TIMEOUT, 5 s: activities fail, and are repeated."""
+        """For longer than SQLite waits: attempts of activities fail, and are repeated."""
         with self._watched.locked_database():
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(SQLITE_BUSY_TIMEOUT_MS / 1_000 + PAUSE_SECONDS / 2)
 
     async def _another_topic(self) -> None:
         await self._watched.delete("locations")

@@ -11,6 +11,7 @@ from api.app import create_app, open_gateway
 from api.security.authentication import Authentication
 from infra.payload_keys import KeyRing
 from infra.settings import Settings
+from tests.eventually import eventually
 from tests.infra.postgresql.server import PostgresServer
 
 TRIP = {
@@ -44,8 +45,13 @@ async def problem_of_a_trip(http: httpx2.AsyncClient) -> str:
     return str(answer.json()["type"]).removeprefix("urn:problem:")
 
 
-async def database_check(http: httpx2.AsyncClient) -> str:
-    return str((await http.get("/ready")).json()["checks"]["database"])
+async def is_found(http: httpx2.AsyncClient, *states: str) -> None:
+    """Wait until a gateway on a busy machine, whose checks have 2 s, says one of these of the database."""
+
+    async def is_said() -> bool:
+        return (await http.get("/ready")).json()["checks"]["database"] in states
+
+    await eventually(is_said)
 
 
 async def test_answers_while_the_server_hangs_and_uses_it_when_it_works_again(
@@ -55,13 +61,13 @@ async def test_answers_while_the_server_hangs_and_uses_it_when_it_works_again(
     postgres.pause()
     try:
         before = time.monotonic()
-        assert await database_check(http) in ("does not answer", "cannot be reached")
+        await is_found(http, "does not answer", "cannot be reached")
         assert await problem_of_a_trip(http) == "database-unavailable"
         assert time.monotonic() - before < BOUND_SECONDS
     finally:
         postgres.resume()
     assert await problem_of_a_trip(http) == "temporal-unavailable"
-    assert await database_check(http) == "ok"
+    await is_found(http, "ok")
 
 
 async def test_is_not_ready_while_the_server_is_read_only(
@@ -69,7 +75,7 @@ async def test_is_not_ready_while_the_server_is_read_only(
 ) -> None:
     await postgres.run(f"ALTER DATABASE {migrated} SET default_transaction_read_only = on")
     assert await problem_of_a_trip(http) == "database-unavailable"
-    assert await database_check(http) == "is read-only"
+    await is_found(http, "is read-only")
     await postgres.run(f"ALTER DATABASE {migrated} RESET default_transaction_read_only")
     assert await problem_of_a_trip(http) == "temporal-unavailable"
-    assert await database_check(http) == "ok"
+    await is_found(http, "ok")

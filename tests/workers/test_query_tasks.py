@@ -29,6 +29,9 @@ TRIES = [0.5 + 0.25 * number for number in range(30)]
 """Query and task wait for the worker together; which is first is up to Temporal. The timer's seconds of each try: they
 grow, because on a busy machine the first are too few."""
 
+NEVER = timedelta(minutes=2)
+"""A time limit that a busy machine does not reach."""
+
 
 @workflow.defn
 class Chooser:
@@ -195,7 +198,7 @@ async def test_a_task_that_comes_with_the_end_of_a_repeated_one_is_acted_upon(se
 
     runner = Watching(GuardedSandboxRunner(), lose_then_hold)
     async with Worker(client, task_queue=name, workflows=[Chooser], workflow_runner=runner):
-        handle = await client.start_workflow(Chooser.run, 0.5, id=name, task_queue=name)
+        handle = await client.start_workflow(Chooser.run, 0.5, id=name, task_queue=name, task_timeout=NEVER)
         try:
             await eventually(begun.is_set)
             await handle.signal(Chooser.count)

@@ -110,8 +110,12 @@ async def executions(client: Client, selection: Selection, after: Position | Non
 
 
 async def _first_width(client: Client, selection: Selection, now: datetime, limit: int) -> timedelta:
-    """How wide a window is in which enough open executions started for a page, if there are so many."""
-    if not selection.may_be_open:
+    """How wide a window is in which enough open executions started for a page, if there are so many.
+
+    Not asked for a key, or a pattern's status: the index would then read all open executions to find its few.
+    """
+    is_selective = selection.key is not None or selection.pattern_status is not None
+    if is_selective or not selection.may_be_open:
         return _FIRST_WIDTH
     found = await _find(client, selection, f"ExecutionStatus = '{OPEN}'", "", limit + 1)
     starts = sorted((each.started_at for kind in found for each in kind), reverse=True)

@@ -6,6 +6,7 @@ call for 30 s, whatever `connect_timeout` says, and each later call waits for 30
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
@@ -48,10 +49,11 @@ class _ConnectsInTime(ServiceClient):
         await asyncio.shield(self._attempt)
 
     async def _connect(self) -> None:
-        """Ask something that every server answers: the SDK has no call that only connects."""
+        """Ask anything, since the SDK has no call that only connects: a refusal of the server is an answer, too."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._client.workflow_service.get_system_info(GetSystemInfoRequest())
+                with suppress(RPCError):
+                    await self._client.workflow_service.get_system_info(GetSystemInfoRequest())
         except TimeoutError:
             raise _unavailable(f"no answer to a first call within {CONNECT_SECONDS:g} s") from None
         except RuntimeError as error:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
 from infra import temporal_connection
 from infra.payload_keys import KeyRing
@@ -72,3 +73,15 @@ async def test_a_refused_connection_is_an_error_of_a_call(monkeypatch: pytest.Mo
     with pytest.raises(RPCError, match="Connection refused") as failed:
         await refused.count_workflows()
     assert failed.value.status is RPCStatusCode.UNAVAILABLE
+
+
+async def test_a_server_that_refuses_to_describe_itself_is_connected(
+    silent: SilentServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: WorkflowService, __: GetSystemInfoRequest) -> None:
+        raise RPCError("unknown method", RPCStatusCode.UNIMPLEMENTED, b"")
+
+    monkeypatch.setattr(WorkflowService, "get_system_info", refused)
+    async with dev_server({}) as environment:
+        silent.upstream = environment.client.service_client.config.target_host
+        await eventually(lambda: counts(client))

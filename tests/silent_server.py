@@ -21,14 +21,15 @@ class SilentServer:
             if self.upstream:
                 host, _, port = self.upstream.rpartition(":")
                 from_upstream, to_upstream = await asyncio.open_connection(host, int(port))
-                await asyncio.gather(_copy(reader, to_upstream), _copy(from_upstream, writer))
+                await asyncio.gather(forward(reader, to_upstream), forward(from_upstream, writer))
             else:
                 await reader.read()
         finally:
             writer.close()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Write what is read, to the end of either."""
     with suppress(ConnectionError):
         while data := await reader.read(65536):
             writer.write(data)

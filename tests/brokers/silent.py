@@ -9,6 +9,7 @@ from enum import IntEnum
 from devstack.ports import HOST
 from tests.brokers.embedded import running_broker
 from tests.brokers.ports import free_address
+from tests.silent_server import forward
 
 
 class Api(IntEnum):
@@ -36,7 +37,7 @@ class SilentBroker:
         self._clients.add(writer)
         host, _, port = self._upstream.partition(":")
         broker_reader, broker_writer = await asyncio.open_connection(host, int(port))
-        answering = asyncio.create_task(_copy(broker_reader, writer))
+        answering = asyncio.create_task(forward(broker_reader, writer))
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
@@ -56,13 +57,6 @@ class SilentBroker:
         self.reads = True
         for client in self._clients:
             client.close()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-    writer.close()
 
 
 @asynccontextmanager

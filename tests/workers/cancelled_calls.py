@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from devstack.ports import HOST
+from tests.silent_server import forward
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER = 9
@@ -27,7 +28,7 @@ class CancelledCalls:
         self._links.add(task)
         there, back = await asyncio.open_connection(*self._server)
         with suppress(OSError, asyncio.CancelledError):
-            await asyncio.gather(self._to_server(reader, back), _carry(there, writer))
+            await asyncio.gather(self._to_server(reader, back), forward(there, writer))
         for end in (back, writer):
             end.close()
 
@@ -44,12 +45,6 @@ class CancelledCalls:
                 self.count += header[3] == _RST_STREAM
                 writer.write(header + await reader.readexactly(int.from_bytes(header[:3])))
         writer.close()
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(2**16):
-        writer.write(data)
-    writer.close()
 
 
 @asynccontextmanager

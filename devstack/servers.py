@@ -48,7 +48,7 @@ _TEMPORAL_FLAGS = (
     # With the default four partitions, one without a poll at the moment forwards its tasks, a few at a time. Of twenty
     # concurrent calls the slowest took three times as long, and of a thousand some exceeded the gateway's five seconds.
     *(f"--dynamic-config-value=matching.numTaskqueue{side}Partitions=1" for side in ("Read", "Write")),
-    # A worker that stops is answered the polls that it has open, so that no task is lost with them.
+    # A worker that stops is answered the polls that it has open, so that fewer tasks are lost with them.
     "--dynamic-config-value=frontend.enableCancelWorkerPollsOnShutdown=true",
     # More than twice the throughput of the default journal; a power failure may lose the last transactions.
     "--sqlite-pragma=journal_mode=WAL",

@@ -47,7 +47,7 @@ class ClosableSlots(CustomSlotSupplier):
 
     @property
     def idle_seconds(self) -> float:
-        """The time since a poll brought the last task."""
+        """The time since the last task came or was answered: one that is handed back may come again at once."""
         return time.monotonic() - self._last_task_at
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
@@ -81,6 +81,8 @@ class ClosableSlots(CustomSlotSupplier):
         with self._counting:
             self._reserved -= 1
             self._used -= ctx.slot_info is not None
+        if ctx.slot_info is not None:
+            self._last_task_at = time.monotonic()
         self._available.set(self._slots - self._used)
         if self._waiting and self._loop:
             with suppress(RuntimeError):  # the loop is closed, because the process ends

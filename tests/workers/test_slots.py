@@ -86,9 +86,18 @@ async def test_a_poll_is_open_until_it_has_brought_a_task_or_nothing() -> None:
     assert [call.args for call in gauge.set.call_args_list] == [(3,), (2,), (2,), (3,)]
 
 
-async def test_slots_are_idle_from_the_last_task_on() -> None:
+async def test_slots_are_idle_from_the_last_task_on_that_came_or_was_answered() -> None:
+    slots = make(1)
+    for change in (slots.mark_slot_used, slots.release_slot):
+        await asyncio.sleep(0.01)
+        before = slots.idle_seconds
+        change(USED)
+        assert slots.idle_seconds < before
+
+
+async def test_a_poll_that_brings_nothing_leaves_slots_idle() -> None:
     slots = make(1)
     await asyncio.sleep(0.01)
     before = slots.idle_seconds
-    slots.mark_slot_used(USED)
-    assert slots.idle_seconds < before
+    slots.release_slot(UNUSED)
+    assert slots.idle_seconds >= before

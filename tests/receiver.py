@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-HOST = "127.0.0.1"
+from devstack.ports import HOST
+from tests.serving import serving
 
 
 class Receiver:
@@ -40,7 +41,5 @@ def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, HOST, 0)
-    receiver.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(receiver.serve) as receiver.port:
         yield receiver

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from devstack.ports import HOST
+from tests.serving import serving
 
 
 class SilentServer:
@@ -30,18 +31,17 @@ class SilentServer:
 
 async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Write what is read, to the end of either."""
-    with suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-    writer.close()
+    try:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+    finally:
+        writer.close()
 
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[SilentServer]:
     silent = SilentServer()
-    server = await asyncio.start_server(silent.serve, HOST, 0)
-    silent.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(silent.serve) as port:
+        silent.address = f"{HOST}:{port}"
         yield silent
-    finally:
-        server.close()

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
 from benchmarks.watchers.streams import Streams
+from devstack.ports import HOST
 from tests.eventually import eventually
+from tests.serving import serving
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
@@ -27,12 +29,6 @@ class Gateway:
         if path == "/ends":
             writer.close()
 
-    async def close(self) -> None:
-        for each in self.writers:
-            each.close()
-            with suppress(ConnectionError):
-                await each.wait_closed()
-
     def send(self, data: bytes) -> None:
         for each in self.writers:
             each.write(b"event: state\ndata: " + data + b"\nid: 1\n\n")
@@ -40,17 +36,15 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway() -> AsyncIterator[tuple[Gateway, Streams]]:
-    serving = Gateway()
-    server = await asyncio.start_server(serving.serve, "127.0.0.1", 0)
-    async with server:
-        yield serving, Streams(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        await serving.close()
+    running = Gateway()
+    async with serving(running.serve) as port:
+        yield running, Streams(f"http://{HOST}:{port}")
 
 
 async def test_each_stream_has_its_events_and_its_last_state() -> None:
-    async with gateway() as (serving, streams), streams.watching(["/a", "/a", "/b"]):
-        assert (sorted(serving.paths), streams.events) == (["/a", "/a", "/b"], 3)
-        serving.send(b"second")
+    async with gateway() as (running, streams), streams.watching(["/a", "/a", "/b"]):
+        assert (sorted(running.paths), streams.events) == (["/a", "/a", "/b"], 3)
+        running.send(b"second")
         await eventually(lambda: streams.having(b"second") == 3)
         assert (streams.events, streams.having(b"first"), streams.ended) == (6, 0, 0)
 

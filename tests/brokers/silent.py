@@ -9,6 +9,7 @@ from enum import IntEnum
 from devstack.ports import HOST
 from tests.brokers.embedded import running_broker
 from tests.brokers.ports import free_address
+from tests.serving import serving
 from tests.silent_server import forward
 
 
@@ -54,7 +55,7 @@ class SilentBroker:
             self._clients.discard(writer)
 
     def close(self) -> None:
-        self.reads = True
+        """Close the connections of its clients."""
         for client in self._clients:
             client.close()
 
@@ -64,12 +65,7 @@ async def silent_broker() -> AsyncIterator[SilentBroker]:
     """A broker for one test. It answers everything until the test changes `unanswered` or `reads`."""
     upstream = free_address()
     broker = SilentBroker(upstream)
-    server = await asyncio.start_server(broker.serve, HOST, 0)
-    broker.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(broker.serve) as port:
+        broker.address = f"{HOST}:{port}"
         with running_broker(upstream, advertised=broker.address):
             yield broker
-    finally:
-        server.close()
-        broker.close()
-        await server.wait_closed()

@@ -11,10 +11,11 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
+from devstack.ports import HOST
 from devstack.stack import Stack
 from tests.console.visitor import NARROW, Visitor
 from tests.eventually import eventually
-from tests.receiver import HOST, Receiver, receiving
+from tests.receiver import Receiver, receiving
 
 KILLABLE = ["workers", "gateway", "temporal"]
 TRIP = {

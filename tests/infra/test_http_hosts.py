@@ -5,10 +5,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 from pydantic import HttpUrl
 
+from devstack.ports import HOST
 from domain.message_queue import HttpRequest, TaskRejected
 from infra.http_hosts import AllowedHosts, HostEntry, is_public
 from infra.http_sender import HttpSender
-from tests.receiver import HOST, receiving
+from tests.receiver import receiving
 
 PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 OTHERS = [

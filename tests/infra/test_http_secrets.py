@@ -8,10 +8,11 @@ from urllib.parse import quote
 import pytest
 from pydantic import ValidationError
 
+from devstack.ports import HOST
 from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
 from infra.http_secrets import MAX_SECRET_CHARACTERS, HttpSecret
 from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender
-from tests.receiver import HOST, Receiver, receiving, reply
+from tests.receiver import Receiver, receiving, reply
 
 TOKEN = 'tok/en"8f14e45f=ceea+167a'
 

@@ -9,10 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from devstack.ports import HOST
 from domain.message_queue import HttpRequest, TaskRejected, TryAgainLater
 from infra.http_answers import MAX_RETRY_AFTER
 from infra.http_sender import MAX_BODY_CHARACTERS, HttpSender
-from tests.receiver import HOST, Receiver, receiving, reply
+from tests.receiver import Receiver, receiving, reply
+from tests.serving import serving
 
 MEBIBYTE = 1024 * 1024
 
@@ -368,6 +370,5 @@ async def trickling(beginning: bytes, each: bytes = b"x") -> AsyncIterator[int]:
                 await asyncio.sleep(0.02)
         writer.close()
 
-    server = await asyncio.start_server(serve, HOST, 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with serving(serve) as port:
+        yield port

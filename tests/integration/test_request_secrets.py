@@ -11,11 +11,12 @@ from activities.message_queue import MessageQueueActivities
 from api.http.problems import Problem
 from api.invokers.invocation import Call, WebUi
 from api.invokers.task import TaskInvoker
+from devstack.ports import HOST
 from domain.message_queue import MESSAGE_QUEUE, Task
 from infra.http_secrets import HttpSecret
 from infra.http_sender import HttpSender
 from tests.dev_server import dev_server
-from tests.receiver import HOST, receiving, reply
+from tests.receiver import receiving, reply
 
 TOKEN = "8f14e45fceea167a"
 

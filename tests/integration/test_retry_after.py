@@ -10,11 +10,12 @@ from temporalio.worker import Worker
 from activities.message_queue import MessageQueueActivities
 from api.invokers.invocation import Call, WebUi
 from api.invokers.task import TaskInvoker
+from devstack.ports import HOST
 from domain.message_queue import MESSAGE_QUEUE, Task
 from infra.http_sender import HttpSender
 from tests.dev_server import dev_server
 from tests.eventually import eventually
-from tests.receiver import HOST, receiving, reply
+from tests.receiver import receiving, reply
 
 
 async def test_the_next_attempt_waits_as_the_receiver_asks() -> None:

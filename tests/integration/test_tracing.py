@@ -12,13 +12,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from devstack.ports import HOST
 from devstack.stack import Stack
 from domain.traces import read_trace, trace_id
 from tests.collector import Collector, Span, collecting
 from tests.conftest import STACK_SETTINGS
 from tests.eventually import eventually
 from tests.every_pattern import CONTENT, KEY, SECRETS, play
-from tests.receiver import HOST, Receiver, receiving
+from tests.receiver import Receiver, receiving
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "tracing.md"
 TRIP = {

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from devstack.ports import HOST
+from tests.serving import serving
 from tests.silent_server import forward
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -20,22 +21,13 @@ class CancelledCalls:
         self.count = 0
         self.address = ""
         self._server = (host, port)
-        self._links: set[asyncio.Task[None]] = set()
 
     async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._links.add(task)
         there, back = await asyncio.open_connection(*self._server)
         with suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(self._to_server(reader, back), forward(there, writer))
         for end in (back, writer):
             end.close()
-
-    async def end(self) -> None:
-        for task in self._links:
-            task.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
 
     async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):
@@ -51,10 +43,6 @@ class CancelledCalls:
 async def cancelled_calls(address: str) -> AsyncIterator[CancelledCalls]:
     host, port = address.split(":")
     calls = CancelledCalls(host, int(port))
-    server = await asyncio.start_server(calls.link, HOST, 0)
-    calls.address = f"{HOST}:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(calls.link) as own_port:
+        calls.address = f"{HOST}:{own_port}"
         yield calls
-    finally:
-        server.close()
-        await calls.end()

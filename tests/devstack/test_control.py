@@ -36,7 +36,7 @@ class Offered:
     async def ask(self, method: str, path: str, **headers: str | bytes) -> httpx2.Response:
         given = {**self.headers, **headers}
         sent = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in given.items()]
-        async with httpx2.AsyncClient(base_url=self.control.url) as http:
+        async with httpx2.AsyncClient(base_url=self.control.url, timeout=60) as http:
             return await http.request(method, path, headers=[each for each in sent if each[1]])
 
 

@@ -62,7 +62,7 @@ async def test_temporal_has_its_web_ui_and_keeps_what_has_ended_for_a_week(tmp_p
         client = await Client.connect(f"{HOST}:{ports.temporal}")
         namespace = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
         assert namespace.config.workflow_execution_retention_ttl.ToTimedelta() == RETENTION
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             assert (await http.get(f"http://{HOST}:{ports.ui}/")).status_code == httpx2.codes.OK
 
 

@@ -39,7 +39,7 @@ class MeasuredServer:
 
     async def actions(self) -> Counter[str]:
         """The actions that the server has counted, by our names. It counts a moment after it has answered."""
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             text = (await http.get(self.metrics_url)).text
         counts = re.findall(r'^action\{action_type="(\w+)",namespace="default",.*\} (\d+)$', text, re.MULTILINE)
         return Counter({ACTION_TYPES.get(name, name): int(count) for name, count in counts})

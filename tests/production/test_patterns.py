@@ -20,5 +20,5 @@ async def test_all_six_patterns_work_as_configured(production: ProductionStack, 
 
 
 async def test_the_gateway_asks_for_a_key(production: ProductionStack) -> None:
-    async with httpx2.AsyncClient(base_url=production.gateway_url) as stranger:
+    async with httpx2.AsyncClient(base_url=production.gateway_url, timeout=60) as stranger:
         assert (await stranger.get("/subscriptions")).status_code == 401

@@ -163,7 +163,7 @@ class TestManyConnections:
         async with serving(PlainTextResponse("served"), SETTINGS.model_copy(update={"max_connections": 1})) as running:
             _, first = await asyncio.open_connection("127.0.0.1", port_of(running))
             await eventually(lambda: running.server_state.connections)
-            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(running)}") as http:
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(running)}", timeout=60) as http:
                 for _ in range(3):
                     assert (await http.get(path)).status_code == status
             first.close()
@@ -293,7 +293,7 @@ class TestWhatIsNotHttp:
 
     async def test_an_unknown_method_is_not_a_label_of_its_own(self, gateway: Running) -> None:
         await gateway.says(b"BREW /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as http:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", timeout=60) as http:
             metrics = (await http.get("/metrics")).text
         assert 'method="other"' in metrics
         assert "BREW" not in metrics

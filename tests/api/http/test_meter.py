@@ -29,7 +29,7 @@ async def test_names_labels_and_values_are_those_of_the_sdks_endpoint(unused_tcp
     recording, runtime = Recording(), temporal.runtime(temporal.metrics_endpoint(address))
     record(recording.meter)
     record(runtime.metric_meter)
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         served = (await http.get(f"http://{address}/metrics")).text
     ours = {each: each.value for each in exposed(recording.text)}
     assert ours == {each: each.value for each in exposed(served)}

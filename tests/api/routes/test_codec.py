@@ -103,7 +103,7 @@ async def test_the_largest_payload_fits_and_a_body_has_a_limit(http: httpx2.Asyn
 
 
 async def test_the_web_ui_knows_the_endpoint(stack: Stack) -> None:
-    async with httpx2.AsyncClient(base_url=stack.web_ui_url) as web_ui:
+    async with httpx2.AsyncClient(base_url=stack.web_ui_url, timeout=60) as web_ui:
         settings = (await web_ui.get("/api/v1/settings")).json()
     assert settings["Codec"]["Endpoint"] == f"{stack.gateway_url}/codec"
 

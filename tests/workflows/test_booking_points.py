@@ -35,6 +35,8 @@ from workflows.booking import BookingWorkflow
 
 T = TypeVar("T")
 CONCURRENT_TRIPS = 20
+ATTEMPTS = 10
+"""So many trips are started at most to find one that the machine does not disturb."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,23 @@ class Trips:
         """
         seen: dict[tuple[str, ...], tuple[Story, str, int]] = {}
         for story in stories:
-            course = await self.start(story, {})
-            await course.settled()
+            course = await self._undisturbed(story)
             for place, point in enumerate(course.passed):
                 before = course.passed[:place]
                 done = sum(passed.startswith("task") for passed in before)
                 seen.setdefault((*before, point), (story, point, done))
         return list(seen.values())
+
+    async def _undisturbed(self, story: Story) -> Course:
+        """A trip without a call or a task that the machine was too busy for: its repetition would add points that no
+        other trip passes."""
+        for _ in range(ATTEMPTS):
+            course = await self.start(story, {})
+            await course.settled()
+            tasks, calls = (sum(point.startswith(kind) for point in course.passed) for kind in ("task", "before"))
+            if tasks == calls + 1 and len(set(course.passed)) == len(course.passed):
+                return course
+        pytest.fail(f"each of {ATTEMPTS} trips was disturbed, the last one so: {course.passed}")
 
     async def reset(self, course: Course, task: int) -> None:
         """Reset the trip to the end of one of its workflow tasks, counted from 0; to its first one if none has ended.

@@ -6,13 +6,15 @@ here, an argument is refused before the call, and a result is a failure that is 
 cut: a failure that Temporal refuses would leave its attempt without an end until it times out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DefaultFailureConverter, PayloadConverter
+from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
 
 from domain.errors import PayloadTooLarge
 
@@ -24,17 +26,37 @@ MAX_ERROR_CHARACTERS = 10_000
 
 
 class LimitedFailureConverter(DefaultFailureConverter):
-    """Writes errors that fit, whatever their texts and details are."""
+    """Writes errors that fit, whatever their texts and details are.
+
+    What is expected (BENIGN) has no stack trace: it would be a third of the history of a trip that is refused.
+    """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         try:
-            super().to_failure(exception, payload_converter, failure)
+            with _without_trace(exception) if _is_expected(exception) else nullcontext():
+                super().to_failure(exception, payload_converter, failure)
         except PayloadTooLarge as too_large:  # the error's details
             too_large.__suppress_context__ = True  # which is `exception`: it would be converted again
             failure.Clear()
             super().to_failure(too_large, payload_converter, failure)
         if len(failure.message) > MAX_ERROR_CHARACTERS:
             failure.message = f"{failure.message[: MAX_ERROR_CHARACTERS - 1]}…"
+
+
+def _is_expected(exception: BaseException) -> bool:
+    """Whether it is an error that is no fault, or says only which activity had the error that is its cause."""
+    if isinstance(exception, ApplicationError):
+        return exception.category is ApplicationErrorCategory.BENIGN
+    return isinstance(exception, ActivityError)
+
+
+@contextmanager
+def _without_trace(exception: BaseException) -> Iterator[None]:
+    trace, exception.__traceback__ = exception.__traceback__, None
+    try:
+        yield
+    finally:
+        exception.__traceback__ = trace
 
 
 def limited_converter(max_bytes: int, overhead_bytes: int) -> type[CompositePayloadConverter]:

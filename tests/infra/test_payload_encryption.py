@@ -9,6 +9,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 
+from domain.booking import CardDeclined
 from domain.errors import PayloadTooLarge
 from infra.payload_encryption import MAX_TEXT_BYTES, UnreadablePayload
 from infra.payload_keys import KeyRing
@@ -139,6 +140,25 @@ async def test_nothing_of_an_error_is_readable_and_it_comes_back() -> None:
     assert (back.message, back.cause.message) == ("Mr. Secret has no seat", "Mr. Secret again")
     assert back.details == ({"name": "Mr. Secret"},)
     assert "secret_function" in back.failure.stack_trace if back.failure else False
+
+
+async def test_a_refusal_has_no_stack_trace_and_its_cause_has() -> None:
+    def refuse() -> None:
+        try:
+            raise ConnectionError("The bank hung up.")
+        except ConnectionError as error:
+            raise CardDeclined("The card was declined.") from error
+
+    with pytest.raises(CardDeclined) as raised:
+        refuse()
+    back = await CONVERTER.decode_failure(await failure_of(raised.value))
+    assert isinstance(back, ApplicationError)
+    assert isinstance(cause := back.cause, ApplicationError)
+    assert back.failure
+    assert cause.failure
+    assert back.failure.stack_trace == ""
+    assert "in refuse" in cause.failure.stack_trace
+    assert raised.value.__traceback__
 
 
 async def test_the_text_of_an_error_is_cut_before_it_is_encrypted() -> None:

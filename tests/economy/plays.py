@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from temporalio.client import Client
 
 from domain.steps import StepMode
+from infra.payload_keys import KeyRing
+from infra.payloads import data_converter
+from infra.settings import Settings
 from tests.economy.calls import booked_trip, declined_trip, job, task, wide_job
 from tests.economy.cost import Costs
 from tests.economy.keys import feed, invoice, package, unpaid_invoice
@@ -28,6 +31,16 @@ class Play:
 
     def __str__(self) -> str:
         return self.name
+
+
+KEYS = KeyRing.parse(f"key:{'01' * 32}", "the tests' keys")
+
+
+def as_processes_have_it(client: Client) -> Client:
+    """The client with the payloads of our processes, which are encrypted."""
+    config = client.config()
+    config["data_converter"] = data_converter(Settings().max_payload_bytes, KEYS)
+    return Client(**config)
 
 
 ONE = (StepMode.ACTIVITY,)

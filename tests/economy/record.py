@@ -8,13 +8,13 @@ from temporalio.client import Client
 from domain.steps import StepMode
 from tests.dev_server import dev_server
 from tests.economy.cost import ATTEMPTS, Costs, all_differences, save
-from tests.economy.plays import PLAYS, Play
+from tests.economy.plays import PLAYS, Play, as_processes_have_it
 from tests.packaging import cost_page
 
 
 async def main() -> None:
     async with dev_server({}) as environment:
-        client = environment.client
+        client = as_processes_have_it(environment.client)
         save({play.name: {mode: await _settled(play, client, mode) for mode in play.modes} for play in PLAYS})
     cost_page.write()
 

@@ -17,7 +17,7 @@ from tests.economy import record
 from tests.economy.calls import declined_trip
 from tests.economy.cost import ATTEMPTS, Cost, all_differences, differences, load
 from tests.economy.keys import unpaid_invoice
-from tests.economy.plays import PLAYS, Play
+from tests.economy.plays import PLAYS, Play, as_processes_have_it
 from tests.eventually import eventually
 
 RECORDED = load()
@@ -49,7 +49,7 @@ class MeasuredServer:
 async def measured_server() -> AsyncIterator[MeasuredServer]:
     [port] = claim_ports(1)
     async with dev_server({}, "--metrics-port", str(port)) as environment:
-        yield MeasuredServer(environment.client, f"http://127.0.0.1:{port}/metrics")
+        yield MeasuredServer(as_processes_have_it(environment.client), f"http://127.0.0.1:{port}/metrics")
 
 
 @pytest.fixture(scope="module")

@@ -121,8 +121,13 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Freeze the process, as if its machine hung. Its connections stay open."""
+        """Freeze the process, as if its machine hung. Its connections stay open.
+
+        Returns once all its threads have stopped, except on macOS: on a busy machine they run on for a moment.
+        """
         self._signal(signal.SIGSTOP)
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

@@ -16,6 +16,14 @@ CRASHING_WHEN_POKED = (
     "signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b'no disk left\\n'), os._exit(3)));"
     "print('up', flush=True); signal.pause()"
 )
+BUSY = """
+import threading
+def work():
+    while True: pass
+for _ in range(6): threading.Thread(target=work, daemon=True).start()
+print("up", flush=True)
+work()
+"""
 PARENT = (
     "import subprocess, sys, signal;"
     "p = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'], process_group=None);"
@@ -64,3 +72,8 @@ def runs(pid: int) -> bool:
 def is_stopped(pid: int) -> bool:
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=True, text=True)
     return shown.stdout.startswith("T")
+
+
+def thread_states(pid: int) -> set[str]:
+    """The states of a process's threads, from /proc (Linux)."""
+    return {(thread / "stat").read_text().rpartition(") ")[2][0] for thread in Path(f"/proc/{pid}/task").iterdir()}

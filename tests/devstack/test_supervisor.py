@@ -11,6 +11,7 @@ from devstack.child import Probe, Spec
 from devstack.errors import CannotStart, ChildDied, ChildNotReady
 from devstack.supervisor import Supervisor
 from tests.devstack.small_processes import (
+    BUSY,
     CRASHING,
     CRASHING_WHEN_POKED,
     IDLE,
@@ -21,6 +22,7 @@ from tests.devstack.small_processes import (
     one_by_one,
     runs,
     spec,
+    thread_states,
 )
 from tests.eventually import eventually
 
@@ -180,6 +182,16 @@ class TestRunning:
             await eventually(lambda: is_stopped(pid))
             supervisor.resume("server")
             await eventually(lambda: not is_stopped(pid))
+
+    @pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS has no way to wait for it")
+    async def test_a_paused_process_with_many_threads_has_stopped_at_once(self, journal: Journal) -> None:
+        async with Supervisor(one_by_one(spec("server", BUSY)), journal.log) as supervisor:
+            pid = supervisor.pids()["server"]
+            for _ in range(20):
+                supervisor.pause("server")
+                assert thread_states(pid) == {"T"}
+                supervisor.resume("server")
+                await asyncio.sleep(0.01)  # it runs
 
     async def test_reports_which_process_died_with_its_last_lines(self, journal: Journal) -> None:
         specs = [spec("server"), spec("other", CRASHING_WHEN_POKED)]

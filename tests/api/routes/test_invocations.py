@@ -1,8 +1,6 @@
 """Send, look up, wait, cancel; the same request twice."""
 
 import asyncio
-import os
-import signal
 import uuid
 from typing import Any
 
@@ -201,12 +199,11 @@ async def test_a_wait_that_begins_while_temporal_hangs_is_answered_soon(
     http: httpx2.AsyncClient, stack: Stack, path: str, body: dict[str, Any]
 ) -> None:
     sent = await http.post(f"{path.format(key=key())}/send", json=body)
-    temporal = stack.processes.pids()["temporal"]
-    os.kill(temporal, signal.SIGSTOP)
+    stack.processes.pause("temporal")
     try:
         answer = await http.get(f"/invocations/{sent.json()['invocationId']}/attach")
     finally:
-        os.kill(temporal, signal.SIGCONT)
+        stack.processes.resume("temporal")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:temporal-unavailable")
 
 

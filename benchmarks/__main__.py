@@ -26,6 +26,7 @@ BENCHMARKS = {
     "rolling": Benchmark("benchmarks.rolling.command", "a restart of the workers under load, and what waits for it"),
     "encryption": Benchmark("benchmarks.encryption.command", "what the encryption of payloads costs"),
     "economy": Benchmark("benchmarks.economy.command", "what local steps save, in CPU time per trip"),
+    "floor": Benchmark("benchmarks.economy.floor", "what Temporal's server and SDK take by themselves"),
     "tracing": Benchmark("benchmarks.tracing.command", "what distributed traces cost"),
     "listing": Benchmark("benchmarks.listing.command", "lists of 100,000 executions, walked while more are added"),
     "watchers": Benchmark("benchmarks.watchers.command", "what a thousand watchers of live events cost beside one"),

@@ -75,12 +75,12 @@ async def _trips(bench: BenchmarkStack, count: int) -> None:
 
     async def call() -> None:
         async with slots:
-            await _decline(bench, uuid.uuid4().hex)
+            await decline(bench, uuid.uuid4().hex)
 
     await asyncio.gather(*(call() for _ in range(count)))
 
 
-async def _decline(bench: BenchmarkStack, key: str) -> None:
+async def decline(bench: BenchmarkStack, key: str) -> None:
     answer = await bench.http.post(f"/{BOOKING.service}/{key}/run", json=trip(DECLINED_CARD))
     if answer.status_code != DECLINED or "Ran 3 compensations." not in answer.json()["detail"]:
         raise RuntimeError(f"trip {key} was answered with {answer.status_code} {answer.text}")
@@ -89,7 +89,7 @@ async def _decline(bench: BenchmarkStack, key: str) -> None:
 async def _cost(bench: BenchmarkStack) -> str:
     """What one trip costs in Temporal."""
     key = uuid.uuid4().hex
-    await _decline(bench, key)
+    await decline(bench, key)
     client = await Client.connect(bench.temporal_address)
     described = await client.get_workflow_handle(BOOKING.execution_id(key)).describe()
     info = described.raw_description.workflow_execution_info

@@ -81,6 +81,7 @@ async def _trips(bench: BenchmarkStack, count: int) -> None:
 
 
 async def decline(bench: BenchmarkStack, key: str) -> None:
+    """Do a trip with three compensations. Raises `RuntimeError` if it ends otherwise."""
     answer = await bench.http.post(f"/{BOOKING.service}/{key}/run", json=trip(DECLINED_CARD))
     if answer.status_code != DECLINED or "Ran 3 compensations." not in answer.json()["detail"]:
         raise RuntimeError(f"trip {key} was answered with {answer.status_code} {answer.text}")

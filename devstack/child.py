@@ -123,7 +123,7 @@ class Child:
     def pause(self) -> None:
         """Freeze the process, as if its machine hung. Its connections stay open.
 
-        Returns once all its threads have stopped; on a busy machine they run on for a moment. On macOS it does not wait.
+        Returns once all its threads have stopped: on a busy machine they run on for a moment. Not on macOS.
         """
         self._signal(signal.SIGSTOP)
         with contextlib.suppress(AttributeError, ChildProcessError):  # macOS has no waitid; the process may have ended

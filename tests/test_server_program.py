@@ -63,7 +63,8 @@ async def main():
     )
     async with dev_server({}) as one, program.running(start) as other:
         with running_broker() as broker:
-            print(*(each.client.service_client.config.target_host for each in (one, other)), broker, flush=True)
+            temporal = (each.client.service_client.config.target_host for each in (one, other))
+            print("ready:", *temporal, broker, flush=True)
             await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -75,7 +76,8 @@ async def test_servers_end_also_when_the_test_process_that_started_them_is_kille
         sys.executable, "-c", RUN, str(tmp_path), cwd=ROOT, stdout=subprocess.PIPE
     )
     assert run.stdout is not None
-    addresses = (await run.stdout.readline()).decode().split()
+    said = await run.stdout.readuntil(b"ready:") + await run.stdout.readline()  # what the servers print comes first
+    addresses = said.decode().rpartition("ready:")[2].split()
     assert [await listens(each) for each in addresses] == [True, True, True]
     run.kill()
     await run.wait()

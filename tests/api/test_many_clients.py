@@ -4,7 +4,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -34,7 +35,9 @@ def as_little_as(before: dict[str, float], http: httpx2.AsyncClient) -> Callable
     return condition
 
 
-async def connected(stack: Stack, count: int, request: bytes = b"") -> list[asyncio.StreamWriter]:
+@asynccontextmanager
+async def connected(stack: Stack, count: int, request: bytes = b"") -> AsyncIterator[None]:
+    """So many connections, each with `request`, while the body runs."""
     host, _, port = stack.gateway_url.removeprefix("http://").partition(":")
 
     async def connect() -> asyncio.StreamWriter:
@@ -42,21 +45,27 @@ async def connected(stack: Stack, count: int, request: bytes = b"") -> list[asyn
         writer.write(request)
         return writer
 
-    return await asyncio.gather(*(connect() for _ in range(count)))
+    writers = await asyncio.gather(*(connect() for _ in range(count)))
+    try:
+        yield
+    finally:
+        for writer in writers:
+            writer.close()
 
 
 async def test_a_thousand_idle_connections_delay_no_request(stack: Stack, http: httpx2.AsyncClient) -> None:
     before = await held(http)
-    idle = await connected(stack, 1_000)
-    held_by_idle = await held(http)
-    assert held_by_idle.get("process_open_fds", 1_000) >= 1_000
-    async with httpx2.AsyncClient(base_url=stack.gateway_url, timeout=60) as newcomer:
-        started = time.monotonic()
-        answer = await newcomer.post("/FanOutWorker/run", json={"description": "a"})
-        assert answer.status_code == 200, answer.text
-        assert time.monotonic() - started < HEAD_SECONDS, "it waited until the idle ones were closed"
-    for writer in idle:
-        writer.close()
+
+    async def are_held() -> bool:
+        return (await held(http)).get("process_open_fds", 1_000) >= 1_000
+
+    async with connected(stack, 1_000):
+        await eventually(are_held)
+        async with httpx2.AsyncClient(base_url=stack.gateway_url, timeout=60) as newcomer:
+            started = time.monotonic()
+            answer = await newcomer.post("/FanOutWorker/run", json={"description": "a"})
+            assert answer.status_code == 200, answer.text
+            assert time.monotonic() - started < HEAD_SECONDS, "it waited until the idle ones were closed"
     await eventually(as_little_as(before, http))
 
 
@@ -75,14 +84,12 @@ async def test_waits_whose_clients_disconnect_are_cleaned_up(
     invocation_id = sent.json()["invocationId"]
     request = f"GET /invocations/{invocation_id}/attach HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     before = await held(http)
-    writers = await connected(stack, 170, request)
 
     async def waiting() -> bool:
         return (await held(http))["gateway_requests_in_flight"] >= before["gateway_requests_in_flight"] + 170
 
-    await eventually(waiting)
-    for writer in writers:
-        writer.close()
+    async with connected(stack, 170, request):
+        await eventually(waiting)
     await eventually(as_little_as(before, http))
     assert (await http.get(f"/invocations/{invocation_id}/output")).status_code == 202
     assert (await http.delete(f"/invocations/{invocation_id}")).status_code == 202

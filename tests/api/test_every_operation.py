@@ -42,12 +42,13 @@ async def test_a_repeated_query_parameter_is_refused(http: httpx2.AsyncClient) -
 
 
 async def got_and_head(http: httpx2.AsyncClient, path: str) -> tuple[httpx2.Response, httpx2.Response]:
-    """Both of one state: lists have executions of other tests, which end in between."""
+    """Both of one state: lists have executions of other tests, which end in between. The token of a list's next page
+    differs each time, and is as long."""
     for _ in range(ATTEMPTS):
         got, head, again = await http.get(path), await http.head(path), await http.get(path)
-        if path == "/metrics" or got.content == again.content:
+        if path == "/metrics" or len(got.content) == len(again.content):
             return got, head
-    pytest.fail(f"GET {path} never answered the same twice")
+    pytest.fail(f"GET {path} never had the same length twice")
 
 
 async def test_head_is_as_get_without_the_body(http: httpx2.AsyncClient) -> None:

@@ -4,10 +4,14 @@ aiosqlite runs each call in the connection's thread, also to make a cursor, to r
 call over takes longer than most calls do. Here a statement is one: with the begin of its transaction if it is the
 first, and with its rows. A statement that is a transaction of its own is all that is handed over.
 
+A connection's thread may still be working when its event loop closes: aiosqlite does not wait for it if a connection
+does not open or is terminated, nor does anybody if the caller was cancelled. Then nobody needs the answer.
+
 It uses private parts of aiosqlite 0.22, which `test_aiosqlite_has_the_parts_that_are_used` names.
 """
 
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -15,6 +19,7 @@ from typing import Any
 
 import aiosqlite
 from aiosqlite.context import contextmanager
+from aiosqlite.core import _connection_worker_thread, _TxQueue
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.engine import make_url
 
@@ -29,8 +34,19 @@ async def connect(url: str) -> aiosqlite.Connection:
     # What does not change threads is called from the event loop's.
     connector = partial(sqlite3.connect, *arguments, **{**options, "check_same_thread": False, "factory": _Database})
     opened = Connection(connector, _CHUNK_ROWS)
-    opened._thread.daemon = True  # as SQLAlchemy has it: a process ends without waiting for it
+    # A process ends without waiting for it, as SQLAlchemy has it.
+    opened._thread = threading.Thread(target=_work, args=(opened._tx,), daemon=True)
     return await opened
+
+
+def _work(calls: _TxQueue) -> None:
+    while True:
+        try:
+            _connection_worker_thread(calls)
+            break
+        except RuntimeError:  # the event loop is closed: an error of a call would have been its answer
+            if calls.empty():
+                break
 
 
 class _Database(sqlite3.Connection):

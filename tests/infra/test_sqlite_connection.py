@@ -174,12 +174,70 @@ async def test_a_caller_that_is_cancelled_while_it_waits_for_the_lock_leaves_not
     assert lines(file) == ["first", "next"]
 
 
+class Threads:
+    """The connections' threads, and the errors with which they ended."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.errors: list[BaseException | None] = []
+        self._before = set(threading.enumerate())
+        monkeypatch.setattr(threading, "excepthook", lambda ended: self.errors.append(ended.exc_value))
+
+    def wait_for_their_end(self) -> None:
+        for thread in set(threading.enumerate()) - self._before:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_an_event_loop_may_close_while_a_connection_opens(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opens, may_open = threading.Event(), threading.Event()
+
+    def open_slowly(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opens.set()
+        assert may_open.wait(10)
+        raise sqlite3.OperationalError("unable to open database file")
+
+    async def cancel_while_it_opens() -> None:
+        opening = asyncio.create_task(sqlite_connection.connect(f"sqlite+aiosqlite:///{file}"))
+        await eventually(opens.is_set)
+        opening.cancel()
+
+    monkeypatch.setattr(sqlite3, "connect", open_slowly)
+    threads = Threads(monkeypatch)
+    asyncio.run(cancel_while_it_opens())
+    may_open.set()
+    threads.wait_for_their_end()
+    assert threads.errors == []
+
+
+def test_an_event_loop_may_close_while_a_connection_waits_for_the_lock(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls(monkeypatch)
+    threads = Threads(monkeypatch)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def terminate_while_it_waits() -> None:
+        connection = await sqlite_connection.connect(f"sqlite+aiosqlite:///{file}")
+        waiting = asyncio.create_task(connection.execute("INSERT INTO lines VALUES ('late')"))
+        await eventually(lambda: calls.waiting == 1)
+        waiting.cancel()
+        connection.stop()
+
+    asyncio.run(terminate_while_it_waits())
+    other.execute("COMMIT")
+    other.close()
+    threads.wait_for_their_end()
+    assert threads.errors == []
+    assert lines(file) == []
+
+
 async def test_aiosqlite_has_the_parts_that_are_used(file: Path) -> None:
     """What `infra.sqlite_connection` uses beyond aiosqlite's interface. If this fails, adapt that module."""
     connection = await sqlite_connection.connect(f"sqlite+aiosqlite:///{file}")
     try:
         needed = {
-            connection: ("_conn", "_execute", "_thread"),
+            connection: ("_conn", "_execute", "_thread", "_tx"),
             await aiosqlite.Connection.cursor(connection): ("_cursor", "execute", "executemany", "fetchall", "close"),
         }
         missing = [

@@ -32,6 +32,7 @@ from tests.brokers.apache import (
     running_node,
 )
 from tests.brokers.shared import SharedKafka, shared_kafka
+from tests.expiring_activities import ExpiringActivities
 from tests.server_program import ServerProgram
 from workflows import search_attributes
 
@@ -90,6 +91,7 @@ async def time_skipping(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
     start = partial(
         WorkflowEnvironment.start_time_skipping,
         data_converter=pydantic_data_converter,
+        interceptors=[ExpiringActivities()],
         test_server_existing_path=str(program.path),
         port=claim_ports(1)[0],
         test_server_startup_timeout=STARTUP_TIMEOUT,

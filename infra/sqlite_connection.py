@@ -5,7 +5,7 @@ call over takes longer than most calls do. Here a statement is one: with the beg
 first, and with its rows. A statement that is a transaction of its own is all that is handed over.
 
 A connection's thread may still be working when its event loop closes: aiosqlite does not wait for it if a connection
-does not open or is terminated, nor does anybody if the caller was cancelled. Then nobody needs the answer.
+does not open or is terminated, nor does a caller that was cancelled. No answer is needed then.
 
 It uses private parts of aiosqlite 0.22, which `test_aiosqlite_has_the_parts_that_are_used` names.
 """

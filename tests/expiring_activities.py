@@ -17,7 +17,7 @@ MOMENT = timedelta(microseconds=1)
 
 
 class ExpiringActivities(ClientInterceptor, Interceptor):
-    """Of a client, and so of its workers: no activity expires at a whole second of the server's clock.
+    """For a client, whose workers have it too: no activity expires at a whole second of the server's clock.
 
     The server takes such an expiry for none, and retries the activity without limit (sdk-java,
     `TestServiceRetryState`: `expirationTime.getNanos() != 0`). Its clock counts milliseconds, so that one activity in a

@@ -107,6 +107,8 @@ class Pool:
             workflow_task_poller_behavior=WORKFLOW_TASK_POLLS,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             workflow_runner=GuardedSandboxRunner(draining=draining),
+            # No payload is stored elsewhere: with more the SDK makes an asyncio task for each payload to find that out.
+            max_workflow_task_external_storage_concurrency=1,
             interceptors=[resources.slots_of(self.task_queue, self.concurrent_activities)],
             deployment_config=deployment(resources.settings, self.versioning),
             graceful_shutdown_timeout=graceful_shutdown - time_for_polls(graceful_shutdown),

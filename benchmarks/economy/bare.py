@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 STEPS = 6
 """As many as a trip with three compensations has."""
 _TIMEOUT = timedelta(seconds=30)
+_DEADLINE_SECONDS = 86_400.0
 _CONCURRENT_TASKS = 24
 RUNNERS: dict[str, type[WorkflowRunner]] = {"no": UnsandboxedWorkflowRunner, "yes": SandboxedWorkflowRunner}
 
@@ -47,8 +48,27 @@ class Activities:
         return text
 
 
+@workflow.defn
+class FirstMessage:
+    """An entity's first message: it comes with the start, causes a step, and a timer is set beside it."""
+
+    def __init__(self) -> None:
+        self._has_message = False
+
+    @workflow.run
+    async def run(self, text: str) -> str:
+        self._deadline = asyncio.create_task(asyncio.sleep(_DEADLINE_SECONDS))
+        await workflow.wait_condition(lambda: self._has_message)
+        return await workflow.execute_local_activity(step, text, start_to_close_timeout=_TIMEOUT)
+
+    @workflow.signal
+    def receive(self, _: str) -> None:
+        self._has_message = True
+
+
 WORKFLOWS = {
     "no steps": Empty,
+    "a signal with the start, a local step and a timer": FirstMessage,
     f"{STEPS} local steps": LocalSteps,
     f"{STEPS} activities": Activities,
 }

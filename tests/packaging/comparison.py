@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.compare.systems.system import OURS
+
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "docs/benchmark.json"
 COLUMNS = {
@@ -19,7 +21,6 @@ COLUMNS = {
     "dbos-postgres": "DBOS, PostgreSQL",
     "naive": "naive Temporal",
 }
-OURS = ("ours", "ours-economy")
 PEERS = ("restate", "dbos", "dbos-postgres")
 """What a team would take instead. The naive Temporal is a measure for ours, no peer."""
 DASH = "-"

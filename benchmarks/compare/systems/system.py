@@ -22,6 +22,8 @@ SERVICE_SETTINGS = {
 }
 """For the services of every system."""
 
+OURS = ("ours", "ours-economy")
+"""The systems that are this project."""
 PARTITIONS = 4
 _WINDOW_SECONDS = 0.3
 _IDLE_CORES = 0.10

@@ -15,6 +15,7 @@ from rich.console import Console
 from temporalio.client import Client
 
 from benchmarks.harness.bodies import DECLINED_CARD, trip
+from benchmarks.harness.in_flight import call_for_each
 from benchmarks.harness.options import options_parser, positive
 from benchmarks.harness.pairs import SETTINGS
 from benchmarks.harness.results import figures_table, open_console
@@ -71,26 +72,21 @@ async def _measure(bench: BenchmarkStack, trips: int) -> Measured:
 
 
 async def _trips(bench: BenchmarkStack, count: int) -> None:
-    slots = asyncio.Semaphore(CONCURRENCY)
-
-    async def call() -> None:
-        async with slots:
-            await decline(bench, uuid.uuid4().hex)
-
-    await asyncio.gather(*(call() for _ in range(count)))
+    await call_for_each(range(count), CONCURRENCY, lambda _: decline(bench))
 
 
-async def decline(bench: BenchmarkStack, key: str) -> None:
-    """Do a trip with three compensations. Raises `RuntimeError` if it ends otherwise."""
+async def decline(bench: BenchmarkStack) -> str:
+    """Do a trip with three compensations, and return its key. Raises `RuntimeError` if it ends otherwise."""
+    key = uuid.uuid4().hex
     answer = await bench.http.post(f"/{BOOKING.service}/{key}/run", json=trip(DECLINED_CARD))
     if answer.status_code != DECLINED or "Ran 3 compensations." not in answer.json()["detail"]:
         raise RuntimeError(f"trip {key} was answered with {answer.status_code} {answer.text}")
+    return key
 
 
 async def _cost(bench: BenchmarkStack) -> str:
     """What one trip costs in Temporal."""
-    key = uuid.uuid4().hex
-    await decline(bench, key)
+    key = await decline(bench)
     client = await Client.connect(bench.temporal_address)
     described = await client.get_workflow_handle(BOOKING.execution_id(key)).describe()
     info = described.raw_description.workflow_execution_info

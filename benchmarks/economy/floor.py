@@ -23,6 +23,7 @@ from temporalio.client import Client
 from benchmarks.economy.bare import RUNNERS, WORKFLOWS, FirstMessage
 from benchmarks.economy.command import decline
 from benchmarks.harness.bodies import payment_failure
+from benchmarks.harness.in_flight import call_for_each
 from benchmarks.harness.options import options_parser, positive
 from benchmarks.harness.pairs import SETTINGS
 from benchmarks.harness.processes import cpu_by_name
@@ -100,7 +101,7 @@ async def _loads(bench: BenchmarkStack) -> AsyncIterator[list[Load]]:
     try:
         yield [
             *loads,
-            Load("a trip with three compensations, through the gateway", "yes", own, partial(_decline, bench)),
+            Load("a trip with three compensations, through the gateway", "yes", own, partial(decline, bench)),
             Load("an event until its reminder, through the gateway", "yes", own, partial(_remind, bench)),
         ]
     finally:
@@ -117,10 +118,6 @@ async def _start_worker(address: str, sandbox: str) -> asyncio.subprocess.Proces
 
 def _queue(sandbox: str) -> str:
     return f"bare-{sandbox}"
-
-
-async def _decline(bench: BenchmarkStack) -> None:
-    await decline(bench, uuid.uuid4().hex)
 
 
 async def _remind(bench: BenchmarkStack) -> None:
@@ -145,15 +142,9 @@ async def _bare(client: Client, code: type, queue: str) -> None:
 
 
 async def _measure(load: Load, server: int, units: int) -> Measured:
-    slots = asyncio.Semaphore(CONCURRENCY)
-
-    async def one() -> None:
-        async with slots:
-            await load.run()
-
     pids = {"server": server, "worker": load.worker}
     before, began = cpu_by_name(pids), time.monotonic()
-    await asyncio.gather(*(one() for _ in range(units)))
+    await call_for_each(range(units), CONCURRENCY, lambda _: load.run())
     seconds, after = time.monotonic() - began, cpu_by_name(pids)
     server_ms, worker_ms = ((after[name] - before[name]) / units * 1e3 for name in ("server", "worker"))
     return Measured(

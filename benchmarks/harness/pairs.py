@@ -1,7 +1,6 @@
 """Two stacks that differ in one setting, under the same loads in turn: what the setting costs."""
 
 import argparse
-import asyncio
 import statistics
 import time
 import uuid
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.harness.bodies import GOOD_CARD, TASK, trip
+from benchmarks.harness.in_flight import call_for_each
 from benchmarks.harness.options import positive
 from benchmarks.harness.results import figures_table
 from benchmarks.harness.stack import BenchmarkStack
@@ -87,14 +87,13 @@ async def _measure(load: Load, bench: BenchmarkStack) -> Measured:
 
 
 async def _calls(bench: BenchmarkStack, count: int, path: str, body: JsonValue) -> int:
-    slots, run = asyncio.Semaphore(_CONCURRENCY), uuid.uuid4().hex[:8]
+    run = uuid.uuid4().hex[:8]
 
     async def call(number: int) -> None:
-        async with slots:
-            answer = await bench.http.post(path.format(key=f"{run}-{number}"), json=body)
-            answer.raise_for_status()
+        answer = await bench.http.post(path.format(key=f"{run}-{number}"), json=body)
+        answer.raise_for_status()
 
-    await asyncio.gather(*map(call, range(count)))
+    await call_for_each(range(count), _CONCURRENCY, call)
     return count
 
 

@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from benchmarks.harness.bodies import event_id, location, payment_failure, post
 from benchmarks.harness.histories import history_sizes
+from benchmarks.harness.in_flight import call_for_each
 from benchmarks.harness.options import options_parser, positive
 from benchmarks.harness.stack import BenchmarkStack
 from benchmarks.harness.topics import Record, make_topic, write_records
@@ -69,13 +70,7 @@ class HotKey:
 
     async def over_http(self) -> Outcome:
         """Post each message until it is accepted."""
-        slots = asyncio.Semaphore(MAX_IN_FLIGHT)
-
-        async def post_one(number: int) -> None:
-            async with slots:
-                await self._post(number)
-
-        await asyncio.gather(*map(post_one, range(self.messages)))
+        await call_for_each(range(self.messages), MAX_IN_FLIGHT, self._post)
         return await self._outcome()
 
     async def from_kafka(self) -> Outcome:

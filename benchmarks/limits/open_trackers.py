@@ -1,6 +1,5 @@
 """Many payment trackers at once, each with a timer that waits for its next reminder."""
 
-import asyncio
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from benchmarks.harness.histories import history_sizes
+from benchmarks.harness.in_flight import call_for_each
 from benchmarks.harness.waiting import comes_true
 from benchmarks.limits.messages import MessageSender
 from benchmarks.limits.trial import Outcome, Trial, works
@@ -60,13 +60,11 @@ class OpenTrackers:
 
     async def _open(self, numbers: range) -> bool:
         """Open these trackers. False if the last of them never waits for its timer."""
-        slots = asyncio.Semaphore(MAX_IN_FLIGHT)
 
         async def open_one(number: int) -> None:
-            async with slots:
-                await self.sender.send_payment_failure(f"{self.run}-{number}", number)
+            await self.sender.send_payment_failure(f"{self.run}-{number}", number)
 
-        await asyncio.gather(*map(open_one, numbers))
+        await call_for_each(numbers, MAX_IN_FLIGHT, open_one)
         return await comes_true(lambda: self._are_open(numbers.stop))
 
     async def _are_open(self, count: int) -> bool:
